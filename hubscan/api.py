@@ -1,0 +1,93 @@
+"""The library's front door: `hubscan.rank` and `hubscan.embed`."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from hubscan import recipe as recipes
+from hubscan.errors import CheckpointError, RecipeError
+from hubscan.records import Modality, Ranking, Skipped
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+    from PIL.Image import Image
+
+
+def rank(
+    dataset: str,
+    task: str | None = None,
+    *,
+    models: Iterable[str] | None = None,
+    run: str | Path | None = None,
+    **recipe_keys: Any,
+) -> Ranking:
+    """Rank checkpoints for *dataset*, and return the ranking.
+
+    Args:
+        dataset: an id on the Hub, or a local csv, tsv, jsonl, parquet file or folder.
+        task: "text-classification" or "image-classification"; by default what the columns say.
+        models: ids, `id@revision` or local folders; by default the Hub is asked.
+        run: where the run folder is to be; by default it is temporary and gone afterwards.
+        **recipe_keys: any other key of a recipe, such as `samples=500`, `limit=10`, `seed=1`.
+
+    Raises:
+        HubscanError: whatever the caller can fix, in one line.
+    """
+    from hubscan.scan import scan
+
+    asked = {"dataset": dataset, "task": task, "models": tuple(models or ()), **recipe_keys}
+    recipe = recipes.resolve({key: value for key, value in asked.items() if value is not None})
+    with tempfile.TemporaryDirectory(prefix="hubscan-run-") as temporary:
+        *_, ranking = scan(recipe, Path(run or temporary))
+    assert isinstance(ranking, Ranking)
+    return ranking
+
+
+def embed(
+    model: str,
+    inputs: Sequence[str] | Sequence[bytes] | Sequence[Image],
+    *,
+    modality: Modality | None = None,
+    pooling: str = "auto",
+    layers: Literal["last"] = "last",
+    dtype: Literal["float32"] = "float32",
+) -> npt.NDArray[np.float32]:
+    """Return the pooled features of *inputs*, (n, width) float32, as a scan computes them.
+
+    Args:
+        model: an id on the Hub, `id@revision`, or a local folder.
+        inputs: texts, PIL images, or the bytes of image files.
+        modality: "text" or "image"; by default what the inputs are.
+        pooling: "auto" does what the checkpoint declares.
+        layers: the last layer is what there is in this version.
+        dtype: float32 is what there is in this version.
+
+    Raises:
+        HubscanError: if the model cannot be found or used.
+    """
+    from hubscan import catalog, encoders
+    from hubscan.extract import extract
+    from hubscan.fetch import fetch
+
+    if layers != "last" or dtype != "float32":
+        raise RecipeError(f"layers={layers!r}, dtype={dtype!r}: this version does 'last' in 'float32'")
+    rows = [row if isinstance(row, str | bytes) else _file_of(row) for row in inputs]
+    if not rows:
+        raise RecipeError("inputs: there are none")
+    kind: Modality = modality or ("text" if isinstance(rows[0], str) else "image")
+    found = next(iter(catalog.named([model], recipes.Recipe(), kind)))
+    if isinstance(found, Skipped):
+        raise CheckpointError(f"{model}: {found.reason}")
+    return extract(encoders.load(fetch(found).folder, kind, pooling), rows).matrix
+
+
+def _file_of(picture: Image) -> bytes:
+    import io
+
+    stored = io.BytesIO()
+    picture.convert("RGB").save(stored, "PNG")
+    return stored.getvalue()

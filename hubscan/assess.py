@@ -1,0 +1,93 @@
+"""One candidate and the sample in, a `Scored` or a `Skipped` out: fetch, load, embed, score.
+
+Runs in a worker process, with the heavy imports there. Whatever a stranger's checkpoint does here,
+short of ending the process, becomes a `Skipped` that names the stage.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+
+from hubscan import encoders, extract, scores
+from hubscan.errors import HubscanError
+from hubscan.fetch import fetch
+from hubscan.memory import peak_memory
+from hubscan.recipe import Recipe
+from hubscan.records import Candidate, Cost, Sample, Score, Scored, Skipped
+
+Report = Callable[[str, int, int], None]
+"""Called with the stage, and the rows done and in all where the stage counts rows (else 0, 0)."""
+
+log = logging.getLogger(__name__)
+
+
+def assess(
+    candidate: Candidate, sample: Sample, recipe: Recipe, device: str, report: Report
+) -> Scored | Skipped:
+    """Take *candidate* through all stages; *report* hears of each as it begins."""
+    stage = "fetch"
+
+    def enter(name: str) -> None:
+        nonlocal stage
+        stage = name
+        report(name, 0, 0)
+
+    try:
+        return _assessed(candidate, sample, recipe, device, enter, report)
+    except HubscanError as error:
+        reason = str(error).removeprefix(f"{candidate.model}: ")
+    except MemoryError:
+        reason = "out of memory"
+    except Exception as error:
+        log.exception("%s failed at %s", candidate.model, stage)
+        first_line = (str(error).strip() or "no message").splitlines()[0]
+        reason = f"{type(error).__name__}: {first_line}"[:300]
+    return Skipped(candidate.model, candidate.revision, stage, reason)
+
+
+def _assessed(
+    candidate: Candidate,
+    sample: Sample,
+    recipe: Recipe,
+    device: str,
+    enter: Callable[[str], None],
+    report: Report,
+) -> Scored:
+    begun = time.perf_counter()
+    with peak_memory(device) as peak:
+        enter("fetch")
+        fetched = fetch(candidate)
+        enter("load")
+        encoder = encoders.load(fetched.folder, candidate.modality, recipe.pooling, recipe.max_length)
+        enter("embed")
+        features = extract.extract(
+            encoder,
+            sample.inputs[candidate.modality],
+            device,
+            progress=lambda done, rows: report("embed", done, rows),
+        )
+        enter("score")
+        by_name: dict[str, Score] = {
+            name: scores.SCORES[name](features.matrix, sample.labels, seed=recipe.seed)
+            for name in recipe.metrics
+        }
+    cost = Cost(
+        download_bytes=fetched.download_bytes,
+        seconds=time.perf_counter() - begun,
+        rows_per_second=features.rows_per_second,
+        peak_bytes=peak.bytes,
+    )
+    return Scored(
+        candidate=candidate,
+        scores=by_name,
+        width=features.matrix.shape[1],
+        parameters=features.parameters,
+        pooling=features.pooling,
+        layer=features.layer,
+        cost=cost,
+        device=features.device,
+        dtype=features.dtype,
+        processor=features.processor,
+    )

@@ -1,0 +1,176 @@
+"""A query in, candidates out, each pinned to the commit that the listing gave; downloads no weights.
+
+The only reader of the Hub's listing. Whatever the listing tells is checked here, so that a
+checkpoint which cannot be used is left out, with its reason, before a byte of it is fetched.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import heapq
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from hubscan.errors import CheckpointError, HubError
+from hubscan.hub import api, explained, patient
+from hubscan.records import Candidate, Listed, Modality, Skipped
+
+if TYPE_CHECKING:
+    from huggingface_hub import ModelInfo
+
+    from hubscan.recipe import Recipe
+
+ENCODER_TAGS: Final[Mapping[Modality, tuple[str, ...]]] = {
+    "text": ("feature-extraction", "sentence-similarity", "fill-mask", "text-classification"),
+    "image": ("image-feature-extraction", "image-classification", "zero-shot-image-classification"),
+}
+"""Pipeline tags under which encoders are listed; one listing each, merged."""
+
+FIELDS: Final = [
+    "sha", "safetensors", "gated", "library_name", "pipeline_tag", "tags", "config", "downloads",
+    "likes", "lastModified", "createdAt", "trendingScore", "cardData",
+]  # fmt: skip
+
+UNUSABLE_TAGS: Final[Mapping[str, str]] = {
+    "custom_code": "needs custom code, which hubscan never runs",
+    "gguf": "GGUF weights",
+    "peft": "an adapter, not a whole checkpoint",
+    "gptq": "quantised (GPTQ)",
+    "awq": "quantised (AWQ)",
+    "bitsandbytes": "quantised (bitsandbytes)",
+    "4-bit": "quantised to 4 bit",
+    "8-bit": "quantised to 8 bit",
+}
+UNUSABLE_LIBRARIES: Final[Mapping[str, str]] = {
+    "peft": "an adapter, not a whole checkpoint",
+    "timm": "a timm checkpoint, which needs torchvision",
+    "open_clip": "an open_clip checkpoint, which needs torchvision",
+    "model2vec": "static embeddings, which transformers does not read",
+}
+ROWS_A_CANDIDATE: Final = 5  # rows of each listing looked at for one candidate wanted
+
+
+def search(recipe: Recipe, modality: Modality) -> Iterator[Listed]:
+    """Yield the rows of the merged listings, best first, until `limit` candidates have come.
+
+    Raises:
+        HubError: if the endpoint cannot be reached or refuses.
+    """
+    key = _sort_key(recipe.sort)
+    with explained("the listing of models"):
+        listings = [_listing(recipe, tag) for tag in ENCODER_TAGS[modality]]
+        wanted, seen = recipe.limit, set[str]()
+        for info in heapq.merge(*listings, key=key, reverse=True):
+            if info.id in seen:
+                continue
+            seen.add(info.id)
+            row = _listed(info, recipe, modality)
+            yield row
+            wanted -= row.excluded is None
+            if not wanted:
+                return
+
+
+def named(models: Iterable[str], recipe: Recipe, modality: Modality) -> Iterator[Candidate | Skipped]:
+    """Yield a candidate for each of *models*: an id, `id@revision`, or a folder on this disk.
+
+    Ids that were moved are followed; one that cannot be resolved is skipped, not fatal.
+    """
+    for name in dict.fromkeys(models):
+        try:
+            folder = Path(name).expanduser()
+            yield (_local(name, folder, modality) if folder.is_dir() else _remote(name, recipe, modality))
+        except (HubError, CheckpointError) as error:
+            yield Skipped(name, None, "resolve", str(error).removeprefix(f"{name}: "))
+
+
+def _listing(recipe: Recipe, pipeline_tag: str) -> Iterable[ModelInfo]:
+    tags = ["safetensors", *recipe.languages]
+    tags += [f"license:{recipe.license}"] if recipe.license else []
+    tags += [recipe.library] if recipe.library else []
+    bounds = [f"max:{recipe.max_params}"] + ([f"min:{recipe.min_params}"] if recipe.min_params else [])
+    return api().list_models(
+        pipeline_tag=pipeline_tag,
+        filter=tags,
+        author=recipe.author,
+        search=recipe.search,
+        trained_dataset=recipe.trained_on,
+        num_parameters=",".join(bounds),
+        gated=None if recipe.include_gated else False,
+        sort=recipe.sort,
+        limit=ROWS_A_CANDIDATE * max(recipe.limit, 10),
+        expand=FIELDS,  # type: ignore[arg-type]
+    )
+
+
+def _sort_key(sort: str) -> Callable[[ModelInfo], tuple[float, str]]:
+    def key(info: ModelInfo) -> tuple[float, str]:
+        value = getattr(info, sort, None) or 0
+        return (value.timestamp() if isinstance(value, datetime) else float(value), info.id)
+
+    return key
+
+
+def _listed(info: ModelInfo, recipe: Recipe, modality: Modality) -> Listed:
+    candidate = _candidate(info, recipe, modality)
+    reason = _unusable(info)
+    if reason is None and info.gated and not recipe.include_gated:
+        reason = "gated"
+    if reason is None and (candidate.downloads or 0) < recipe.min_downloads:
+        reason = f"{candidate.downloads or 0} downloads, fewer than {recipe.min_downloads}"
+    if reason is None and candidate.parameters and candidate.parameters > recipe.max_params:
+        reason = f"{candidate.parameters} parameters, more than {recipe.max_params}"
+    return Listed(candidate, reason)
+
+
+def _candidate(info: ModelInfo, recipe: Recipe, modality: Modality) -> Candidate:
+    card = info.card_data
+    tags = info.tags or []
+    license_tag = next((tag.removeprefix("license:") for tag in tags if tag.startswith("license:")), None)
+    trained = {tag.removeprefix("dataset:") for tag in tags if tag.startswith("dataset:")}
+    return Candidate(
+        model=info.id,
+        revision=str(info.sha),
+        modality=modality,
+        parameters=info.safetensors.total if info.safetensors else None,
+        license=license_tag or (str(card.license) if card and card.license else None),
+        downloads=info.downloads,
+        pipeline_tag=info.pipeline_tag,
+        library=info.library_name,
+        flags=("trained on this dataset",) if recipe.dataset in trained else (),
+    )
+
+
+def _unusable(info: ModelInfo) -> str | None:
+    tags = set(info.tags or [])
+    if info.sha is None:
+        return "the listing gives no commit to pin"
+    if any(tag.startswith("base_model:adapter:") for tag in tags):
+        return UNUSABLE_TAGS["peft"]
+    if "safetensors" not in tags:
+        return "no safetensors weights"
+    by_library = UNUSABLE_LIBRARIES.get(info.library_name or "")
+    return by_library or next((why for tag, why in UNUSABLE_TAGS.items() if tag in tags), None)
+
+
+def _remote(name: str, recipe: Recipe, modality: Modality) -> Candidate:
+    repo, _, revision = name.partition("@")
+    with explained(repo):
+        info = patient(lambda: api().model_info(repo, revision=revision or None, expand=FIELDS))  # type: ignore[arg-type]
+    reason = _unusable(info)
+    if reason:
+        raise CheckpointError(f"{name}: {reason}")
+    return _candidate(info, recipe, modality)
+
+
+def _local(name: str, folder: Path, modality: Modality) -> Candidate:
+    files = sorted([folder / "config.json", *folder.glob("*.safetensors")])
+    if not files[0].exists() and not (folder / "config.json").exists():
+        raise CheckpointError(f"{name}: the folder has no config.json")
+    digest = hashlib.sha256()
+    for file in files:
+        with file.open("rb") as opened:
+            digest.update(hashlib.file_digest(opened, "sha256").digest())
+    return Candidate(name, f"sha256:{digest.hexdigest()}", modality, local=True, library="transformers")

@@ -1,0 +1,101 @@
+"""`hubscan doctor`: what this machine has, and what is in the way."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import click
+
+from hubscan.cli.options import format_option, verbose_option
+
+PACKAGES = [
+    "hubscan",
+    "torch",
+    "transformers",
+    "datasets",
+    "huggingface_hub",
+    "accelerate",
+    "numpy",
+    "scipy",
+    "pyarrow",
+    "pillow",
+]
+
+
+@click.command("doctor")
+@format_option("human", "json")
+@verbose_option
+def command(form: str) -> None:
+    """Say which devices, endpoint, login, versions and disk there are; exits with 1 without a Hub."""
+    checks: dict[str, Callable[[], str]] = {
+        "devices": _devices,
+        "cores": lambda: str(os.cpu_count()),
+        "endpoint": _endpoint,
+        "login": _login,
+        "cache": _cache,
+        "versions": _versions,
+    }
+    found = {name: check() for name, check in checks.items()}
+    if form == "json":
+        click.echo(json.dumps(found, indent=2))
+    else:
+        click.echo("\n".join(f"{name:10}{words}" for name, words in found.items()))
+    if "not reachable" in found["endpoint"]:
+        click.get_current_context().exit(1)
+
+
+def _devices() -> str:
+    import torch
+
+    names = [torch.cuda.get_device_name(place) for place in range(torch.cuda.device_count())]
+    names += ["mps"] if torch.backends.mps.is_available() else []
+    return ", ".join([*names, f"cpu ({torch.get_num_threads()} threads)"])
+
+
+def _endpoint() -> str:
+    from huggingface_hub import constants
+
+    from hubscan.errors import HubError
+    from hubscan.hub import api, explained
+
+    try:
+        with explained("the Hub"):
+            next(iter(api().list_models(limit=1)), None)
+    except HubError as error:
+        return f"{constants.ENDPOINT} (not reachable: {error})"
+    return f"{constants.ENDPOINT} (reachable)"
+
+
+def _login() -> str:
+    from hubscan.errors import HubError
+    from hubscan.hub import api, explained
+
+    try:
+        with explained("the login"):
+            return str(api().whoami()["name"])
+    except (HubError, OSError):
+        return "not logged in: gated checkpoints and publishing need `hf auth login`"
+
+
+def _cache() -> str:
+    from huggingface_hub import constants
+
+    folder = Path(constants.HF_HUB_CACHE)
+    existing = next(path for path in (folder, *folder.parents) if path.exists())
+    return f"{folder} ({shutil.disk_usage(existing).free / 1e9:.1f} GB free)"
+
+
+def _versions() -> str:
+    return ", ".join(f"{name} {_version(name)}" for name in PACKAGES)
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "missing"

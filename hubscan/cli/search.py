@@ -1,0 +1,44 @@
+"""`hubscan search`: what a query gives, before anything is downloaded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from hubscan.cli.options import (
+    QUERY,
+    RECIPE_FILE,
+    TASKS,
+    format_option,
+    given,
+    options,
+    verbose_option,
+)
+from hubscan.errors import RankingError, RecipeError
+
+
+@click.command("search")
+@RECIPE_FILE
+@click.option("--task", type=TASKS, help="Whose encoders to list.")
+@options(QUERY)
+@format_option("human", "json", "csv", "markdown", "quiet")
+@verbose_option
+def command(recipe_file: Path | None, form: str, **flags: Any) -> None:
+    r"""List the candidates that a query gives, with size, licence, and the reason if excluded.
+
+    \b
+    hubscan search --task text-classification --max-params 50M --license apache-2.0
+    """
+    from hubscan import catalog
+    from hubscan import recipe as recipes
+    from hubscan.report.listing import FORMATS
+
+    recipe = recipes.resolve(given(flags), recipe_file)
+    if recipe.task is None:
+        raise RecipeError("--task is needed: it says whose encoders to list")
+    rows = list(catalog.search(recipe, recipes.TASKS[recipe.task]))
+    if not rows:
+        raise RankingError("the query gives no checkpoint; widen it")
+    click.echo(FORMATS[form](rows).rstrip("\n"))

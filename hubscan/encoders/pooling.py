@@ -1,0 +1,97 @@
+"""States of the last layer in, one vector for each row out."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+
+from hubscan.errors import CheckpointError
+from hubscan.records import Pooling
+
+DECLARED: Final = {
+    "pooling_mode_mean_tokens": "mean",
+    "pooling_mode_cls_token": "cls",
+    "pooling_mode_max_tokens": "max",
+    "pooling_mode_lasttoken": "last",
+}
+"""Keys of a sentence-transformers pooling config that have a counterpart here."""
+
+
+def pool(states: torch.Tensor, mask: torch.Tensor, name: str) -> torch.Tensor:
+    """Return (rows, width) from *states* (rows, length, width) and *mask* (rows, length), 1 for a token.
+
+    `mean` and `max` leave the padding out; `cls` is the first state and `last` the last one that is
+    no padding, on whichever side that lies.
+    """
+    weights = mask.unsqueeze(-1).to(states.dtype)
+    if name == "mean":
+        return (states * weights).sum(1) / weights.sum(1).clamp(min=1)
+    if name == "max":
+        return states.masked_fill(weights == 0, -torch.inf).amax(1)
+    places = torch.arange(mask.shape[1], device=mask.device)
+    tokens = mask.bool()
+    if name == "cls":
+        chosen = torch.where(tokens, places, mask.shape[1]).amin(1)
+    else:
+        chosen = torch.where(tokens, places, -1).amax(1)
+    return states[torch.arange(len(states), device=states.device), chosen]
+
+
+def declared_pooling(folder: Path) -> str | None:
+    """Return what a sentence-transformers checkpoint says in `1_Pooling/config.json`, if it does.
+
+    Raises:
+        CheckpointError: if it asks for what hubscan cannot do, which `--pooling` can overrule.
+    """
+    file = folder / "1_Pooling" / "config.json"
+    if not file.exists():
+        return None
+    try:
+        config = json.loads(file.read_text(encoding="utf-8"))
+        modes = [config["pooling_mode"]] if "pooling_mode" in config else []
+        modes += [key for key, on in config.items() if key.startswith("pooling_mode_") and on]
+    except (ValueError, AttributeError) as error:
+        raise CheckpointError(f"1_Pooling/config.json is damaged: {error}") from error
+    names = {DECLARED.get(str(mode), str(mode)) for mode in modes}
+    if len(names) != 1 or not names <= {"mean", "cls", "max", "last"}:
+        said = ", ".join(sorted(names)) or "nothing"
+        raise CheckpointError(
+            f"declares the pooling {said}, which hubscan does not do; choose one with --pooling"
+        )
+    return names.pop()
+
+
+def pooler_output(output: Any) -> torch.Tensor:
+    """Return what the model's own pooler gave, as (rows, width).
+
+    Raises:
+        CheckpointError: if the model has none.
+    """
+    pooled = getattr(output, "pooler_output", None)
+    if not isinstance(pooled, torch.Tensor):
+        raise CheckpointError("has no pooler; choose another --pooling")
+    return pooled.flatten(1)
+
+
+def refuse_made_up_pooler(missing: frozenset[str]) -> None:
+    """Refuse a pooler whose weights are not in the file: a random projection ranks noise.
+
+    Raises:
+        CheckpointError: if any weight of the pooler is missing.
+    """
+    if missing:
+        raise CheckpointError(
+            f"its pooler is not in the file ({', '.join(sorted(missing))}), so pooler_output would be random"
+        )
+
+
+def chosen(asked: str, declared: str | None, convention: str | None) -> Pooling:
+    """Return the pooling to use: the asked one, else what is declared, else the family's, else the mean."""
+    if asked != "auto":
+        return Pooling(asked, "asked")
+    if declared:
+        return Pooling(declared, "declared")
+    return Pooling(convention, "convention") if convention else Pooling("mean", "default")

@@ -1,0 +1,224 @@
+"""Worker processes on this machine, one a device: a crash, a hang or a kill ends one candidate only."""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+from pydantic import TypeAdapter
+
+from hubscan import sample_file
+from hubscan.engines import Progress
+from hubscan.errors import RecipeError
+from hubscan.recipe import Recipe
+from hubscan.records import Candidate, Sample, Scored, Skipped
+
+START_SECONDS = 300.0  # importing torch from a cold disk can take minutes
+POLL_SECONDS = 0.5
+
+
+@dataclass
+class Worker:
+    """One process, and what it is busy with."""
+
+    device: str
+    environment: dict[str, str]
+    process: subprocess.Popen[str]
+    errors: IO[bytes]  # its stderr, for the last words of one that died
+    candidate: Candidate | None = None
+    stage: str = "start"
+    last_word: float = field(default_factory=time.monotonic)
+    stalled: bool = False
+
+
+Message = dict[str, Any] | None  # None: the worker has gone
+
+
+class LocalEngine:
+    """Workers on the devices at hand; the first starts at once, so that its imports overlap the draw."""
+
+    def __init__(self, device: str = "auto", workers: int = 1, *, patience: float = 900.0) -> None:
+        self._device = device
+        self._count = workers
+        self._patience = patience
+        self._messages: queue.Queue[tuple[Worker, Message]] = queue.Queue()
+        self._workers: list[Worker] = []
+        self._folder = tempfile.TemporaryDirectory(prefix="hubscan-")
+        self._setup = ""
+        self._grown = False
+        self._start(*self._first_place())
+
+    def run(
+        self, candidates: Sequence[Candidate], sample: Sample, recipe: Recipe
+    ) -> Iterator[Progress | Scored | Skipped]:
+        """Yield progress, and one result for each candidate, as they come."""
+        self._share(sample, recipe)
+        waiting = deque(candidates)
+        left = len(waiting)
+        while left:
+            try:
+                worker, message = self._messages.get(timeout=POLL_SECONDS)
+            except queue.Empty:
+                self._end_stalled()
+                continue
+            for event in self._heard(worker, message, waiting):
+                left -= not isinstance(event, Progress)
+                yield event
+
+    def close(self) -> None:
+        """End all workers and remove the sample's file."""
+        for worker in self._workers:
+            worker.process.kill()
+            worker.process.wait()
+            worker.errors.close()
+        self._workers.clear()
+        self._folder.cleanup()
+
+    def _heard(
+        self, worker: Worker, message: Message, waiting: deque[Candidate]
+    ) -> Iterator[Progress | Scored | Skipped]:
+        """Take in one message, and give the worker its next candidate when it is free."""
+        worker.last_word = time.monotonic()
+        if message is None:
+            yield from self._buried(worker, waiting)
+        elif message["kind"] == "progress":
+            assert worker.candidate is not None
+            worker.stage = message["stage"]
+            yield Progress(worker.candidate.model, worker.stage, message["done"], message["rows"])
+        else:
+            if message["kind"] == "ready":
+                self._join(worker, message["gpus"])
+            else:
+                yield _result(message)
+            self._employ(worker, waiting)
+
+    def _employ(self, worker: Worker, waiting: deque[Candidate]) -> None:
+        worker.candidate = waiting.popleft() if waiting else None
+        if worker.candidate is not None:
+            worker.stage = "fetch"
+            _tell(worker, json.dumps(asdict(worker.candidate)))
+
+    def _join(self, worker: Worker, gpus: int) -> None:
+        """Set up a worker that is ready; the first one's report says how many others there are to be."""
+        if not self._grown:
+            self._grown = True
+            self._start_others(gpus)
+        _tell(worker, self._setup)
+
+    def _start_others(self, gpus: int) -> None:
+        if self._device.startswith("cuda") and not gpus:
+            raise RecipeError(f"device {self._device}: this machine, or its torch, has no CUDA device")
+        if gpus and self._device in ("auto", "cuda"):
+            for place in range(1, gpus):
+                self._start("cuda", _visible(place))
+        elif not gpus:
+            for _ in range(1, self._count):
+                self._start(*self._first_place())
+
+    def _first_place(self) -> tuple[str, dict[str, str]]:
+        if self._device.startswith("cuda:"):
+            return "cuda", _visible(int(self._device.removeprefix("cuda:")))
+        if self._device in ("cuda", "mps"):
+            return self._device, {}
+        threads = max(1, (os.cpu_count() or 1) // self._count)
+        environment = {} if "OMP_NUM_THREADS" in os.environ else {"OMP_NUM_THREADS": str(threads)}
+        return self._device, environment
+
+    def _start(self, device: str, environment: dict[str, str]) -> None:
+        errors = tempfile.TemporaryFile(dir=self._folder.name)  # noqa: SIM115 - closed with its worker
+        process = subprocess.Popen(
+            [sys.executable, "-m", "hubscan.engines.worker", device],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            env=os.environ | environment,
+            encoding="utf-8",
+            start_new_session=True,  # an interrupt at the keyboard is the parent's to handle
+        )
+        worker = Worker(device, environment, process, errors)
+        self._workers.append(worker)
+        threading.Thread(target=self._listen, args=(worker,), daemon=True).start()
+
+    def _listen(self, worker: Worker) -> None:
+        assert worker.process.stdout is not None
+        for line in worker.process.stdout:
+            self._messages.put((worker, json.loads(line)))
+        self._messages.put((worker, None))
+
+    def _share(self, sample: Sample, recipe: Recipe) -> None:
+        file = Path(self._folder.name) / "sample.parquet"
+        sample_file.write(sample, file, inputs=True)
+        self._setup = json.dumps({"sample": str(file), "recipe": recipe.model_dump(mode="json")})
+
+    def _end_stalled(self) -> None:
+        """Kill the workers that have been silent for too long; their end comes as a message."""
+        now = time.monotonic()
+        for worker in self._workers:
+            starting = worker.stage == "start"
+            limit = START_SECONDS if starting else self._patience
+            if (starting or worker.candidate) and now - worker.last_word > limit:
+                worker.stalled = True
+                worker.process.kill()
+
+    def _buried(self, worker: Worker, waiting: deque[Candidate]) -> Iterator[Skipped]:
+        """Say what ended *worker*, and start another in its place while there is work."""
+        reason = _obituary(worker.process.wait(), _last_words(worker.errors))
+        if worker.stalled:
+            reason = f"no progress for {self._patience:.0f} s, so its process was ended"
+        self._workers.remove(worker)
+        worker.errors.close()
+        if worker.stage == "start":
+            raise RuntimeError(f"a worker could not start: {reason}")
+        if worker.candidate is not None:
+            yield Skipped(worker.candidate.model, worker.candidate.revision, worker.stage, reason)
+        if waiting:
+            self._start(worker.device, worker.environment)
+
+
+def _tell(worker: Worker, line: str) -> None:
+    assert worker.process.stdin is not None
+    try:
+        worker.process.stdin.write(line + "\n")
+        worker.process.stdin.flush()
+    except OSError:
+        return  # it has died; that comes as a message of its own
+
+
+def _result(message: dict[str, Any]) -> Scored | Skipped:
+    if message["kind"] == "scored":
+        return TypeAdapter(Scored).validate_python(message["result"])
+    return TypeAdapter(Skipped).validate_python(message["result"])
+
+
+def _visible(place: int) -> dict[str, str]:
+    """Return the environment in which CUDA device number *place* is the only one."""
+    listed = [name for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name]
+    if listed and place >= len(listed):
+        raise RecipeError(f"device cuda:{place}: CUDA_VISIBLE_DEVICES lists {len(listed)} devices")
+    return {"CUDA_VISIBLE_DEVICES": listed[place] if listed else str(place)}
+
+
+def _obituary(code: int, last_words: str) -> str:
+    if code < 0:
+        name = signal.Signals(-code).name
+        hint = " (out of memory?)" if name == "SIGKILL" else ""
+        return f"its process was ended by {name}{hint}"
+    return f"its process ended with exit code {code}" + (f": {last_words}" if last_words else "")
+
+
+def _last_words(errors: IO[bytes]) -> str:
+    errors.seek(max(0, errors.seek(0, os.SEEK_END) - 4096))
+    lines = errors.read().decode("utf-8", "replace").split("\n")
+    return next((line.strip()[:200] for line in reversed(lines) if line.strip()), "")

@@ -1,0 +1,63 @@
+"""One worker: JSON lines in on stdin, JSON lines out on stdout, one candidate at a time.
+
+    python -m hubscan.engines.worker cpu
+
+A program of its own rather than a forked or spawned child, so that `hubscan.rank` works in a
+notebook and in a script without a main guard, and plain text on the wire, so that nothing which
+handled a stranger's checkpoint can hand its parent code to run.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import IO, Any
+
+from pydantic import TypeAdapter
+
+from hubscan.records import Candidate, Scored
+
+
+def main(device: str) -> None:
+    """Serve until stdin ends."""
+    answers = _private_stdout()
+
+    def say(kind: str, **content: Any) -> None:
+        answers.write(json.dumps({"kind": kind, **content}) + "\n")
+        answers.flush()
+
+    import torch
+
+    from hubscan import sample_file
+    from hubscan.assess import assess
+    from hubscan.recipe import Recipe
+
+    say("ready", gpus=torch.cuda.device_count() if device != "cpu" else 0)
+    setup = json.loads(sys.stdin.readline() or "null")
+    if setup is None:
+        return
+    sample, recipe = sample_file.read(Path(setup["sample"])), Recipe(**setup["recipe"])
+    for line in sys.stdin:
+        candidate = TypeAdapter(Candidate).validate_json(line)
+        result = assess(
+            candidate,
+            sample,
+            recipe,
+            device,
+            lambda stage, done, rows: say("progress", stage=stage, done=done, rows=rows),
+        )
+        say("scored" if isinstance(result, Scored) else "skipped", result=asdict(result))
+
+
+def _private_stdout() -> IO[str]:
+    """Keep the real stdout for answers; whatever libraries print goes to stderr."""
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    return answers
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

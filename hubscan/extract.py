@@ -1,0 +1,129 @@
+"""An encoder and a sample's inputs in, `Features` out: batches by length, halved when memory runs out.
+
+The only importer of `accelerate`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from accelerate.utils.memory import clear_device_cache, should_reduce_batch_size
+
+from hubscan.encoders import Batch, Encoder, Prepared
+from hubscan.errors import CheckpointError
+from hubscan.records import Features, Input, Matrix
+
+CPU_BATCH_TOKENS: Final = 4_096  # more does not fill the cores better, and leaves the caches
+GPU_BATCH_TOKENS: Final = 65_536
+
+Progress = Callable[[int, int], None]
+"""Called with rows done and rows in all after every batch."""
+
+
+def accelerator(device: str) -> Accelerator:
+    """Return Accelerate's handle on *device*: "cpu", or "auto" for the best that this process sees."""
+    return Accelerator(cpu=device == "cpu", mixed_precision="no")
+
+
+def extract(
+    encoder: Encoder,
+    inputs: Sequence[Input],
+    device: str = "auto",
+    progress: Progress | None = None,
+) -> Features:
+    """Return the features of *inputs*, one row each and in their order, computed in float32.
+
+    Rows of like length go through together, longest first, so that memory runs out at the start or
+    not at all; a batch that does not fit is halved and computing goes on from there.
+
+    Raises:
+        CheckpointError: if a feature is not finite, or if one row alone does not fit in memory.
+    """
+    place = accelerator(device)
+    on_gpu = place.device.type != "cpu"
+    model = place.prepare_model(encoder.model, evaluation_mode=True)
+    prepared = encoder.prepare(inputs)
+    begun = time.perf_counter()
+    matrix = _computed(encoder, prepared, place, GPU_BATCH_TOKENS if on_gpu else CPU_BATCH_TOKENS, progress)
+    seconds = time.perf_counter() - begun
+    broken = int((~np.isfinite(matrix)).any(axis=1).sum())
+    if broken:
+        raise CheckpointError(f"features of {broken} of {len(matrix)} rows contain NaN or infinite numbers")
+    return Features(
+        matrix=matrix,
+        pooling=encoder.pooling,
+        layer="last",
+        parameters=encoder.parameters,
+        device=str(place.device),
+        dtype=str(next(model.parameters()).dtype).removeprefix("torch."),
+        processor=encoder.processor,
+        rows_per_second=len(matrix) / max(seconds, 1e-9),
+    )
+
+
+def batches(lengths: Sequence[int], budget: int) -> list[list[int]]:
+    """Return the rows in batches, longest first, each within *budget* tokens once padded.
+
+    A row longer than the budget is a batch of its own. Equal lengths keep their order, so the
+    batches depend on nothing but *lengths*.
+    """
+    order = sorted(range(len(lengths)), key=lambda row: -lengths[row])
+    made: list[list[int]] = []
+    for row in order:
+        # The first row of a batch is its longest, and all are padded to that.
+        if made and (len(made[-1]) + 1) * lengths[made[-1][0]] <= budget:
+            made[-1].append(row)
+        else:
+            made.append([row])
+    return made
+
+
+@torch.inference_mode()
+def _computed(
+    encoder: Encoder, prepared: Prepared, place: Accelerator, budget: int, progress: Progress | None
+) -> Matrix:
+    rows = len(prepared.lengths)
+    matrix: Matrix | None = None
+    done = 0
+    for batch in batches(prepared.lengths, budget):
+        for part, vectors in _fitting(encoder, prepared, place, batch):
+            if matrix is None:
+                matrix = np.empty((rows, vectors.shape[1]), dtype=np.float32)
+            matrix[part] = vectors.float().cpu().numpy()
+            done += len(part)
+            if progress:
+                progress(done, rows)
+    if matrix is None:
+        raise CheckpointError("no rows to compute features of")
+    return matrix
+
+
+def _fitting(
+    encoder: Encoder, prepared: Prepared, place: Accelerator, batch: list[int]
+) -> Iterator[tuple[list[int], torch.Tensor]]:
+    """Yield the batch's rows with their vectors, in halves as often as memory asks for it."""
+    try:
+        vectors = encoder.encode(_moved(prepared.batch(batch), place.device))
+    except RuntimeError as error:
+        if not should_reduce_batch_size(error):
+            raise
+        if len(batch) == 1:
+            raise CheckpointError("one row alone does not fit in memory") from error
+        vectors = None
+    if vectors is not None:
+        yield batch, vectors
+        return
+    # Outside the handler, since the traceback holds on to the tensors that did not fit.
+    clear_device_cache(garbage_collection=True)
+    middle = len(batch) // 2
+    yield from _fitting(encoder, prepared, place, batch[:middle])
+    yield from _fitting(encoder, prepared, place, batch[middle:])
+
+
+def _moved(batch: Batch, device: torch.device) -> Batch:
+    return {name: tensor.to(device) for name, tensor in batch.items()}

@@ -1,0 +1,72 @@
+"""A block of code in, the peak of the memory it used out."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass
+class Peak:
+    """Bytes at the highest point; set when the block ends."""
+
+    bytes: int = 0
+
+
+@contextmanager
+def peak_memory(device: str) -> Iterator[Peak]:
+    """Measure the block: memory allocated on a GPU, else the resident memory of this process.
+
+    Linux can forget an earlier peak, so that each candidate of a long-lived worker has its own;
+    where the system cannot, the peak is that of the process so far.
+    """
+    peak = Peak()
+    on_gpu = device != "cpu" and _cuda_at_hand()
+    _forget_peak(on_gpu)
+    try:
+        yield peak
+    finally:
+        peak.bytes = _gpu_peak() if on_gpu else _resident_peak()
+
+
+def _cuda_at_hand() -> bool:
+    import torch
+
+    return torch.cuda.is_available()
+
+
+def _forget_peak(on_gpu: bool) -> None:
+    if on_gpu:
+        import torch
+
+        torch.cuda.reset_peak_memory_stats()
+        return
+    switch = Path("/proc/self/clear_refs")
+    if sys.platform == "linux" and switch.exists():
+        try:
+            switch.write_text("5")
+        except OSError:
+            return  # a sandbox may forbid it: the peak is then that of the process
+
+
+def _gpu_peak() -> int:
+    import torch
+
+    return torch.cuda.max_memory_allocated()
+
+
+def _resident_peak() -> int:
+    status = Path("/proc/self/status")
+    if status.exists():
+        found = re.search(r"VmHWM:\s+(\d+) kB", status.read_text())
+        return int(found[1]) * 1024 if found else 0
+    if sys.platform == "win32":
+        return 0
+    import resource
+
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

@@ -1,0 +1,70 @@
+"""Results in, their order out: best first, ties declared."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from hubscan.errors import RankingError
+from hubscan.records import Draw, Ranked, Ranking, Score, Scored, Skipped
+
+
+def rank(
+    results: Iterable[Scored | Skipped],
+    task: str,
+    draw: Draw,
+    *,
+    run: str | None = None,
+    provenance: Mapping[str, Any] | None = None,
+) -> Ranking:
+    """Return *results* ordered by their first score, higher first; equal ones by id, so that reruns agree.
+
+    Two checkpoints are tied when each one's value lies within the other's interval: the sample does
+    not support an order between them.
+
+    Raises:
+        RankingError: if nothing was scored.
+    """
+    found = list(results)
+    scored = [result for result in found if isinstance(result, Scored)]
+    skipped = tuple(sorted((r for r in found if isinstance(r, Skipped)), key=lambda s: s.model))
+    if not scored:
+        raise RankingError(_nothing(skipped))
+    ordered = sorted(scored, key=lambda s: (-leading(s).value, s.candidate.model))
+    entries = tuple(
+        Ranked(
+            place,
+            result,
+            tuple(o.candidate.model for o in ordered if o is not result and _tied(o, result)),
+        )
+        for place, result in enumerate(ordered, start=1)
+    )
+    return Ranking(
+        task=task,
+        metric=leading(ordered[0]).label,
+        entries=entries,
+        skipped=skipped,
+        draw=draw,
+        run=run,
+        provenance=provenance or {},
+    )
+
+
+def leading(scored: Scored) -> Score:
+    """Return the score that ranks."""
+    return next(iter(scored.scores.values()))
+
+
+def _tied(one: Scored, other: Scored) -> bool:
+    a, b = leading(one), leading(other)
+    return a.low <= b.value <= a.high and b.low <= a.value <= b.high
+
+
+def _nothing(skipped: tuple[Skipped, ...]) -> str:
+    if not skipped:
+        return "no checkpoint to rank: the query gave none; widen it, or name some with --model"
+    first = skipped[0]
+    return (
+        f"nothing could be ranked: all {len(skipped)} checkpoints were skipped; "
+        f"the first, {first.model}, at {first.stage}: {first.reason}"
+    )

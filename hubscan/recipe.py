@@ -1,0 +1,170 @@
+"""A YAML file and flags in, one checked `Recipe` out; the only home of defaults.
+
+A recipe's keys are the long flags of `hubscan rank`, in the plural where a flag repeats. What a
+user can type can so be saved, and what is saved can be typed.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from hubscan.errors import RecipeError
+from hubscan.records import Modality
+
+TASKS: Final[Mapping[str, Modality]] = {
+    "text-classification": "text",
+    "image-classification": "image",
+}
+
+_MAGNITUDES = {"": 1, "K": 10**3, "M": 10**6, "B": 10**9}
+
+
+def count(text: object) -> object:
+    """Read `33M`, `1.5B` or `250000` as a number; anything else is left for the type check.
+
+    >>> count("1.5M")
+    1500000
+    """
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)([KMB]?)", text.upper()) if isinstance(text, str) else None
+    return round(float(found[1]) * _MAGNITUDES[found[2]]) if found else text
+
+
+Count = Annotated[int, BeforeValidator(count), Field(ge=0)]
+Names = Annotated[tuple[str, ...], Field(strict=False)]  # YAML gives lists; each name stays strict
+
+
+class Recipe(BaseModel):
+    """All that decides a scan. Fields are grouped as the help of `hubscan rank` groups its flags."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    # what
+    task: Literal["text-classification", "image-classification"] | None = None
+    dataset: str | None = None
+    config: str | None = None
+    split: str | None = None
+    revision: str | None = None
+    input_columns: Names = ()
+    label_column: str | None = None
+
+    # who: explicit checkpoints, or a query
+    models: Names = ()
+    search: str | None = None
+    author: str | None = None
+    library: str | None = None
+    languages: Names = ()
+    license: str | None = None
+    trained_on: str | None = None
+    min_params: Count | None = None
+    max_params: Count = 500_000_000
+    min_downloads: Count = 0
+    sort: Literal["downloads", "likes", "trending_score", "last_modified", "created_at"] = "downloads"
+    limit: int = Field(20, ge=1, le=1000)
+    include_gated: bool = False
+
+    # how
+    samples: int = Field(1000, ge=10, le=1_000_000)
+    seed: int = Field(0, ge=0, lt=2**63)
+    metrics: Names = ("transrate",)
+    pooling: Literal["auto", "mean", "cls", "last", "max", "pooler"] = "auto"
+    max_length: int | None = Field(None, ge=2)
+    device: str = Field("auto", pattern=r"^(auto|cpu|mps|cuda|cuda:\d+)$")
+    workers: int = Field(1, ge=1, le=256)
+    stall_seconds: float = Field(900.0, gt=0)  # a candidate silent for longer is ended
+
+
+QUERY_KEYS: Final = frozenset(
+    [
+        "search",
+        "author",
+        "library",
+        "languages",
+        "license",
+        "trained_on",
+        "min_params",
+        "max_params",
+        "min_downloads",
+        "sort",
+        "limit",
+        "include_gated",
+    ]
+)
+"""Keys that shape the query: with explicit models they would do nothing, and are refused."""
+
+
+def resolve(asked: Mapping[str, Any], file: Path | None = None) -> Recipe:
+    """Return the recipe of *file* with *asked* (flags or keyword arguments) over it.
+
+    Raises:
+        RecipeError: naming the file, the key and what is wrong with it.
+    """
+    written = read(file) if file else {}
+    keys = {**written, **asked}
+    try:
+        recipe = Recipe(**keys)
+    except ValidationError as error:
+        origin = {key: (f"{file}: " if key not in asked else "") for key in keys}
+        raise RecipeError("; ".join(_explained(problem, origin) for problem in error.errors())) from error
+    _refuse_idle_keys(recipe, keys)
+    return recipe
+
+
+def read(file: Path) -> dict[str, Any]:
+    """Return the keys and values of a recipe file, not yet checked.
+
+    Raises:
+        RecipeError: if the file is missing, is no YAML mapping, or names a key twice.
+    """
+    try:
+        keys = yaml.load(file.read_text(encoding="utf-8"), Loader=_StrictLoader)
+    except (OSError, UnicodeDecodeError) as error:
+        raise RecipeError(f"{file}: cannot be read: {error}") from error
+    except yaml.YAMLError as error:
+        raise RecipeError(f"{file}: not valid YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(keys, dict) or not all(isinstance(key, str) for key in keys):
+        raise RecipeError(f"{file}: a recipe is a mapping of keys to values, such as `dataset: imdb`")
+    return keys
+
+
+def to_yaml(recipe: Recipe) -> str:
+    """Return *recipe* as YAML with every default spelled out; reading it back gives it again."""
+    keys = {key: list(v) if isinstance(v, tuple) else v for key, v in recipe.model_dump().items()}
+    if recipe.models:  # the query was not used, and saying it again would be refused
+        keys = {key: v for key, v in keys.items() if key not in QUERY_KEYS}
+    return yaml.safe_dump(keys, sort_keys=False, allow_unicode=True)
+
+
+def _refuse_idle_keys(recipe: Recipe, keys: Mapping[str, Any]) -> None:
+    idle = sorted(QUERY_KEYS & {key for key, value in keys.items() if value is not None})
+    if recipe.models and idle:
+        raise RecipeError(
+            f"{', '.join(idle)}: these shape the query, but models are named explicitly; use one or the other"
+        )
+
+
+def _explained(problem: Mapping[str, Any], origin: Mapping[str, str]) -> str:
+    key, *rest = (str(part) for part in problem["loc"])
+    where = origin.get(key, "")
+    if problem["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(key, Recipe.model_fields, n=1)
+        return f"{where}unknown key {key!r}" + (f"; did you mean {near[0]!r}?" if near else "")
+    message = problem["msg"].removeprefix("Input ").removeprefix("Value error, ")
+    return f"{where}{'.'.join([key, *rest])}: {message}, got {problem['input']!r}"
+
+
+class _StrictLoader(yaml.SafeLoader):
+    """YAML without duplicate keys: the second one would silently win."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        names = [key.value for key, _ in node.value]
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice is not None:
+            raise yaml.YAMLError(f"the key {twice!r} stands there twice")
+        return super().construct_mapping(node, deep)

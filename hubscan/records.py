@@ -1,0 +1,225 @@
+"""What crosses the border of a stage: frozen records with their shapes in comments.
+
+Read top to bottom they are the story of a scan: a `Candidate` is found, a `Sample` is drawn, an
+encoder turns both into `Features`, a measure turns those into a `Score`, and the `Scored` and the
+`Skipped` make a `Ranking`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:  # numpy costs 0.1 s, and the command line reads these records before it needs an array
+    import numpy as np
+    import numpy.typing as npt
+
+    Labels = npt.NDArray[np.int64]
+    Matrix = npt.NDArray[np.float32]
+
+Modality = Literal["text", "image", "audio"]
+Input = str | bytes  # a text, or an image as it lay in its file
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One checkpoint at one commit, known from the listing alone."""
+
+    model: str  # the canonical "org/name", or a local folder as the user wrote it
+    revision: str  # the commit; for a local folder "sha256:" and the hash of its config and weights
+    modality: Modality
+    local: bool = False
+    parameters: int | None = None  # as the listing says; a scan replaces it by the loaded count
+    license: str | None = None
+    downloads: int | None = None
+    pipeline_tag: str | None = None
+    library: str | None = None
+    flags: tuple[str, ...] = ()  # what a reader should know: "trained on this dataset"
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One row of the Hub's listing: a candidate, and why it is left out if it is."""
+
+    candidate: Candidate
+    excluded: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """What was drawn, without the rows themselves; it stands in every result."""
+
+    dataset: str  # the canonical id, or the local path
+    revision: str  # the commit; for local data "sha256:" and a hash over its files
+    config: str | None
+    split: str
+    columns: Mapping[str, str]  # role to column: {"text": "review", "label": "sentiment"}
+    label_kind: str
+    classes: Mapping[str, int]  # class name to number of rows drawn, in the order of the label numbers
+    rows: int
+    seed: int
+    rows_seen: int  # rows of the split that the draw looked at
+    dropped: Mapping[str, int]  # reason to number of rows: {"empty text": 3}
+    bytes_read: int  # bytes that came over the network
+    fingerprint: str  # hash of all that decides the rows; equal exactly when two scans saw the same rows
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """The drawn rows; every checkpoint sees exactly these, in this order."""
+
+    draw: Draw
+    inputs: Mapping[Modality, tuple[Input, ...]]  # one entry a modality, each of n rows
+    labels: Labels  # (n,) index into `draw.classes`
+    row_ids: Labels  # (n,) position of the row in the split
+
+
+@dataclass(frozen=True, slots=True)
+class Pooling:
+    """How the states of one input became one vector, and who said so."""
+
+    name: str  # "mean", "cls", "last", "max" or "pooler"
+    origin: str  # "declared", "convention", "default" or "asked"
+
+    def __str__(self) -> str:
+        """Return the words of a table cell: `mean (declared)`."""
+        return f"{self.name} ({self.origin})"
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What one candidate took."""
+
+    download_bytes: int  # bytes that arrived on this disk; 0 when all lay in the cache
+    seconds: float  # from fetch to score, wall clock
+    rows_per_second: float  # of the extraction alone
+    peak_bytes: int  # peak of the worker's resident memory; on a GPU of the memory allocated there
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """Pooled features of one checkpoint on the sample."""
+
+    matrix: Matrix  # (n, width) float32, finite
+    pooling: Pooling
+    layer: str  # "last"
+    parameters: int  # of the encoder that ran
+    device: str
+    dtype: str
+    processor: str  # class of the tokenizer or image processor: backends differ in pixels
+    rows_per_second: float
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """One measure of one checkpoint, in nats unless the measure says otherwise; higher is better.
+
+    `value` ranks. `raw` is the uncorrected number of the source, `null` what shuffled labels give
+    in its place, `low` and `high` bound the value when other rows had been drawn (95 %).
+    """
+
+    name: str
+    version: int
+    value: float
+    low: float
+    high: float
+    raw: float
+    null: float
+
+    @property
+    def label(self) -> str:
+        """Name and version, as results carry them: `transrate@1`."""
+        return f"{self.name}@{self.version}"
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """One candidate that made it through."""
+
+    candidate: Candidate
+    scores: Mapping[str, Score]  # measure name to score; the first one ranks
+    width: int
+    parameters: int
+    pooling: Pooling
+    layer: str
+    cost: Cost
+    device: str
+    dtype: str
+    processor: str
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """One candidate that did not, with the stage where it stopped."""
+
+    model: str
+    revision: str | None
+    stage: str  # "resolve", "fetch", "load", "embed", "score" or "worker"
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """One line of a ranking."""
+
+    rank: int  # from 1
+    scored: Scored
+    tied_with: tuple[str, ...]  # models whose order against this one the sample does not support
+
+    @property
+    def model(self) -> str:
+        """Return the checkpoint's id."""
+        return self.scored.candidate.model
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """The answer: checkpoints from best to worst, what was skipped, and what it rests on.
+
+    Iterable, with `best`, `to_pandas()` and a rich display in a notebook.
+    """
+
+    task: str
+    metric: str  # "transrate@1"
+    entries: tuple[Ranked, ...]
+    skipped: tuple[Skipped, ...]
+    draw: Draw
+    run: str | None = None  # the run folder
+    provenance: Mapping[str, Any] = field(default_factory=dict)  # device, dtype, versions, seed
+
+    def __iter__(self) -> Iterator[Ranked]:
+        """Iterate from best to worst."""
+        return iter(self.entries)
+
+    def __len__(self) -> int:
+        """Return the number of ranked checkpoints."""
+        return len(self.entries)
+
+    def __getitem__(self, index: int) -> Ranked:
+        """Return the checkpoint at *index*, 0 the best."""
+        return self.entries[index]
+
+    @property
+    def best(self) -> Ranked:
+        """Return the first of the ranking."""
+        return self.entries[0]
+
+    def to_pandas(self) -> Any:
+        """Return one row a checkpoint as a `pandas.DataFrame`."""
+        import pandas as pd
+
+        from hubscan.report.rows import flat_rows
+
+        return pd.DataFrame(flat_rows(self))
+
+    def __str__(self) -> str:
+        """Return the answer in words and the table, as the command line prints them."""
+        from hubscan.report.human import as_text
+
+        return as_text(self)
+
+    def _repr_markdown_(self) -> str:
+        from hubscan.report.markdown import as_markdown
+
+        return as_markdown(self)

@@ -1,0 +1,146 @@
+"""The run folder: what was asked, what was seen, and one line for each result as it comes.
+
+RUN/recipe.yaml     asked: resolved, every default spelled out
+RUN/lock.yaml       seen: every commit, the draw, versions, device
+RUN/sample.parquet  row ids and labels of the draw
+RUN/results.jsonl   one line a candidate, on the disk before the next one starts
+RUN/README.md       the card, made from the above
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import TypeAdapter, ValidationError
+
+from hubscan import ranking, recipe
+from hubscan.errors import RunError
+from hubscan.records import Candidate, Draw, Ranking, Scored, Skipped
+
+RECIPE, LOCK, SAMPLE, RESULTS = "recipe.yaml", "lock.yaml", "sample.parquet", "results.jsonl"
+
+
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """What a scan saw: enough to see exactly the same again."""
+
+    task: str
+    draw: Draw
+    candidates: tuple[Candidate, ...]
+    unresolved: tuple[Skipped, ...]  # models that were named and could not be found
+    provenance: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run folder that was opened."""
+
+    folder: Path
+    recipe: recipe.Recipe
+    lock: Lock
+
+    def results(self) -> list[Scored | Skipped]:
+        """Return what was finished so far; a line that was cut off by a crash is not counted."""
+        file = self.folder / RESULTS
+        lines = file.read_text(encoding="utf-8").split("\n") if file.exists() else []
+        return [*self.lock.unresolved, *(_parsed(line, file) for line in lines[:-1])]
+
+    def append(self, result: Scored | Skipped) -> None:
+        """Write one result, and return when it is on the disk."""
+        line = json.dumps(asdict(result)) + "\n"
+        with (self.folder / RESULTS).open("a", encoding="utf-8") as file:
+            file.write(line)
+            file.flush()
+            os.fsync(file.fileno())
+
+    def drop_torn_line(self) -> None:
+        """Cut off a last line that a crash left unfinished, so that the next one starts anew."""
+        file = self.folder / RESULTS
+        if file.exists():
+            content = file.read_bytes()
+            with file.open("r+b") as opened:
+                opened.truncate(content.rfind(b"\n") + 1)
+
+    def unfinished(self) -> list[Candidate]:
+        """Return the candidates without a result."""
+        done = {_identity(result) for result in self.results()}
+        return [c for c in self.lock.candidates if (c.model, c.revision) not in done]
+
+    @property
+    def ranking(self) -> Ranking:
+        """Return the ranking of what was finished so far.
+
+        Raises:
+            RankingError: if nothing was scored.
+        """
+        return ranking.rank(
+            self.results(),
+            self.lock.task,
+            self.lock.draw,
+            run=str(self.folder),
+            provenance=self.lock.provenance,
+        )
+
+
+def create(folder: Path, asked: recipe.Recipe, lock: Lock) -> Run:
+    """Make *folder* a new run.
+
+    Raises:
+        RunError: if there is a run in it already, or it cannot be written.
+    """
+    if (folder / LOCK).exists():
+        raise RunError(
+            f"{folder}: holds a run already; pass --resume to go on with it, or --fresh to replace it"
+        )
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / RESULTS).unlink(missing_ok=True)
+        write_whole(folder / RECIPE, recipe.to_yaml(asked))
+        plain = json.loads(json.dumps(asdict(lock)))
+        write_whole(folder / LOCK, yaml.safe_dump(plain, sort_keys=False, allow_unicode=True))
+    except OSError as error:
+        raise RunError(f"{folder}: cannot be written: {error.strerror or error}") from error
+    return Run(folder, asked, lock)
+
+
+def load_run(path: str | Path) -> Run:
+    """Open the run folder at *path*, finished or not.
+
+    Raises:
+        RunError: if there is no run, or its files are damaged.
+    """
+    folder = Path(path)
+    if not (folder / LOCK).exists():
+        raise RunError(f"{folder}: no run here (there is no {LOCK} in it)")
+    try:
+        seen = yaml.safe_load((folder / LOCK).read_text(encoding="utf-8"))
+        lock = TypeAdapter(Lock).validate_python(seen)
+    except (yaml.YAMLError, ValidationError, UnicodeDecodeError) as error:
+        raise RunError(f"{folder / LOCK}: damaged: {' '.join(str(error).split())[:200]}") from error
+    return Run(folder, recipe.resolve({}, folder / RECIPE), lock)
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Replace *path* in one step, so that a killed scan leaves the old file or the new one."""
+    partial = path.with_name(path.name + ".partial")
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(path)
+
+
+def _parsed(line: str, file: Path) -> Scored | Skipped:
+    try:
+        result: Scored | Skipped = TypeAdapter(Scored | Skipped).validate_json(line)
+    except ValidationError as error:
+        raise RunError(f"{file}: damaged line: {line[:80]}") from error
+    return result
+
+
+def _identity(result: Scored | Skipped) -> tuple[str, str | None]:
+    named = result.candidate if isinstance(result, Scored) else result
+    return named.model, named.revision

@@ -1,0 +1,84 @@
+"""Labelled rows in, at most `size` of them kept: balanced over the classes, uniform within each.
+
+Every row has a random key that depends on the seed and its number alone. Of each class the rows
+with the smallest keys are kept, so the result is the same in whatever order or from however many
+readers the rows come. When the reservoir is full, the largest class gives way: a class ends with
+min(its rows, an equal share) rows, whatever the order of the stream.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator, Set
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+T = TypeVar("T")
+Keys = npt.NDArray[np.uint64]
+
+NO_LIMIT = 2**64
+
+
+def row_keys(seed: int, first: int, count: int) -> Keys:
+    """Return one 64-bit key for each of the rows *first* … *first + count − 1*.
+
+    The finaliser of splitmix64 (Steele, Lea & Flood, 2014) over the row number, started at a place
+    that a first round over the seed gives: uniform, and distinct within a seed.
+    """
+    rows = np.arange(first, first + count, dtype=np.uint64)
+    start = _mixed(np.array([seed], dtype=np.uint64) + np.uint64(0x9E3779B97F4A7C15))
+    return _mixed(rows * np.uint64(0x9E3779B97F4A7C15) + start)
+
+
+def _mixed(x: Keys) -> Keys:
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return x ^ (x >> np.uint64(31))
+
+
+@dataclass
+class _Class(Generic[T]):
+    """The kept rows of one class as a heap, largest key on top, and the key from which on none is taken."""
+
+    heap: list[tuple[int, int, T]] = field(default_factory=list)  # (−key, row, what was kept)
+    limit: int = NO_LIMIT
+
+
+class Reservoir(Generic[T]):
+    """At most *size* rows, kept by class."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._kept = 0
+        self._classes: dict[object, _Class[T]] = {}
+
+    @property
+    def labels(self) -> Set[object]:
+        """Return the classes seen so far."""
+        return self._classes.keys()
+
+    def takes(self, label: object, key: int) -> bool:
+        """Return whether a row would be kept, so that nothing is made of one that would not."""
+        return key < self._classes[label].limit if label in self._classes else True
+
+    def add(self, label: object, key: int, row: int, value: T) -> None:
+        """Keep the row, and let the largest class give way if that is one too many."""
+        kept = self._classes.setdefault(label, _Class())
+        if key >= kept.limit:
+            return
+        heapq.heappush(kept.heap, (-key, row, value))
+        self._kept += 1
+        if self._kept > self._size:
+            largest = max(self._classes.values(), key=lambda c: (len(c.heap), -c.heap[0][0] if c.heap else 0))
+            dropped, _, _ = heapq.heappop(largest.heap)
+            # What was dropped may not be followed by a larger key, or late rows would be favoured.
+            largest.limit = -dropped
+            self._kept -= 1
+
+    def __iter__(self) -> Iterator[tuple[object, int, T]]:
+        """Yield (label, row, value) in the order of the rows."""
+        kept = ((row, label, value) for label, c in self._classes.items() for _, row, value in c.heap)
+        yield from ((label, row, value) for row, label, value in sorted(kept, key=lambda k: k[0]))

@@ -1,0 +1,165 @@
+"""The pipeline, top to bottom: a recipe in, events out, the last of them the ranking."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hubscan import __version__, catalog, run, sample_file
+from hubscan.engines import Progress
+from hubscan.engines.local import LocalEngine
+from hubscan.errors import RankingError, RecipeError, RunError
+from hubscan.recipe import Recipe
+from hubscan.records import Candidate, Draw, Listed, Modality, Ranking, Sample, Scored, Skipped
+
+if TYPE_CHECKING:
+    from hubscan.engines import Engine
+
+PROVEN = ("torch", "transformers", "datasets", "huggingface_hub", "accelerate", "numpy", "pillow")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a scan is about to do."""
+
+    recipe: Recipe
+    sample: Sample
+    lock: run.Lock
+
+
+@dataclass(frozen=True, slots=True)
+class Entered:
+    """The scan begins a step before the candidates' own: "drawing the sample", "asking the Hub"."""
+
+    step: str
+
+
+Event = Entered | Plan | Progress | Scored | Skipped | Ranking
+
+
+def scan(
+    recipe: Recipe, folder: Path, *, lock: run.Lock | None = None, resume: bool = False
+) -> Iterator[Event]:
+    """Yield each thing as it happens: the plan, progress, every result, and at last the ranking.
+
+    *lock* repeats an earlier scan: its commits are used, and nothing is asked of the listing. With
+    *resume*, *folder* holds that scan, and only what is unfinished there is done.
+
+    Raises:
+        HubscanError: whatever the user can fix; results that came before it are in *folder*.
+    """
+    with closing(LocalEngine(recipe.device, recipe.workers, patience=recipe.stall_seconds)) as engine:
+        plan: Plan | None = None
+        for event in prepare(recipe, lock):
+            yield event
+            plan = event if isinstance(event, Plan) else plan
+        assert plan is not None
+        opened = run.load_run(folder) if resume else run.create(folder, plan.recipe, plan.lock)
+        opened.drop_torn_line()
+        sample_file.write(plan.sample, folder / run.SAMPLE, inputs=False)
+        yield from _results(engine, opened, plan)
+    yield opened.ranking
+
+
+def prepare(recipe: Recipe, lock: run.Lock | None = None) -> Iterator[Entered | Plan]:
+    """Yield the steps up to the plan, and the plan: the sample drawn, the candidates pinned.
+
+    Raises:
+        HubscanError: if there is nothing to draw from or nothing to rank.
+    """
+    _check_metrics(recipe)
+    if lock:
+        recipe = recipe.model_copy(update={"revision": _hub_revision(lock.draw)})
+    from hubscan.sample import draw
+
+    yield Entered("drawing the sample")
+    sample = draw(recipe)
+    modality = next(iter(sample.inputs))
+    recipe = _settled(recipe, sample.draw, modality)
+    if lock:
+        _same_rows(lock.draw, sample.draw)
+        yield Plan(recipe, sample, lock)
+        return
+    yield Entered("asking the Hub for checkpoints" if not recipe.models else "resolving the checkpoints")
+    candidates, unresolved = gather(recipe, modality)
+    if not candidates:
+        raise RankingError(_no_candidates(unresolved))
+    seen = run.Lock(str(recipe.task), sample.draw, candidates, unresolved, _provenance(recipe))
+    yield Plan(recipe, sample, seen)
+
+
+def gather(recipe: Recipe, modality: Modality) -> tuple[tuple[Candidate, ...], tuple[Skipped, ...]]:
+    """Return the candidates that the recipe names or its query gives, and the names that led nowhere."""
+    if not recipe.models:
+        rows: list[Listed] = list(catalog.search(recipe, modality))
+        return tuple(row.candidate for row in rows if row.excluded is None), ()
+    found = list(catalog.named(recipe.models, recipe, modality))
+    return (
+        tuple(f for f in found if isinstance(f, Candidate)),
+        tuple(f for f in found if isinstance(f, Skipped)),
+    )
+
+
+def _results(engine: Engine, opened: run.Run, plan: Plan) -> Iterator[Progress | Scored | Skipped]:
+    for event in engine.run(opened.unfinished(), plan.sample, plan.recipe):
+        if not isinstance(event, Progress):
+            opened.append(event)
+        yield event
+
+
+def _settled(recipe: Recipe, drawn: Draw, modality: Modality) -> Recipe:
+    """Return *recipe* with what the draw found out, so that it says what was done."""
+    return recipe.model_copy(
+        update={
+            "task": f"{modality}-classification",
+            "dataset": drawn.dataset,
+            "config": drawn.config,
+            "split": drawn.split,
+            "revision": _hub_revision(drawn),
+            "input_columns": (drawn.columns[modality],),
+            "label_column": drawn.columns["label"],
+        }
+    )
+
+
+def _hub_revision(drawn: Draw) -> str | None:
+    return None if drawn.revision.startswith("sha256:") else drawn.revision
+
+
+def _same_rows(before: Draw, now: Draw) -> None:
+    if before.fingerprint != now.fingerprint:
+        raise RunError(
+            f"the rows drawn now are not those of the locked scan (fingerprint {now.fingerprint[:12]}, "
+            f"not {before.fingerprint[:12]}): the data or the recipe has changed; start a new scan"
+        )
+
+
+def _check_metrics(recipe: Recipe) -> None:
+    from hubscan.scores import SCORES
+
+    unknown = [name for name in recipe.metrics if name not in SCORES]
+    if unknown or not recipe.metrics:
+        raise RecipeError(f"metrics: unknown measure {', '.join(unknown)!r}; there are: {', '.join(SCORES)}")
+
+
+def _no_candidates(unresolved: tuple[Skipped, ...]) -> str:
+    if not unresolved:
+        return "the query gives no checkpoint; widen it (see `hubscan search`), or name some with --model"
+    return "none of the named models was found: " + "; ".join(f"{s.model}: {s.reason}" for s in unresolved)
+
+
+def _provenance(recipe: Recipe) -> dict[str, Any]:
+    from huggingface_hub import constants
+
+    return {
+        "hubscan": __version__,
+        "seed": recipe.seed,
+        "endpoint": constants.ENDPOINT,
+        "python": platform.python_version(),
+        "versions": {name: version(name) for name in PROVEN},
+    }

@@ -1,0 +1,99 @@
+"""Answers gone wrong on purpose: a status, a delay, a dropped connection, a body cut short."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from hubscan.demo.hub.server import Counted
+
+ALWAYS = -1
+
+
+@dataclass
+class Fault:
+    """What goes wrong with a request whose `METHOD /path?query` has `match` in it."""
+
+    match: str
+    times: int = 1  # how many requests it meets; ALWAYS for all of them
+    status: int | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    delay: float = 0.0  # seconds before anything else
+    drop: bool = False  # close the connection instead of answering
+    truncate: int | None = None  # close it after so many bytes of the body
+
+
+class FaultList(list[Fault]):
+    """The faults of a Hub, in the order in which they are tried."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lock = threading.Lock()
+
+    def add(self, match: str, **what: Any) -> Fault:
+        """Append a fault."""
+        fault = Fault(match, **what)
+        self.append(fault)
+        return fault
+
+    def take(self, line: str) -> Fault | None:
+        """Use up one turn of the first fault that matches *line*."""
+        with self._lock:
+            for fault in self:
+                if fault.times != 0 and re.search(fault.match, line):
+                    fault.times -= fault.times > 0
+                    return fault
+        return None
+
+
+def with_faults(app: ASGIApp, faults: FaultList) -> ASGIApp:
+    """Let *faults* meet the requests before *app* does."""
+
+    async def faulty(scope: Scope, receive: Receive, send: Send) -> None:
+        query = f"?{scope['query_string'].decode()}" if scope["query_string"] else ""
+        fault = faults.take(f"{scope['method']} {scope['path']}{query}") or Fault("")
+        await asyncio.sleep(fault.delay)
+        if fault.drop:
+            await _hang_up(receive, send)
+        elif fault.status is not None:
+            answer = JSONResponse({"error": "a fault"}, fault.status, dict(fault.headers))
+            await answer(scope, receive, send)
+        elif fault.truncate is not None:
+            await _truncated(app, fault.truncate, scope, receive, send)
+        else:
+            await app(scope, receive, send)
+
+    return faulty
+
+
+async def _hang_up(receive: Receive, send: Send) -> None:
+    """Close the connection; ASGI has no word for it, so ask uvicorn's own end of it."""
+    counted = cast(Counted, send)
+    cycle: Any = counted.send.__self__  # type: ignore[attr-defined]
+    cycle.transport.close()  # what was written still goes out
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _truncated(app: ASGIApp, limit: int, scope: Scope, receive: Receive, send: Send) -> None:
+    left = limit
+
+    async def cut(message: Message) -> None:
+        nonlocal left
+        if message["type"] != "http.response.body":
+            await send(message)
+        elif left >= 0:
+            body = message.get("body", b"")[:left]
+            left -= len(message.get("body", b""))
+            await send({"type": "http.response.body", "body": body, "more_body": True})
+            if left < 0:
+                await _hang_up(receive, send)
+
+    await app(scope, receive, cut)

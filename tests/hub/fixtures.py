@@ -1,0 +1,99 @@
+"""What `tests/conftest.py` imports: the Hub with everything on it, and a subprocess's way to it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from hubscan.demo.hub import serve
+from tests.hub.lab import LabHub
+
+GATED = ("models/acme/gated-bert", "datasets/acme/gated-reviews")
+PRIVATE = ("models/acme/private-bert",)
+MOVED = {"models/plain-bert": "tester/plain-bert", "datasets/reviews": "tester/reviews"}
+DOWNLOADS = {"tester/plain-bert": 900, "tester/seeing-bert": 500, "tester/tiny-vit": 400}
+REPOSITORY = Path(__file__).parents[2]
+
+
+def environment(endpoint: str, home: Path, token: str | None = None) -> dict[str, str]:
+    """Return the variables with which a new process talks to the Hub at *endpoint* and to no other.
+
+    The clients read them when they are imported: they take no effect in this process. What lies in
+    *home* is the only cache, so a fresh folder makes a cold one.
+    """
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("HF_", "HUGGING", "TRANSFORMERS_")) and "proxy" not in name.lower()
+    }
+    new = {
+        "HF_ENDPOINT": endpoint,
+        "HF_HOME": str(home),
+        "HF_HUB_DISABLE_XET": "1",
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+        "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+        "HF_UPDATE_DOWNLOAD_COUNTS": "0",
+        "HF_HUB_DOWNLOAD_TIMEOUT": "5",
+        "HF_HUB_ETAG_TIMEOUT": "5",
+        "NO_PROXY": "127.0.0.1,localhost",
+        "PYTHONPATH": str(REPOSITORY),
+    }
+    return kept | new | ({"HF_TOKEN": token} if token else {})
+
+
+def run_python(
+    code: str, variables: Mapping[str, str], timeout: float = 120
+) -> subprocess.CompletedProcess[str]:
+    """Run *code* in a new interpreter; what it prints comes back, what it raises fails the test."""
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(
+        command, env=dict(variables), capture_output=True, text=True, timeout=timeout, check=False
+    )
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+    return done
+
+
+def lab_hub(root: Path) -> LabHub:
+    """Make a Hub over *root*, with the gates and the private repository that the tests know."""
+    hub = LabHub(root)
+    for (kind, repo_id), repo in hub.repos.items():
+        repo.gated = "manual" if f"{kind}/{repo_id}" in GATED else False
+        repo.private = f"{kind}/{repo_id}" in PRIVATE
+    return hub
+
+
+@pytest.fixture(scope="session")
+def hub_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder with every checkpoint and dataset; read it, never write to it."""
+    from tests.hub.checkpoints import make_models
+    from tests.hub.labelled import make_datasets
+
+    root = tmp_path_factory.mktemp("hub")
+    make_models(root / "models")
+    make_datasets(root / "datasets")
+    (root / "hub.json").write_text(json.dumps({"moved": MOVED, "downloads": DOWNLOADS}))
+    return root
+
+
+@pytest.fixture(scope="session")
+def hub(hub_root: Path) -> Iterator[LabHub]:
+    """One Hub for all tests that only read; its state must stay as it is."""
+    hub = lab_hub(hub_root)
+    with serve(hub):
+        yield hub
+    hub.close()
+
+
+@pytest.fixture
+def own_hub(hub_root: Path) -> Iterator[LabHub]:
+    """The same content on a Hub of the test's own: to write to, gate, move on, or break."""
+    hub = lab_hub(hub_root)
+    with serve(hub):
+        yield hub
+    hub.close()

@@ -1,0 +1,222 @@
+"""Makes the datasets of the test Hub: a few rows of telling sentences or coloured squares each.
+
+`make_datasets(ROOT / "datasets")` writes a folder each; its function says what it is for.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from PIL import Image
+
+from tests.hub.words import LABELS, sentence
+
+Rows = list[tuple[str, int | None]]
+
+ROW_GROUP_ROWS = 50
+RARE_ROWS = 6  # of the third label in tester/reviews
+COLOURS = {"blue": (40, 60, 200), "green": (40, 180, 60), "red": (200, 50, 40)}
+REVIEW_TRAIN_ROWS = 2 * 200 + RARE_ROWS
+REVIEW_EMPTY_ROWS, REVIEW_BLANK_ROWS, REVIEW_NULL_ROWS = (10,), (11,), (12, 210)
+
+
+def make_datasets(datasets_folder: Path) -> None:
+    """Write every dataset below *datasets_folder*."""
+    for repo_id, make in DATASETS.items():
+        folder = datasets_folder / repo_id
+        folder.mkdir(parents=True)
+        make(folder)
+
+
+# -- text ---------------------------------------------------------------------------------------
+
+
+def reviews(folder: Path) -> None:
+    """Parquet in two shards, sorted by label, one label rare; some rows lack text or label."""
+    train = _sorted_rows((200, 200, RARE_ROWS), seed=0)
+    for row in REVIEW_EMPTY_ROWS:
+        train[row] = ("", train[row][1])
+    for row in REVIEW_BLANK_ROWS:
+        train[row] = (" \t\n", train[row][1])
+    for row in REVIEW_NULL_ROWS:
+        train[row] = (train[row][0], None)
+    _write_parquet(folder, "train", train[:200], train[200:])
+    _write_parquet(folder, "test", _sorted_rows((40, 40, 4), seed=1))
+    _write_card(folder, license="mit", language=["en"], dataset_info=_info())
+
+
+def lines_jsonl(folder: Path) -> None:
+    """JSON lines, with the labels as words, in no order."""
+    for split, seed, count in (("train", 2, 60), ("test", 3, 20)):
+        rows = _shuffled_rows((count, count), seed)
+        lines = [json.dumps({"line": text, "mood": LABELS[label or 0]}) for text, label in rows]
+        (folder / f"{split}.jsonl").write_text("\n".join(lines) + "\n")
+
+
+def lines_csv(folder: Path) -> None:
+    """CSV, with the labels as numbers that nothing names."""
+    for split, seed, count in (("train", 4, 60), ("test", 5, 20)):
+        with (folder / f"{split}.csv").open("w", newline="") as stream:
+            writer = csv.writer(stream)
+            writer.writerow(("text", "label"))
+            writer.writerows(_shuffled_rows((count, count), seed))
+
+
+def unlabelled(folder: Path) -> None:
+    """Text, and no column of labels."""
+    table = pa.table({"text": [text for text, _ in _shuffled_rows((30, 30), seed=6)]})
+    _write_table(folder / "data/train-00000-of-00001.parquet", table)
+
+
+def hidden_labels(folder: Path) -> None:
+    """A test split that keeps its labels to itself: all are -1."""
+    _write_parquet(folder, "train", _shuffled_rows((40, 40), seed=7))
+    hidden: Rows = [(text, -1) for text, _ in _shuffled_rows((20, 20), seed=8)]
+    _write_parquet(folder, "test", hidden)
+    _write_card(folder, dataset_info=_info())
+
+
+def one_class(folder: Path) -> None:
+    """Labels that are all the same."""
+    _write_parquet(folder, "train", _sorted_rows((50,), seed=9))
+    _write_card(folder, dataset_info=_info())
+
+
+def two_configs(folder: Path) -> None:
+    """Two configurations and no default: one has to be named."""
+    configs = []
+    for name, change in (("plain", str), ("shouted", str.upper)):
+        rows: Rows = [(change(text), label) for text, label in _shuffled_rows((40, 40), seed=10)]
+        _write_parquet(folder / name, "train", rows)
+        configs.append({"config_name": name, "data_files": f"{name}/data/train-*"})
+    _write_card(folder, configs=configs)
+
+
+def gated_reviews(folder: Path) -> None:
+    """Labelled text behind a gate."""
+    _write_parquet(folder, "train", _shuffled_rows((30, 30), seed=11))
+    _write_card(folder, license="other", dataset_info=_info())
+
+
+# -- images -------------------------------------------------------------------------------------
+
+
+def colours(folder: Path) -> None:
+    """A folder of images by class; one is corrupt, one grey, one has an alpha channel."""
+    for split, count in (("train", 12), ("test", 4)):
+        for name in COLOURS:
+            (folder / split / name).mkdir(parents=True)
+            for number in range(count):
+                file = folder / split / name / f"{number:02}.png"
+                file.write_bytes(_png(_square(name, seed=number + 100 * (split == "test"))))
+    (folder / "train/green/03.png").write_bytes(b"\x89PNG\r\n\x1a\nnot an image")
+    (folder / "train/blue/05.png").write_bytes(_png(_square("blue", seed=5).convert("L")))
+    (folder / "train/red/07.png").write_bytes(_png(_square("red", seed=7).convert("RGBA")))
+
+
+def colours_parquet(folder: Path) -> None:
+    """Images inside parquet, with class names in the schema, sorted by label."""
+    features = {
+        "image": {"_type": "Image"},
+        "label": {"names": list(COLOURS), "_type": "ClassLabel"},
+    }
+    schema = pa.schema(
+        [
+            ("image", pa.struct([("bytes", pa.binary()), ("path", pa.string())])),
+            ("label", pa.int64()),
+        ],
+        metadata={"huggingface": json.dumps({"info": {"features": features}})},
+    )
+    for split, count in (("train", 20), ("test", 6)):
+        rows = [
+            {"image": {"bytes": _png(_square(name, seed)), "path": None}, "label": label}
+            for label, name in enumerate(COLOURS)
+            for seed in range(count)
+        ]
+        table = pa.Table.from_pylist(rows, schema=schema)
+        _write_table(folder / f"data/{split}-00000-of-00001.parquet", table)
+
+
+DATASETS: Mapping[str, Callable[[Path], None]] = {
+    "tester/reviews": reviews,
+    "tester/lines-jsonl": lines_jsonl,
+    "tester/lines-csv": lines_csv,
+    "tester/unlabelled": unlabelled,
+    "tester/hidden-labels": hidden_labels,
+    "tester/one-class": one_class,
+    "tester/two-configs": two_configs,
+    "tester/colours": colours,
+    "tester/colours-parquet": colours_parquet,
+    "acme/gated-reviews": gated_reviews,
+}
+
+
+# -- what they share ----------------------------------------------------------------------------
+
+
+def _sorted_rows(counts: Sequence[int], seed: int) -> Rows:
+    random = Random(seed)
+    labels = [label for label, count in enumerate(counts) for _ in range(count)]
+    return [(sentence(label, random), label) for label in labels]
+
+
+def _shuffled_rows(counts: Sequence[int], seed: int) -> Rows:
+    rows = _sorted_rows(counts, seed)
+    Random(seed).shuffle(rows)
+    return rows
+
+
+def _write_parquet(folder: Path, split: str, *shards: Rows) -> None:
+    for number, rows in enumerate(shards):
+        table = pa.table(
+            {
+                "text": [text for text, _ in rows],
+                "label": pa.array([label for _, label in rows], pa.int64()),
+            }
+        )
+        _write_table(folder / f"data/{split}-{number:05}-of-{len(shards):05}.parquet", table)
+
+
+def _write_table(file: Path, table: pa.Table) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(table, file, row_group_size=ROW_GROUP_ROWS)
+
+
+def _info() -> dict[str, Any]:
+    names = {str(number): name for number, name in enumerate(LABELS)}
+    label = {"name": "label", "dtype": {"class_label": {"names": names}}}
+    return {"features": [{"name": "text", "dtype": "string"}, label]}
+
+
+def _write_card(folder: Path, **card: Any) -> None:
+    # JSON is YAML too.
+    lines = [f"{key}: {json.dumps(value)}" for key, value in card.items()]
+    (folder / "README.md").write_text("\n".join(["---", *lines, "---", f"# {folder.name}", ""]))
+
+
+def _square(colour: str, seed: int) -> Image.Image:
+    """Paint a square of about one colour; no two sizes need be equal."""
+    random = Random(f"{colour} {seed}")
+    width, height = random.randint(24, 48), random.randint(24, 48)
+    return Image.frombytes("RGB", (width, height), bytes(_pixels(colour, width * height, random)))
+
+
+def _pixels(colour: str, count: int, random: Random) -> Iterable[int]:
+    noise = iter(random.randbytes(3 * count))
+    for _ in range(count):
+        for level in COLOURS[colour]:
+            yield max(0, min(255, level + next(noise) % 81 - 40))
+
+
+def _png(image: Image.Image) -> bytes:
+    stream = io.BytesIO()
+    image.save(stream, "PNG")
+    return stream.getvalue()
