@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import torch
@@ -16,7 +16,10 @@ from accelerate.utils.memory import clear_device_cache, should_reduce_batch_size
 
 from hubscan.encoders import Batch, Encoder, Prepared
 from hubscan.errors import CheckpointError
-from hubscan.records import Features, Input, Matrix
+from hubscan.records import Features, Input
+
+if TYPE_CHECKING:
+    from hubscan.records import Matrix
 
 CPU_BATCH_TOKENS: Final = 4_096  # more does not fill the cores better, and leaves the caches
 GPU_BATCH_TOKENS: Final = 65_536

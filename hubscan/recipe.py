@@ -23,6 +23,9 @@ TASKS: Final[Mapping[str, Modality]] = {
     "image-classification": "image",
 }
 
+# In a checkout the recipes lie beside the package, in a wheel inside it.
+_SHIPPED: Final = (Path(__file__).parent / "recipes", Path(__file__).parents[1] / "recipes")
+
 _MAGNITUDES = {"": 1, "K": 10**3, "M": 10**6, "B": 10**9}
 
 
@@ -37,7 +40,9 @@ def count(text: object) -> object:
 
 
 Count = Annotated[int, BeforeValidator(count), Field(ge=0)]
-Names = Annotated[tuple[str, ...], Field(strict=False)]  # YAML gives lists; each name stays strict
+# A control character in a name is a mistake at best, and would garble a terminal or a YAML file.
+Name = Annotated[str, Field(min_length=1, pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff]+$")]
+Names = Annotated[tuple[Name, ...], Field(strict=False)]  # YAML gives lists; each name stays strict
 
 
 class Recipe(BaseModel):
@@ -47,21 +52,21 @@ class Recipe(BaseModel):
 
     # what
     task: Literal["text-classification", "image-classification"] | None = None
-    dataset: str | None = None
-    config: str | None = None
-    split: str | None = None
-    revision: str | None = None
+    dataset: Name | None = None
+    config: Name | None = None
+    split: Name | None = None
+    revision: Name | None = None
     input_columns: Names = ()
-    label_column: str | None = None
+    label_column: Name | None = None
 
     # who: explicit checkpoints, or a query
     models: Names = ()
-    search: str | None = None
-    author: str | None = None
-    library: str | None = None
+    search: Name | None = None
+    author: Name | None = None
+    library: Name | None = None
     languages: Names = ()
-    license: str | None = None
-    trained_on: str | None = None
+    license: Name | None = None
+    trained_on: Name | None = None
     min_params: Count | None = None
     max_params: Count = 500_000_000
     min_downloads: Count = 0
@@ -114,6 +119,21 @@ def resolve(asked: Mapping[str, Any], file: Path | None = None) -> Recipe:
         raise RecipeError("; ".join(_explained(problem, origin) for problem in error.errors())) from error
     _refuse_idle_keys(recipe, keys)
     return recipe
+
+
+def find(name: str) -> Path:
+    """Return the recipe file *name*: a path, or the name of one that ships with hubscan, such as `demo`.
+
+    Raises:
+        RecipeError: naming those that ship, if it is neither.
+    """
+    path = Path(name)
+    shipped = {file.stem: file for folder in _SHIPPED for file in sorted(folder.glob("*.yaml"))}
+    if path.exists() or name not in shipped:
+        if not path.is_file():
+            raise RecipeError(f"{name}: no such file, and not one of the recipes here: {', '.join(shipped)}")
+        return path
+    return shipped[name]
 
 
 def read(file: Path) -> dict[str, Any]:

@@ -107,12 +107,20 @@ HOW = [
         help="End a candidate silent for this long; default: 900.",
     ),
 ]
+
+
+def _found(ctx: click.Context, _: click.Parameter, name: str | None) -> Path | None:
+    from hubscan.recipe import find
+
+    return find(name) if name else None
+
+
 RECIPE_FILE = click.option(
     "--recipe",
     "recipe_file",
-    type=click.Path(path_type=Path, dir_okay=False),
+    callback=_found,
     metavar="FILE",
-    help="Keys from a YAML file; flags win.",
+    help="Keys from a YAML file, or a recipe that ships, such as demo; flags win.",
 )
 
 

@@ -46,7 +46,7 @@ def build(folder: Path, say: Callable[[str], None]) -> None:
         facts = {"moved": MOVED, "downloads": DOWNLOADS}
         _write_whole(folder / "hub.json", json.dumps(facts, indent=2) + "\n")
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS):
+        if error.errno not in (errno.ENOSPC, errno.EACCES, errno.EROFS, errno.EEXIST):
             raise
         raise HubscanError(
             f"{folder}: {error.strerror}; the demo needs about 1 GB it may write to"
@@ -64,7 +64,7 @@ def _build_all(missing: Sequence[Item], folder: Path, say: Callable[[str], None]
         origin = str(needed.get(item.package, item.package))
         say(f"built {item.name} from {origin}, {_size(finished)}")
     shutil.rmtree(downloads)
-    workshop.rmdir()
+    shutil.rmtree(workshop, ignore_errors=True)
 
 
 def build_item(item: Item, folder: Path, wheels: Mapping[str, Path], package: Package | None) -> Path:

@@ -30,7 +30,8 @@ class Item:
 
 
 ROUNDED: Final = """\
-The package rounded the weights to int8; here they are float32 again, with the rounding in them.
+The package rounded the weights to int8; here they are float32 again, with the rounding in them. The
+states come within a cosine of about .997 of the package's own graph, which rounds on its way too.
 """
 BY_NOTICE: Final = "as the package's notice says"
 IN_ENGLISH: Final = {"language": ["en"], "library_name": "transformers"}

@@ -23,12 +23,21 @@ _PIN: Final = re.compile(
     r"  # (?P<size>[\d.]+) MB"
 )
 
+_OPTIONS: Final = (
+    "--no-deps",
+    "--only-binary=:all:",  # a wheel is only unpacked; a source archive would run its setup.py
+    "--require-hashes",
+    "--quiet",
+    "--no-input",
+    "--disable-pip-version-check",
+    "--retries=2",
+)
+
 # pip says why only in prose; what it does not say is most often the network.
 _REASONS: Final[Mapping[str, str]] = {
     "DO NOT MATCH THE HASHES": "a file is not the one that was pinned: its sha256 differs",
     "No space left": "the disk is full; the demo needs about 1 GB while it builds",
 }
-_NETWORK: Final = "is the package index within reach?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +83,13 @@ def fetch(packages: Collection[Package], folder: Path, say: Callable[[str], None
         HubscanError: if pip is missing, or brings not all of them with their pinned hashes.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    absent = [package for package in packages if package.sha256 not in _by_hash(folder)]
+    wheels = _by_hash(folder)
+    absent = [package for package in packages if package.sha256 not in wheels]
     if absent:
         megabytes = sum(package.megabytes for package in absent)
         say(f"downloading {len(absent)} packages, {megabytes:.0f} MB")
         _pip_download(absent, folder)
-    wheels = _by_hash(folder)
+        wheels = _by_hash(folder)
     lost = [package for package in packages if package.sha256 not in wheels]
     if lost:
         raise HubscanError(f"pip did not bring the pinned file of {', '.join(map(str, lost))}")
@@ -127,13 +137,7 @@ def _pip_download(packages: Iterable[Package], folder: Path) -> None:
         raise HubscanError("the demo downloads with pip, which this Python lacks: `python -m ensurepip`")
     requirements = folder / "wanted.txt"
     requirements.write_text("".join(f"{package.requirement}\n" for package in packages), encoding="utf-8")
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-input", "--retries=2"]
-    command += [
-        "--disable-pip-version-check",
-        "--no-deps",
-        "--only-binary=:all:",
-        "--require-hashes",
-    ]
+    command = [sys.executable, "-m", "pip", "download", *_OPTIONS]
     command += ["--dest", str(folder), "--requirement", str(requirements)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -141,7 +145,8 @@ def _pip_download(packages: Iterable[Package], folder: Path) -> None:
 
 
 def _explained(stderr: str) -> str:
-    hint = next((why for sign, why in _REASONS.items() if sign in stderr), _NETWORK)
     errors = [line for line in stderr.splitlines() if line.startswith("ERROR: ")]
-    said = errors[-1].removeprefix("ERROR: ").rstrip(": ") if errors else "no reason given"
-    return f"pip could not download the demo's packages: {hint} (pip: {said})"
+    said = errors[-1].removeprefix("ERROR: ") if errors else "no reason given"
+    unknown = f"is the package index within reach? (pip: {said})"
+    reason = next((why for sign, why in _REASONS.items() if sign in stderr), unknown)
+    return f"pip could not download the demo's packages: {reason}"

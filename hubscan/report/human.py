@@ -1,0 +1,163 @@
+"""A ranking in, what a terminal shows out: the answer in words, the table, what was skipped, the sample."""
+
+from __future__ import annotations
+
+import io
+import re
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from rich.console import Console, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from hubscan.ranking import leading
+from hubscan.records import Ranked, Ranking
+from hubscan.report import sentences
+from hubscan.report.words import (
+    cut,
+    decimals,
+    magnitude,
+    number,
+    plain,
+    shown_names,
+    speed,
+    tied_ranks,
+)
+
+GAP: Final = 2
+MODEL: Final = "model"
+NARROWEST_MODEL: Final = 28  # columns give way until ids have so much room, or all they need
+LONGEST_REASON: Final = 200
+LONGEST_NAME: Final = 40  # of a skipped model, beside its reason
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of the table: its cells, and when it gives way to a narrow terminal."""
+
+    title: str
+    cells: list[str]
+    justify: Literal["left", "right"] = "right"
+    gives_way: int = 0  # 0 never; the highest number first
+
+    @property
+    def natural(self) -> int:
+        """Return the width that the column likes to have."""
+        return max(Text(cell).cell_len for cell in [self.title, *self.cells])
+
+
+def as_text(ranking: Ranking, width: int | None = None, color: bool = False) -> str:
+    """Return the report for a terminal of *width* columns, by default the one at hand.
+
+    Without *color* there is not one escape sequence in it, whatever the names hold.
+    """
+    width = width or shutil.get_terminal_size((80, 24)).columns
+    shown = io.StringIO()
+    console = Console(
+        file=shown,
+        width=width,
+        force_terminal=color,
+        color_system="standard" if color else None,
+        no_color=not color,
+        legacy_windows=False,
+        highlight=False,
+        markup=False,
+        emoji=False,
+    )
+    for part in _parts(ranking, width):
+        console.print(part)
+    return "\n".join(line.rstrip() for line in shown.getvalue().splitlines()).rstrip("\n")
+
+
+def _parts(ranking: Ranking, width: int) -> list[RenderableType]:
+    parts: list[RenderableType] = [
+        Text(sentences.answer(ranking), style="bold"),
+        "",
+        _table(ranking, width),
+        "",
+        Text(sentences.legend(ranking), style="dim"),
+    ]
+    if ranking.skipped:
+        parts += ["", _skipped(ranking, min(width // 3, LONGEST_NAME))]
+    return [*parts, "", Text("Sample: " + sentences.sample(ranking))]
+
+
+def _table(ranking: Ranking, width: int) -> Table:
+    columns = _fitting(_columns(ranking), width)
+    room = width - GAP * (len(columns) - 1) - sum(c.natural for c in columns if c.title != MODEL)
+    table = Table(box=None, padding=(0, GAP, 0, 0), pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column.title, justify=column.justify, no_wrap=column.title != MODEL, overflow="fold")
+    for place, entry in enumerate(ranking):
+        cells = [_wrapped(c.cells[place], room) if c.title == MODEL else c.cells[place] for c in columns]
+        table.add_row(*map(Text, cells), style="green" if place == 0 and leading(entry.scored).low > 0 else "")
+        if entry.scored.candidate.flags:
+            notes = ", ".join(plain(flag) for flag in entry.scored.candidate.flags)
+            under = [notes if column.title == MODEL else "" for column in columns]
+            table.add_row(*(Text(note, style="dim") for note in under))
+    return table
+
+
+def _wrapped(name: str, room: int) -> str:
+    """Return an id on lines of *room* characters, broken behind a slash or a dash where there is one."""
+    lines = [""]
+    for piece in re.split(r"(?<=[/_-])", name):
+        if lines[-1] and len(lines[-1] + piece) > room:
+            lines.append("")
+        lines[-1] += piece
+    return "\n".join(lines)
+
+
+def _columns(ranking: Ranking) -> list[Column]:
+    digits = decimals(ranking)
+
+    def of(cell: Callable[[Ranked], str]) -> list[str]:
+        return [cell(entry) for entry in ranking]
+
+    tied = [tied_ranks(ranking, place) for place in range(len(ranking))]
+    return [
+        Column("rank", of(lambda e: str(e.rank))),
+        *([Column("tied", tied, "left")] if any(tied) else []),
+        Column(MODEL, shown_names(ranking), "left"),
+        Column("params", of(lambda e: magnitude(e.scored.parameters))),
+        Column(f"{plain(ranking.metric)} [95 %]", of(lambda e: _interval(e, digits))),
+        Column("null", of(lambda e: number(leading(e.scored).null, digits)), gives_way=1),
+        Column("raw", of(lambda e: number(leading(e.scored).raw, digits)), gives_way=3),
+        Column("rows/s", of(lambda e: speed(e.scored.cost.rows_per_second)), gives_way=2),
+        Column("width", of(lambda e: str(e.scored.width)), gives_way=4),
+        Column("pooling", of(lambda e: plain(e.scored.pooling)), "left", gives_way=5),
+    ]
+
+
+def _interval(entry: Ranked, digits: int) -> str:
+    score = leading(entry.scored)
+    value, low, high = (number(x, digits) for x in (score.value, score.low, score.high))
+    return f"{value} [{low}, {high}]"
+
+
+def _fitting(columns: list[Column], width: int) -> list[Column]:
+    """Return the columns that fit beside ids of a readable width."""
+    kept = list(columns)
+    while True:
+        wanted = sum(
+            min(column.natural, NARROWEST_MODEL) if column.title == MODEL else column.natural
+            for column in kept
+        )
+        first_to_go = max(kept, key=lambda column: column.gives_way)
+        if wanted + GAP * (len(kept) - 1) <= width or not first_to_go.gives_way:
+            return kept
+        kept.remove(first_to_go)
+
+
+def _skipped(ranking: Ranking, room: int) -> Table:
+    table = Table(box=None, padding=(0, GAP, 0, 0), pad_edge=False, header_style="bold")
+    table.add_column("skipped", overflow="fold", max_width=room)
+    table.add_column("at", no_wrap=True)
+    table.add_column("reason", overflow="fold", ratio=1)
+    for one in ranking.skipped:
+        reason = cut(plain(one.reason), LONGEST_REASON)
+        table.add_row(*map(Text, (_wrapped(plain(one.model), room), plain(one.stage), reason)))
+    return table

@@ -1,0 +1,95 @@
+"""A ranking in, the JSON of the contract out; `ranking.schema.json` beside this file describes it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import Any
+
+from hubscan import __version__
+from hubscan.errors import RankingError
+from hubscan.records import Draw, Ranked, Ranking
+
+
+def as_json(ranking: Ranking) -> str:
+    """Return *ranking* as one JSON object, in ASCII, so that no terminal is steered by it.
+
+    Raises:
+        RankingError: if a number in it is not finite, which JSON cannot say.
+    """
+    try:
+        return json.dumps(as_object(ranking), indent=2, allow_nan=False)
+    except ValueError as error:
+        raise RankingError(f"the results hold a number that is not finite: {error}") from error
+
+
+def as_object(ranking: Ranking) -> dict[str, Any]:
+    """Return what `as_json` writes, as plain dicts and lists."""
+    return {
+        "hubscan": ranking.provenance.get("hubscan", __version__),
+        "run": ranking.run,
+        "task": ranking.task,
+        "dataset": _dataset(ranking.draw),
+        "sample": _sample(ranking.draw),
+        "metric": ranking.metric,
+        "ranking": [_entry(entry) for entry in ranking],
+        "skipped": [{"model": s.model, "stage": s.stage, "reason": s.reason} for s in ranking.skipped],
+        "provenance": provenance(ranking),
+    }
+
+
+def provenance(ranking: Ranking) -> dict[str, Any]:
+    """Return where the numbers come from; device and dtype are those that the checkpoints ran with."""
+    return {
+        "device": _joined(entry.scored.device for entry in ranking),
+        "dtype": _joined(entry.scored.dtype for entry in ranking),
+        "versions": {},
+        "seed": ranking.draw.seed,
+        **{key: value for key, value in ranking.provenance.items() if key != "hubscan"},
+    }
+
+
+def _dataset(draw: Draw) -> dict[str, Any]:
+    return {"id": draw.dataset, "revision": draw.revision, "config": draw.config, "split": draw.split}
+
+
+def _sample(draw: Draw) -> dict[str, Any]:
+    return {
+        "rows": draw.rows,
+        "fingerprint": draw.fingerprint,
+        "classes": dict(draw.classes),
+        "label_kind": draw.label_kind,
+        "bytes_read": draw.bytes_read,
+        "columns": dict(draw.columns),
+        "seed": draw.seed,
+        "rows_seen": draw.rows_seen,
+        "dropped": dict(draw.dropped),
+    }
+
+
+def _entry(entry: Ranked) -> dict[str, Any]:
+    scored = entry.scored
+    candidate = scored.candidate
+    return {
+        "rank": entry.rank,
+        "tied_with": list(entry.tied_with),
+        "model": candidate.model,
+        "revision": candidate.revision,
+        "modality": candidate.modality,
+        "parameters": scored.parameters,
+        "dim": scored.width,
+        "layer": scored.layer,
+        "pooling": str(scored.pooling),
+        "license": candidate.license,
+        "scores": {
+            name: {key: getattr(score, key) for key in ("value", "low", "high", "raw", "null")}
+            for name, score in scored.scores.items()
+        },
+        "cost": asdict(scored.cost),
+        "flags": list(candidate.flags),
+    }
+
+
+def _joined(names: Iterable[str]) -> str:
+    return ", ".join(sorted(set(names)))

@@ -1,0 +1,104 @@
+"""A ranking in, Markdown out; also the one place that makes strangers' text safe for Markdown."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from hubscan.ranking import leading
+from hubscan.records import Ranked, Ranking
+from hubscan.report import sentences
+from hubscan.report.words import (
+    cut,
+    decimals,
+    magnitude,
+    number,
+    plain,
+    shown_names,
+    speed,
+    tied_ranks,
+)
+
+LONGEST_REASON = 300
+
+# An underscore inside a word, and an at sign behind one, do nothing.
+_AT_WORK = re.compile(r"[\\`*\[\]<>|~&$]|(?<![^\W_])_|_(?![^\W_])|(?<!\w)@")
+
+
+class Markdown(str):
+    """Text that is Markdown already, and is not to be escaped again."""
+
+    __slots__ = ()
+
+
+def escaped(text: object) -> str:
+    """Return *text* as Markdown that shows it letter by letter, in a sentence or in a cell.
+
+    Character references, not backslashes: tables are split at bars before backslashes are read, and
+    a reference never opens a tag, a link, a mention or a code span.
+    """
+    if isinstance(text, Markdown):
+        return text
+    return _AT_WORK.sub(lambda found: f"&#{ord(found[0])};", plain(text))
+
+
+def table(titles: Sequence[str], rows: Iterable[Sequence[object]], right: str = "") -> Markdown:
+    """Return a table, each cell escaped; *right* names the columns to set flush right."""
+    flush = right.split()
+    lines = [
+        titles,
+        ["--:" if title in flush else "---" for title in titles],
+        *([escaped(cell) for cell in row] for row in rows),
+    ]
+    return Markdown("\n".join(f"| {' | '.join(line)} |" for line in lines))
+
+
+def ranking_table(ranking: Ranking) -> Markdown:
+    """Return one line a checkpoint, parameters beside the score."""
+    digits = decimals(ranking)
+    titles = ["rank", "tied", "model", "parameters", ranking.metric, "95 %", "null", "raw", "rows/s"]
+    rows = (_cells(ranking, place, name, digits) for place, name in enumerate(shown_names(ranking)))
+    return table(
+        [*map(escaped, titles), "width", "pooling", "licence"],
+        rows,
+        right=f"rank parameters {escaped(ranking.metric)} null raw rows/s width",
+    )
+
+
+def skipped_table(ranking: Ranking) -> Markdown:
+    """Return one line a skipped checkpoint, with the stage and the reason."""
+    rows = ([one.model, one.stage, cut(plain(one.reason), LONGEST_REASON)] for one in ranking.skipped)
+    return table(["skipped", "at", "reason"], rows)
+
+
+def as_markdown(ranking: Ranking) -> str:
+    """Return the answer in words, the table, what was skipped, and the sample."""
+    parts = [escaped(sentences.answer(ranking)), ranking_table(ranking), escaped(sentences.legend(ranking))]
+    if ranking.skipped:
+        parts.append(skipped_table(ranking))
+    return "\n\n".join([*parts, "Sample: " + escaped(sentences.sample(ranking))])
+
+
+def _cells(ranking: Ranking, place: int, name: str, digits: int) -> list[object]:
+    entry = ranking[place]
+    scored, score = entry.scored, leading(entry.scored)
+    low, high = number(score.low, digits), number(score.high, digits)
+    return [
+        entry.rank,
+        tied_ranks(ranking, place),
+        Markdown(escaped(name) + _notes(entry)),
+        magnitude(scored.parameters),
+        number(score.value, digits),
+        f"{low} to {high}",
+        number(score.null, digits),
+        number(score.raw, digits),
+        speed(scored.cost.rows_per_second),
+        scored.width,
+        scored.pooling,
+        scored.candidate.license or "not stated",
+    ]
+
+
+def _notes(entry: Ranked) -> str:
+    flags = entry.scored.candidate.flags
+    return f" ({escaped(', '.join(flags))})" if flags else ""

@@ -1,0 +1,113 @@
+"""A ranking in, its answer and its sample in words out: one line each, no markup."""
+
+from __future__ import annotations
+
+from hubscan.ranking import leading
+from hubscan.records import Draw, Ranked, Ranking
+from hubscan.report.words import (
+    byte_count,
+    decimals,
+    factor,
+    magnitude,
+    number,
+    plain,
+    short,
+    shown_names,
+)
+
+CLEARLY = 1.5  # a tied checkpoint is worth naming if it is so many times faster, or smaller
+FEW_CLASSES = 6
+
+
+def answer(ranking: Ranking) -> str:
+    """Return which checkpoint to use, what is as good and cheaper, and how many were skipped."""
+    names = dict(zip((entry.rank for entry in ranking), shown_names(ranking), strict=True))
+    chosen = next((entry for entry in ranking if _beats_shuffled(entry)), None)
+    said = [_recommended(ranking, chosen, names), _cheaper(ranking, chosen, names), _skipped(ranking)]
+    return " ".join(sentence for sentence in said if sentence)
+
+
+def sample(ranking: Ranking) -> str:
+    """Return what was drawn, from where, and what was left out."""
+    draw = ranking.draw
+    parts = [
+        f"{plain(draw.dataset)}@{short(draw.revision)}",
+        *([plain(draw.config)] if draw.config else []),
+        f"split {plain(draw.split)}: {draw.rows:,} of the {draw.rows_seen:,} rows seen",
+        classes(draw),
+        f"seed {draw.seed}",
+    ]
+    return "; ".join([", ".join(parts), dropped(draw), f"{byte_count(draw.bytes_read)} read"])
+
+
+def classes(draw: Draw) -> str:
+    """Return the classes with their rows, or when they are many their number and range."""
+    counts = draw.classes
+    if len(counts) <= FEW_CLASSES:
+        return "classes " + ", ".join(f"{plain(name)} {rows:,}" for name, rows in counts.items())
+    fewest, most = min(counts.values()), max(counts.values())
+    return f"{len(counts)} classes of {fewest:,}" + (f" to {most:,}" if most > fewest else "") + " rows"
+
+
+def dropped(draw: Draw) -> str:
+    """Return how many rows were dropped, by reason."""
+    if not draw.dropped:
+        return "none dropped"
+    reasons = ", ".join(f"{plain(reason)} {rows:,}" for reason, rows in draw.dropped.items())
+    return f"{sum(draw.dropped.values()):,} dropped ({reasons})"
+
+
+def legend(ranking: Ranking) -> str:
+    """Return what the columns of the scores mean."""
+    return (
+        f"{plain(ranking.metric)} = raw - null, in nats; null: what shuffled labels give; "
+        "tied: ranks whose order against this one the sample does not support."
+    )
+
+
+def _recommended(ranking: Ranking, chosen: Ranked | None, names: dict[int, str]) -> str:
+    best, digits = ranking.best, decimals(ranking)
+    if chosen is None:
+        score = leading(best.scored)
+        interval = f"{number(score.low, digits)} to {number(score.high, digits)}"
+        return (
+            f"No checkpoint tells the classes of {plain(ranking.draw.dataset)} apart better than shuffled "
+            f"labels would: the best, {names[best.rank]}, scores {number(score.value, digits)} ({interval})."
+        )
+    license = plain(chosen.scored.candidate.license or "licence not stated")
+    only = ", the only checkpoint ranked" if len(ranking) == 1 else ""
+    use = f"Use {names[chosen.rank]} ({magnitude(chosen.scored.parameters)} parameters, {license}){only}."
+    if chosen is best:
+        return use
+    return f"{use} {names[best.rank]} scores higher, but not surely above what shuffled labels give."
+
+
+def _beats_shuffled(entry: Ranked) -> bool:
+    return leading(entry.scored).low > 0
+
+
+def _cheaper(ranking: Ranking, chosen: Ranked | None, names: dict[int, str]) -> str:
+    """Name the fastest checkpoint that is tied with the chosen one, else the smallest, if clearly so."""
+    if chosen is None:
+        return ""
+    tied = [e for e in ranking if e is not chosen and e.model in chosen.tied_with and _beats_shuffled(e)]
+    for gain, words in ((_speedup, "cheaper to run"), (_shrinkage, "smaller")):
+        other = max(tied, key=lambda e: gain(chosen, e), default=None)
+        if other and gain(chosen, other) >= CLEARLY:
+            times = factor(gain(chosen, other))
+            return f"{names[other.rank]} is within the interval and {times} {words}."
+    return ""
+
+
+def _speedup(chosen: Ranked, other: Ranked) -> float:
+    before = chosen.scored.cost.rows_per_second
+    return other.scored.cost.rows_per_second / before if before > 0 else 0.0
+
+
+def _shrinkage(chosen: Ranked, other: Ranked) -> float:
+    return chosen.scored.parameters / max(other.scored.parameters, 1)
+
+
+def _skipped(ranking: Ranking) -> str:
+    skipped = len(ranking.skipped)
+    return f"{skipped} of {skipped + len(ranking)} skipped." if skipped else ""

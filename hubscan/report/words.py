@@ -1,0 +1,118 @@
+"""Numbers and strangers' text in, the words that stand in a sentence or a cell out."""
+
+from __future__ import annotations
+
+import unicodedata
+
+from hubscan.records import Ranking
+from hubscan.ranking import leading
+
+ELLIPSIS = "…"
+COMMIT_DIGITS = 8
+
+# Joiners shape letters in many scripts and emoji; the other format characters turn text around or hide it.
+_JOINERS = "\u200c\u200d"
+_HIDDEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+
+
+def plain(text: object) -> str:
+    r"""Return *text* on one line, without anything that steers a terminal.
+
+    >>> plain("evil/\x1b[31mred\nx")
+    'evil/ [31mred x'
+    """
+    shown = (" " if unicodedata.category(c) in _HIDDEN and c not in _JOINERS else c for c in str(text))
+    return " ".join("".join(shown).split())
+
+
+def cut(text: str, characters: int) -> str:
+    """Return *text*, ended by an ellipsis if it has more than *characters*."""
+    return text if len(text) <= characters else text[: characters - 1].rstrip() + ELLIPSIS
+
+
+def short(revision: str) -> str:
+    """Return the first digits of a commit or of a content hash.
+
+    >>> short("sha256:0123456789abcdef")
+    '01234567'
+    """
+    return plain(revision).removeprefix("sha256:")[:COMMIT_DIGITS]
+
+
+def magnitude(count: int) -> str:
+    """Return a number of parameters with two digits or more.
+
+    >>> [magnitude(n) for n in (950, 4_386_178, 33_360_000, 999_600_000, 1_540_000_000)]
+    ['950', '4.4 M', '33 M', '1 B', '1.5 B']
+    """
+    for unit, letter in ((1e9, "B"), (1e6, "M"), (1e3, "k")):
+        if count >= 0.9995 * unit:
+            return f"{count / unit:.{0 if count >= 9.95 * unit else 1}f}".removesuffix(".0") + f" {letter}"
+    return str(count)
+
+
+def byte_count(count: int) -> str:
+    """Return a number of bytes in decimal units.
+
+    >>> [byte_count(n) for n in (0, 999, 1_234_567)]
+    ['0 B', '999 B', '1.2 MB']
+    """
+    for unit, name in ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
+        if count >= unit:
+            return f"{count / unit:.1f} {name}"
+    return f"{count} B"
+
+
+def speed(rows_per_second: float) -> str:
+    """Return rows per second for a cell.
+
+    >>> [speed(x) for x in (1234.5, 61.04, 0.25)]
+    ['1,234', '61', '0.25']
+    """
+    return f"{rows_per_second:,.0f}" if rows_per_second >= 10 else f"{rows_per_second:.2g}"
+
+
+def factor(ratio: float) -> str:
+    """Return how many times, as one says it.
+
+    >>> [factor(x) for x in (1.52, 3.04, 17.6)]
+    ['1.5×', '3×', '18×']
+    """
+    return f"{ratio:.{0 if ratio >= 9.95 else 1}f}".removesuffix(".0") + "×"
+
+
+def decimals(ranking: Ranking) -> int:
+    """Return how many decimals a score needs for the best one's interval to have two digits."""
+    best = leading(ranking.best.scored)
+    half = (best.high - best.low) / 2
+    return 2 if half >= 0.02 or half <= 0 else 3 if half >= 0.002 else 4
+
+
+def number(value: float, digits: int) -> str:
+    """Return *value* with *digits* decimals, and never a negative zero."""
+    return f"{value:z.{digits}f}"
+
+
+def shown_names(ranking: Ranking) -> list[str]:
+    """Return a name for each entry on one line; one checkpoint at two commits is told apart by them."""
+    names = [plain(entry.model) for entry in ranking]
+    return [
+        f"{name}@{short(entry.scored.candidate.revision)}" if names.count(name) > 1 else name
+        for name, entry in zip(names, ranking, strict=True)
+    ]
+
+
+def tied_ranks(ranking: Ranking, index: int) -> str:
+    """Return the ranks that entry *index* is tied with, runs of them joined.
+
+    Ranks 2, 3, 4 and 7 become `2–4, 7`.
+    """
+    this = ranking[index]
+    ranks = [entry.rank for entry in ranking if entry is not this and entry.model in this.tied_with]
+    runs: list[list[int]] = []
+    for rank in ranks:
+        if runs and runs[-1][-1] == rank - 1:
+            runs[-1].append(rank)
+        else:
+            runs.append([rank])
+    return ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]}–{run[-1]}" for run in runs)

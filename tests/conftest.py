@@ -1,0 +1,40 @@
+"""Fixtures of the whole suite: the loopback Hub, and the command line in a subprocess against it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.hub import LabHub, environment
+from tests.hub.fixtures import hub, hub_root, own_hub
+
+__all__ = ["cli", "hub", "hub_root", "own_hub"]
+
+Cli = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(scope="session")
+def hf_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One client cache for the session: what a test downloaded, the next one finds."""
+    return tmp_path_factory.mktemp("hf-home")
+
+
+@pytest.fixture
+def cli(hub: LabHub, hf_home: Path, tmp_path: Path) -> Cli:
+    """Run `hubscan` with the given arguments in an empty folder, against the loopback Hub."""
+
+    def run(*arguments: str, **overrides: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "hubscan", *arguments],
+            env=environment(hub.endpoint, hf_home) | overrides,
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=240,
+        )
+
+    return run

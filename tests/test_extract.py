@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hubscan.encoders import Batch
+from hubscan.errors import CheckpointError
+from hubscan.extract import batches, extract
+from hubscan.records import Input, Pooling
+
+
+@given(lengths=st.lists(st.integers(1, 500), max_size=200), budget=st.integers(1, 2000))
+def test_batches_hold_every_row_once_and_stay_within_the_budget(lengths: list[int], budget: int) -> None:
+    made = batches(lengths, budget)
+    assert sorted(row for batch in made for row in batch) == list(range(len(lengths)))
+    for batch in made:
+        longest = max(lengths[row] for row in batch)
+        assert len(batch) == 1 or len(batch) * longest <= budget
+    flat = [lengths[row] for batch in made for row in batch]
+    assert flat == sorted(flat, reverse=True)
+
+
+@dataclass
+class Rows:
+    values: Sequence[Input]
+    lengths: Sequence[int]
+
+    def batch(self, rows: Sequence[int]) -> Batch:
+        return {"x": torch.tensor([[float(str(self.values[row]))] for row in rows])}
+
+
+@dataclass
+class Doubling:
+    """An encoder that doubles numbers, and whose memory holds *room* rows."""
+
+    room: int
+    sizes: list[int] = field(default_factory=list)
+    model: torch.nn.Module = field(default_factory=lambda: torch.nn.Linear(1, 1))
+    pooling: Pooling = field(default_factory=lambda: Pooling("mean", "default"))
+    parameters: int = 2
+    processor: str = "none"
+
+    def prepare(self, inputs: Sequence[Input]) -> Rows:
+        return Rows(inputs, [1 + i % 7 for i in range(len(inputs))])
+
+    def encode(self, batch: Batch) -> torch.Tensor:
+        self.sizes.append(len(batch["x"]))
+        if len(batch["x"]) > self.room:
+            raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried")
+        return batch["x"] * 2
+
+
+def test_rows_come_back_in_their_order_and_a_batch_that_does_not_fit_is_halved() -> None:
+    encoder = Doubling(room=30)
+    reported: list[tuple[int, int]] = []
+    found = extract(
+        encoder, [str(i) for i in range(500)], "cpu", lambda done, rows: reported.append((done, rows))
+    )
+    assert found.matrix[:, 0].tolist() == [2.0 * i for i in range(500)]
+    assert encoder.sizes[:6] == [500, 250, 125, 62, 31, 15]
+    assert reported[-1] == (500, 500)
+    assert [done for done, _ in reported] == sorted({done for done, _ in reported})
+
+
+def test_a_row_that_does_not_fit_alone_is_said_so() -> None:
+    with pytest.raises(CheckpointError, match="one row alone does not fit"):
+        extract(Doubling(room=0), ["1", "2"], "cpu")
+
+
+def test_an_error_that_is_not_about_memory_is_not_taken_for_one() -> None:
+    class Broken(Doubling):
+        def encode(self, batch: Batch) -> torch.Tensor:
+            raise RuntimeError("shapes do not match")
+
+    with pytest.raises(RuntimeError, match="shapes"):
+        extract(Broken(room=1), ["1"], "cpu")
+
+
+def test_the_record_says_where_and_in_what_precision() -> None:
+    found = extract(Doubling(room=99), ["1", "2"], "cpu")
+    assert (found.device, found.dtype, found.layer, found.parameters) == ("cpu", "float32", "last", 2)
+    assert found.rows_per_second > 0
+    assert np.isfinite(found.matrix).all()

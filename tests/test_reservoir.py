@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import chisquare
+
+from hubscan.sample.reservoir import Reservoir, row_keys
+
+LABELS = st.lists(st.integers(0, 6), min_size=1, max_size=200)
+
+
+def kept(labels: list[int], size: int, seed: int, order: list[int] | None = None) -> list[tuple[object, int]]:
+    reservoir = Reservoir[None](size)
+    keys = row_keys(seed, 0, len(labels)).tolist()
+    for row in order or range(len(labels)):
+        if reservoir.takes(labels[row], keys[row]):
+            reservoir.add(labels[row], keys[row], row, None)
+    return [(label, row) for label, row, _ in reservoir]
+
+
+def equal_shares(counts: list[int], size: int) -> list[int]:
+    """Fill the classes one row at a time, always the emptiest that has rows left."""
+    taken = [0] * len(counts)
+    for _ in range(min(size, sum(counts))):
+        place = min((t, i) for i, t in enumerate(taken) if t < counts[i])[1]
+        taken[place] += 1
+    return sorted(taken)
+
+
+@given(labels=LABELS, size=st.integers(1, 60), seed=st.integers(0, 2**63 - 1))
+def test_classes_end_with_equal_shares_whatever_the_stream(labels: list[int], size: int, seed: int) -> None:
+    rows = kept(labels, size, seed)
+    counts = [labels.count(label) for label in sorted(set(labels))]
+    found = [sum(label == wanted for label, _ in rows) for wanted in sorted(set(labels))]
+    assert len(rows) == min(size, len(labels))
+    assert sorted(found) == equal_shares(counts, size)
+    assert all(labels[row] == label for label, row in rows)
+    assert [row for _, row in rows] == sorted({row for _, row in rows})
+
+
+@given(labels=LABELS, seed=st.integers(0, 99), shuffle=st.randoms(use_true_random=False))
+def test_of_each_class_the_same_rows_are_kept_in_whatever_order_they_come(
+    labels: list[int], seed: int, shuffle: object
+) -> None:
+    # With a size that the shares divide evenly, no row of chance is left over to the order.
+    size = 2 * len(set(labels))
+    order = list(range(len(labels)))
+    shuffle.shuffle(order)  # type: ignore[attr-defined]
+    if min(labels.count(label) for label in set(labels)) >= 2:
+        assert kept(labels, size, seed) == kept(labels, size, seed, order)
+
+
+def test_every_row_of_a_sorted_stream_is_drawn_equally_often() -> None:
+    labels = [0] * 60 + [1] * 20 + [2] * 40
+    drawn = np.zeros(len(labels))
+    for seed in range(1000):
+        for _, row in kept(labels, 12, seed):
+            drawn[row] += 1
+    for first, last in ((0, 60), (60, 80), (80, 120)):
+        assert chisquare(drawn[first:last]).pvalue > 0.001
+
+
+def test_keys_do_not_depend_on_how_the_rows_are_batched() -> None:
+    whole = row_keys(7, 0, 100)
+    assert np.array_equal(np.concatenate([row_keys(7, 0, 33), row_keys(7, 33, 67)]), whole)
+    assert len(np.unique(whole)) == 100
+    assert not np.array_equal(whole, row_keys(8, 0, 100))
