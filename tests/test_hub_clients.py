@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from tests.hub import ALWAYS, LabHub, environment, run_python
+from hubscan.demo.hub import serve
+from tests.hub import ALWAYS, LabHub, environment, lab_hub, run_python
 
 Told = dict[str, Any]
 
@@ -342,8 +343,12 @@ def loaded(hub: LabHub, tmp_path_factory: pytest.TempPathFactory) -> Told:
 
 
 def test_the_seeing_checkpoint_tells_labels_apart_and_the_blind_one_does_not(loaded: Told) -> None:
-    assert loaded["seeing"] > 100 * loaded["blind"]
-    assert loaded["redirected"] > 100 * loaded["blind"]
+    assert loaded["blind"] < 1e-5
+    assert loaded["seeing"] > 1
+
+
+def test_an_old_name_loads_a_model(loaded: Told) -> None:
+    assert loaded["redirected"] > 0
 
 
 @pytest.mark.parametrize(
@@ -404,9 +409,6 @@ HEAD = bytes(range(256))
 
 @pytest.fixture(scope="module")
 def written(hub_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Told:
-    from hubscan.demo.hub import serve
-    from tests.hub import lab_hub
-
     folder = tmp_path_factory.mktemp("upload")
     (folder / "head.safetensors").write_bytes(HEAD)
     (folder / "classes.json").write_text('["negative", "positive"]')

@@ -78,7 +78,12 @@ def command(
     folder = folder or default_folder(recipe)
     if fresh:
         discard(folder)
-    ranking = followed(scan(recipe, folder, lock=lock, resume=resume), quiet=form == "quiet")
+    try:
+        ranking = followed(scan(recipe, folder, lock=lock, resume=resume), quiet=form == "quiet")
+    except KeyboardInterrupt:
+        if (folder / "lock.yaml").exists():
+            click.echo(f"go on with: hubscan rank --run {folder} --resume", err=True)
+        raise
     click.echo(FORMATS[form](ranking).rstrip("\n"))
     if fail_on and ranking.skipped:
         click.get_current_context().exit(SKIPPED_EXIT)

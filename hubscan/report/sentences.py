@@ -22,9 +22,14 @@ FEW_CLASSES = 6
 def answer(ranking: Ranking) -> str:
     """Return which checkpoint to use, what is as good and cheaper, and how many were skipped."""
     names = dict(zip((entry.rank for entry in ranking), shown_names(ranking), strict=True))
-    chosen = next((entry for entry in ranking if _beats_shuffled(entry)), None)
+    chosen = recommended(ranking)
     said = [_recommended(ranking, chosen, names), _cheaper(ranking, chosen, names), _skipped(ranking)]
     return " ".join(sentence for sentence in said if sentence)
+
+
+def recommended(ranking: Ranking) -> Ranked | None:
+    """Return the best checkpoint that surely beats shuffled labels, if there is one."""
+    return next((entry for entry in ranking if _beats_shuffled(entry)), None)
 
 
 def sample(ranking: Ranking) -> str:

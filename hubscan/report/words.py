@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import unicodedata
 
-from hubscan.records import Ranking
 from hubscan.ranking import leading
+from hubscan.records import Ranking
 
 ELLIPSIS = "…"
 COMMIT_DIGITS = 8

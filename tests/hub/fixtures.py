@@ -13,7 +13,17 @@ import pytest
 
 from hubscan.demo.hub import serve
 from tests.hub.lab import LabHub
+from tests.hub.olah import Mirror, NoOlah, mirrored, olah_command
 
+MIRRORED = (
+    "models/tester/seeing-bert",
+    "models/tester/blind-bert",
+    "models/tester/sentence-bert",
+    "models/tester/tiny-vit",
+    "datasets/tester/reviews",
+    "datasets/tester/lines-jsonl",
+    "datasets/tester/colours-parquet",
+)
 GATED = ("models/acme/gated-bert", "datasets/acme/gated-reviews")
 PRIVATE = ("models/acme/private-bert",)
 MOVED = {"models/plain-bert": "tester/plain-bert", "datasets/reviews": "tester/reviews"}
@@ -39,6 +49,8 @@ def environment(endpoint: str, home: Path, token: str | None = None) -> dict[str
         "HF_HUB_DISABLE_TELEMETRY": "1",
         "HF_HUB_DISABLE_PROGRESS_BARS": "1",
         "HF_UPDATE_DOWNLOAD_COUNTS": "0",
+        # For pickled weights transformers would ask a service on another host, from a thread.
+        "DISABLE_SAFETENSORS_CONVERSION": "1",
         "HF_HUB_DOWNLOAD_TIMEOUT": "5",
         "HF_HUB_ETAG_TIMEOUT": "5",
         "NO_PROXY": "127.0.0.1,localhost",
@@ -97,3 +109,23 @@ def own_hub(hub_root: Path) -> Iterator[LabHub]:
     with serve(hub):
         yield hub
     hub.close()
+
+
+@pytest.fixture(scope="session")
+def olah_cli() -> str:
+    """The command that starts olah; skips where there is none."""
+    try:
+        return olah_command()
+    except NoOlah as reason:
+        pytest.skip(str(reason))
+
+
+@pytest.fixture(scope="session")
+def olah(olah_cli: str, hub_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mirror]:
+    """Some of the content on a Hub that was not written here."""
+    folders = {name: hub_root / name for name in MIRRORED}
+    try:
+        with mirrored(olah_cli, folders, tmp_path_factory.mktemp("olah")) as mirror:
+            yield mirror
+    except NoOlah as reason:
+        pytest.skip(str(reason))

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 HERE = Path(__file__).parents[2] / ".olah/bin/olah-cli"
-NEEDED = "olah 0.5.4 is not here: see OLAH_CLI in tests/hub/olah.py"
+NEEDED = "olah 0.5.4 is neither at OLAH_CLI nor in .olah nor on PATH"
 START_SECONDS = 30
 CONFIG = """
 [basic]
@@ -57,22 +57,19 @@ def olah_command() -> str:
 
 
 @contextmanager
-def mirrored(folders: Mapping[str, Path], work: Path) -> Iterator[Mirror]:
+def mirrored(command: str, folders: Mapping[str, Path], work: Path) -> Iterator[Mirror]:
     """Serve copies of *folders*, given as "models/org/name", until the block ends.
 
     Every copy gets a second commit that changes its card, so that the first is not the newest.
     """
-    command = olah_command()
     commits = {name: _as_git(folder, work / "mirror" / name) for name, folder in folders.items()}
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     config = work / "olah.toml"
     config.write_text(CONFIG.format(port=port, work=work))
+    arguments = [command, "-c", str(config), "--log-path", str(work / "logs")]
     with (work / "olah.log").open("wb") as log:
-        server = subprocess.Popen(
-            [command, "-c", str(config), "--log-path", str(work / "logs")],
-            cwd=work, stdout=log, stderr=log,
-        )  # fmt: skip
+        server = subprocess.Popen(arguments, cwd=work, stdout=log, stderr=log)
     try:
         _wait_for(port, server, work / "olah.log")
         yield Mirror(f"http://127.0.0.1:{port}", commits)

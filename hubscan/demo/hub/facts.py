@@ -25,6 +25,7 @@ TASK_OF_HEAD = {
     "ForTokenClassification": "token-classification",
     "ForImageClassification": "image-classification",
     "ForCTC": "automatic-speech-recognition",
+    "WhisperForConditionalGeneration": "automatic-speech-recognition",
     "ForAudioClassification": "audio-classification",
 }
 # Card key to the prefix its values get as tags. Languages of a model go without one.

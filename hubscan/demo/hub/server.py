@@ -102,6 +102,8 @@ def _served(hub: Hub, port: int) -> Iterator[Hub]:
     finally:
         server.should_exit = True
         thread.join()
+        for listener in listeners:
+            listener.close()
 
 
 def _note(hub: Hub, scope: Scope) -> Served:

@@ -1,0 +1,95 @@
+"""The rows of a listing in, what `hubscan search` prints out."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any, Final
+
+from hubscan.records import Listed
+from hubscan.report.words import magnitude, plain
+
+Rows = Sequence[Listed]
+
+
+def as_text(rows: Rows) -> str:
+    """Return a sentence and a table: size, licence, and the reason where one is left out."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
+    table.add_column("model", overflow="fold", ratio=3)
+    table.add_column("params", justify="right", no_wrap=True)
+    table.add_column("license", overflow="fold", ratio=1)
+    table.add_column("downloads", justify="right", no_wrap=True)
+    table.add_column("left out because", overflow="fold", ratio=2)
+    for row in rows:
+        found = row.candidate
+        size = magnitude(found.parameters) if found.parameters else "?"
+        cells = [found.model, size, found.license or "not stated", f"{found.downloads or 0:,}", row.excluded or ""]
+        table.add_row(*(Text(plain(cell)) for cell in cells), style="dim" if row.excluded else "")
+    shown = io.StringIO()
+    console = Console(file=shown, width=shutil.get_terminal_size((100, 24)).columns, highlight=False)
+    console.print(Text(_counted(rows)), "", table, sep="\n")
+    return "\n".join(line.rstrip() for line in shown.getvalue().splitlines())
+
+
+def as_json(rows: Rows) -> str:
+    """Return one object a row, best first."""
+    return json.dumps([asdict(row.candidate) | {"excluded": row.excluded} for row in rows], indent=2)
+
+
+def as_csv(rows: Rows) -> str:
+    """Return a header and one line a row."""
+    flat = [_flat(row) for row in rows]
+    written = io.StringIO()
+    table = csv.DictWriter(written, fieldnames=list(flat[0]), lineterminator="\n")
+    table.writeheader()
+    table.writerows(flat)
+    return written.getvalue()
+
+
+def as_markdown(rows: Rows) -> str:
+    """Return a table."""
+    from hubscan.report.markdown import table
+
+    flat = [_flat(row) for row in rows]
+    return str(table(list(flat[0]), [list(row.values()) for row in flat]))
+
+
+def as_ids(rows: Rows) -> str:
+    """Return the ids of the candidates, one a line."""
+    return "\n".join(plain(row.candidate.model) for row in rows if row.excluded is None)
+
+
+FORMATS: Final[Mapping[str, Callable[[Rows], str]]] = {
+    "human": as_text,
+    "json": as_json,
+    "csv": as_csv,
+    "markdown": as_markdown,
+    "quiet": as_ids,
+}
+
+
+def _counted(rows: Rows) -> str:
+    left_out = sum(row.excluded is not None for row in rows)
+    return f"{len(rows) - left_out} candidates" + (f", {left_out} left out" if left_out else "")
+
+
+def _flat(row: Listed) -> dict[str, Any]:
+    found = row.candidate
+    return {
+        "model": plain(found.model),
+        "revision": found.revision,
+        "parameters": found.parameters,
+        "license": plain(found.license or ""),
+        "downloads": found.downloads,
+        "pipeline_tag": found.pipeline_tag,
+        "library": found.library,
+        "excluded": plain(row.excluded or ""),
+    }

@@ -1,0 +1,111 @@
+"""Rankings and runs put together by hand, so that a test knows every number in them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from hubscan import run as runs
+from hubscan.ranking import rank
+from hubscan.recipe import Recipe
+from hubscan.records import Candidate, Cost, Draw, Pooling, Ranking, Score, Scored, Skipped
+
+COMMIT = "5c38ec7c405ec4b44b94cc5a9bb96e735b38267a"
+PROVENANCE = {"hubscan": "0.1.0", "seed": 0, "python": "3.11.9", "versions": {"torch": "2.13.0"}}
+
+DRAW = Draw(
+    dataset="stanfordnlp/imdb",
+    revision="e6281661ce1c48d982bc483cf8a173c1bbeb5d31",
+    config="plain_text",
+    split="train",
+    columns={"text": "text", "label": "label"},
+    label_kind="class",
+    classes={"neg": 500, "pos": 500},
+    rows=1000,
+    seed=0,
+    rows_seen=25000,
+    dropped={"empty input": 3},
+    bytes_read=20_979_968,
+    fingerprint="ab" * 32,
+)
+
+
+def scored(
+    model: str,
+    value: float,
+    *,
+    half: float = 0.2,
+    raw: float = 66.2,
+    parameters: int = 33_360_000,
+    rows_per_second: float = 61.0,
+    license: str | None = "mit",
+    **candidate: Any,
+) -> Scored:
+    """Make a result whose interval is *value* ± *half*."""
+    facts: dict[str, Any] = {"revision": COMMIT, "modality": "text", **candidate}
+    return Scored(
+        candidate=Candidate(model, license=license, parameters=parameters, **facts),
+        scores={"transrate": Score("transrate", 1, value, value - half, value + half, raw, raw - value)},
+        width=384,
+        parameters=parameters,
+        pooling=Pooling("mean", "declared"),
+        layer="last",
+        cost=Cost(0, 3.2, rows_per_second, 900_000_000),
+        device="cpu",
+        dtype="float32",
+        processor="BertTokenizer",
+    )
+
+
+BGE = scored("BAAI/bge-small-en-v1.5", 1.19)
+MINILM = scored(
+    "sentence-transformers/all-MiniLM-L6-v2",
+    1.10,
+    parameters=22_713_216,
+    rows_per_second=190.0,
+    license="apache-2.0",
+)
+MPNET = scored(
+    "sentence-transformers/paraphrase-multilingual-mpnet-base-v2",
+    0.15,
+    raw=236.4,
+    parameters=278_043_648,
+    rows_per_second=9.4,
+    license=None,
+    flags=("trained on this dataset",),
+)
+RXNFP = scored("rxn4chemistry/rxnfp", -0.32, parameters=26_000_000, rows_per_second=90.0)
+TRUNCATED = Skipped(
+    "broken/truncated", COMMIT, "load", "SafetensorError: incomplete metadata, file not covered"
+)
+
+
+def ranking(
+    results: Iterable[Scored | Skipped] = (BGE, MINILM, MPNET, RXNFP, TRUNCATED), **draw: Any
+) -> Ranking:
+    """Rank *results* as a scan of `DRAW` would; keywords change what was drawn."""
+    return rank(results, "text-classification", replace(DRAW, **draw), run="runs/imdb", provenance=PROVENANCE)
+
+
+def make_run(
+    folder: Path, results: Iterable[Scored | Skipped] = (BGE, MINILM, MPNET, RXNFP, TRUNCATED), **draw: Any
+) -> runs.Run:
+    """Write a run folder with *results*, as a scan leaves it."""
+    found = list(results)
+    drawn = replace(DRAW, **draw)
+    candidates = tuple(
+        one.candidate if isinstance(one, Scored) else Candidate(one.model, one.revision, "text")
+        for one in found
+        if isinstance(one, Scored) or one.revision is not None
+    )
+    unresolved = tuple(one for one in found if isinstance(one, Skipped) and one.revision is None)
+    models = tuple(c.model for c in candidates) + tuple(one.model for one in unresolved)
+    lock = runs.Lock("text-classification", drawn, candidates, unresolved, PROVENANCE)
+    opened = runs.create(folder, Recipe(dataset=drawn.dataset, models=models), lock)
+    for one in found:
+        if one not in unresolved:
+            opened.append(one)
+    (folder / runs.SAMPLE).write_bytes(b"PAR1 rows and labels PAR1")
+    return runs.load_run(folder)

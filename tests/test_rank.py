@@ -1,0 +1,322 @@
+"""`hubscan rank` from end to end: subprocesses, real clients, a Hub on 127.0.0.1."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import psutil
+import pytest
+import yaml
+
+import hubscan.report
+from tests.hub import LabHub, environment
+
+Cli = Callable[..., subprocess.CompletedProcess[str]]
+SCHEMA = json.loads((Path(hubscan.report.__file__).parent / "ranking.schema.json").read_text())
+SMALL = ("--samples", "60", "--device", "cpu")
+
+
+def ranked(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
+    assert done.returncode == 0, done.stderr
+    answer: dict[str, Any] = json.loads(done.stdout)
+    jsonschema.validate(answer, SCHEMA)
+    return answer
+
+
+def models(answer: dict[str, Any]) -> list[str]:
+    return [entry["model"] for entry in answer["ranking"]]
+
+
+@pytest.fixture(scope="module")
+def text_scan(
+    hub: LabHub, hf_home: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[dict[str, Any], Path, str]:
+    """The main job as a user would type it, once for all the claims about it."""
+    folder = tmp_path_factory.mktemp("scan")
+    done = subprocess.run(
+        [sys.executable, "-m", "hubscan", "rank", "--task", "text-classification", "--dataset", "reviews"]
+        + ["--run", "mine", "--format", "json", *SMALL],
+        env=environment(hub.endpoint, hf_home),
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
+    return ranked(done), folder / "mine", done.stderr
+
+
+def test_the_answer_pins_the_canonical_dataset_and_every_checkpoint(
+    text_scan: tuple[dict[str, Any], Path, str], hub: LabHub
+) -> None:
+    answer, _, _ = text_scan
+    assert answer["dataset"]["id"] == "tester/reviews"
+    assert answer["dataset"]["revision"] == hub.repos[("datasets", "tester/reviews")].head.sha
+    for entry in answer["ranking"]:
+        assert entry["revision"] == hub.repos[("models", entry["model"])].head.sha
+        assert entry["parameters"] > 0 and entry["cost"]["rows_per_second"] > 0
+
+
+def test_a_checkpoint_that_sees_the_telling_words_ranks_above_its_blind_twin(
+    text_scan: tuple[dict[str, Any], Path, str],
+) -> None:
+    answer, _, _ = text_scan
+    order = models(answer)
+    assert order[0] == "tester/seeing-bert"
+    assert order.index("tester/seeing-bert") < order.index("tester/blind-bert")
+    first = answer["ranking"][0]["scores"]["transrate"]
+    assert first["value"] == pytest.approx(first["raw"] - first["null"])
+    assert first["low"] > 0
+
+
+def test_every_class_of_the_sorted_split_is_in_the_sample_and_every_drop_is_counted(
+    text_scan: tuple[dict[str, Any], Path, str],
+) -> None:
+    sample = text_scan[0]["sample"]
+    assert len(sample["classes"]) == 3
+    assert sorted(sample["classes"].values()) == [6, 27, 27]
+    assert sample["rows"] == 60 and sample["rows_seen"] == 406
+    assert sample["dropped"]["missing label"] == 2
+    assert sample["bytes_read"] > 0
+
+
+def test_broken_checkpoints_are_lines_under_skipped_and_never_loaded_where_the_listing_tells(
+    text_scan: tuple[dict[str, Any], Path, str],
+) -> None:
+    answer, _, _ = text_scan
+    skipped = {s["model"]: s for s in answer["skipped"]}
+    assert skipped["broken/truncated"]["stage"] == "load"
+    assert skipped["broken/missing-layer"]["stage"] == "load"
+    assert skipped["broken/nan"]["stage"] == "embed"
+    assert "NaN" in skipped["broken/nan"]["reason"]
+    everyone = set(skipped) | set(models(answer))
+    assert not {"acme/gated-bert", "acme/private-bert", "broken/custom-code", "broken/bin-only"} & everyone
+    assert all(s["reason"] and "\n" not in s["reason"] for s in answer["skipped"])
+
+
+def test_the_run_folder_holds_what_was_asked_seen_and_found(
+    text_scan: tuple[dict[str, Any], Path, str],
+) -> None:
+    answer, run, _ = text_scan
+    asked, seen = (yaml.safe_load((run / name).read_text()) for name in ("recipe.yaml", "lock.yaml"))
+    assert asked["dataset"] == "tester/reviews" and asked["samples"] == 60 and asked["seed"] == 0
+    assert seen["draw"]["fingerprint"] == answer["sample"]["fingerprint"]
+    assert len((run / "results.jsonl").read_text().splitlines()) == len(seen["candidates"])
+    assert (run / "sample.parquet").exists()
+
+
+def test_progress_goes_to_stderr_and_names_each_checkpoint(
+    text_scan: tuple[dict[str, Any], Path, str],
+) -> None:
+    answer, _, stderr = text_scan
+    count = len(answer["ranking"]) + len(answer["skipped"])
+    for model in models(answer):
+        assert f"{model}: transrate@1" in stderr
+    assert f"[{count}/{count}]" in stderr
+
+
+def test_the_resolved_recipe_repeats_the_scan_and_two_workers_rank_as_one_does(
+    text_scan: tuple[dict[str, Any], Path, str], cli: Cli
+) -> None:
+    answer, run, _ = text_scan
+    again = ranked(
+        cli("rank", "--recipe", str(run / "recipe.yaml"), "--workers", "2", "--format", "json", OMP_NUM_THREADS="1")
+    )
+    assert again["sample"] == answer["sample"] | {"bytes_read": again["sample"]["bytes_read"]}
+    assert models(again) == models(answer)
+    one = ranked(cli("rank", "--recipe", str(run / "recipe.yaml"), "--format", "json", OMP_NUM_THREADS="1"))
+    assert [entry["scores"] for entry in again["ranking"]] == [entry["scores"] for entry in one["ranking"]]
+    assert again["skipped"] == one["skipped"] == answer["skipped"]
+
+
+def test_show_prints_the_run_again_in_every_form(text_scan: tuple[dict[str, Any], Path, str], cli: Cli) -> None:
+    answer, run, _ = text_scan
+    assert ranked(cli("show", str(run), "--format", "json"))["ranking"] == answer["ranking"]
+    assert cli("show", str(run), "--format", "quiet").stdout.split() == models(answer)
+    lines = cli("show", str(run), "--format", "csv").stdout.splitlines()
+    assert len(lines) == len(models(answer)) + 1 and lines[1].startswith("1,tester/seeing-bert,")
+    assert cli("show", str(run)).stdout.startswith("Use tester/seeing-bert (")
+    assert "| tester/seeing-bert |" in cli("show", str(run), "--format", "markdown").stdout
+
+
+def test_a_torn_last_line_is_dropped_and_resume_does_what_is_left(
+    text_scan: tuple[dict[str, Any], Path, str], cli: Cli, tmp_path: Path
+) -> None:
+    answer, run, _ = text_scan
+    shutil.copytree(run, tmp_path / "torn")
+    results = tmp_path / "torn/results.jsonl"
+    lines = results.read_text().splitlines(keepends=True)
+    results.write_text("".join(lines[:3]) + lines[3][:40])
+    shown = cli("show", "torn", "--format", "quiet")
+    assert f"{len(lines) - 3} of {len(lines)} checkpoints are not finished" in shown.stderr
+    resumed = ranked(cli("rank", "--run", "torn", "--resume", "--format", "json"))
+    assert models(resumed) == models(answer) and resumed["skipped"] == answer["skipped"]
+    assert results.read_text().splitlines(keepends=True)[:3] == lines[:3]
+
+
+def test_a_run_is_not_overwritten_unless_asked(
+    text_scan: tuple[dict[str, Any], Path, str], cli: Cli, tmp_path: Path
+) -> None:
+    shutil.copytree(text_scan[1], tmp_path / "kept")
+    before = (tmp_path / "kept/results.jsonl").read_bytes()
+    done = cli("rank", "--dataset", "reviews", "--run", "kept", *SMALL)
+    assert done.returncode == 1 and "pass --resume to go on with it, or --fresh" in done.stderr
+    assert (tmp_path / "kept/results.jsonl").read_bytes() == before
+
+
+def test_vision_encoders_rank_on_pictures_and_a_corrupt_one_is_counted(cli: Cli) -> None:
+    answer = ranked(
+        cli("rank", "--task", "image-classification", "--dataset", "tester/colours", "--format", "json", *SMALL)
+    )
+    assert {"tester/tiny-vit", "tester/vit-classifier", "tester/tiny-resnet", "tester/tiny-swin"} == set(models(answer))
+    assert {entry["modality"] for entry in answer["ranking"]} == {"image"}
+    assert answer["sample"]["dropped"] == {"corrupt image": 1}
+    assert any(s["model"] == "broken/needs-torchvision" for s in answer["skipped"])
+
+
+def test_named_checkpoints_and_local_data_rank_without_any_hub(
+    cli: Cli, hub_root: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(hub_root / "models/tester/seeing-bert", tmp_path / "mine")
+    shutil.copytree(hub_root / "models/tester/blind-bert", tmp_path / "theirs")
+    shutil.copy(next((hub_root / "datasets/tester/lines-csv").glob("*train*.csv")), tmp_path / "data.csv")
+    answer = ranked(
+        cli("rank", "--dataset", "data.csv", "--model", "theirs", "--model", "mine", "--model", "./nowhere",
+            "--format", "json", *SMALL, HF_ENDPOINT="http://127.0.0.1:9")
+    )  # fmt: skip
+    assert models(answer) == ["mine", "theirs"]
+    assert answer["task"] == "text-classification"
+    assert answer["dataset"]["id"] == "data.csv" and answer["sample"]["bytes_read"] == 0
+    assert [(s["model"], s["stage"]) for s in answer["skipped"]] == [("./nowhere", "resolve")]
+
+
+def test_a_named_checkpoint_that_moved_is_followed_and_a_gated_one_is_skipped(cli: Cli) -> None:
+    done = cli("rank", "--dataset", "reviews", "--model", "plain-bert", "--model", "acme/gated-bert",
+               "--model", "no/such", "--format", "json", "--fail-on", "skipped", *SMALL)  # fmt: skip
+    assert done.returncode == 3
+    answer = json.loads(done.stdout)
+    assert models(answer) == ["tester/plain-bert"]
+    skipped = {s["model"]: s["reason"] for s in answer["skipped"]}
+    assert "gated" in skipped["acme/gated-bert"] and "not on the Hub" in skipped["no/such"]
+
+
+def test_a_dry_run_shows_the_decision_and_fetches_no_weights(cli: Cli, hub: LabHub, tmp_path: Path) -> None:
+    before = len(hub.requests)
+    done = cli("rank", "--task", "text-classification", "--dataset", "reviews", "--dry-run", *SMALL)
+    assert done.returncode == 0
+    assert "columns     text: text, label: label" in done.stdout
+    assert done.stdout.count("\nexample     ") == 2 and "tester/seeing-bert@" in done.stdout
+    assert not any("safetensors" in request.path for request in hub.requests[before:])
+    assert not (tmp_path / "runs").exists()
+
+
+def test_search_lists_candidates_with_reasons_and_downloads_nothing(cli: Cli, hub: LabHub) -> None:
+    before = len(hub.requests)
+    done = cli("search", "--task", "text-classification", "--include-gated", "--format", "json")
+    rows = {row["model"]: row for row in json.loads(done.stdout)}
+    assert rows["broken/custom-code"]["excluded"] == "needs custom code, which hubscan never runs"
+    assert rows["tester/seeing-bert"]["excluded"] is None and len(rows["tester/seeing-bert"]["revision"]) == 40
+    downloads = [row["downloads"] or 0 for row in rows.values()]
+    assert downloads == sorted(downloads, reverse=True)
+    assert all(request.path.startswith("/api/models") for request in hub.requests[before:])
+    few = cli("search", "--task", "text-classification", "--limit", "2", "--format", "quiet").stdout.split()
+    assert few == ["tester/plain-bert", "tester/seeing-bert"]
+
+
+BAD_DATA: dict[str, tuple[list[str], str]] = {
+    "unknown dataset": (["--dataset", "no/such"], "not on the Hub"),
+    "unknown split": (["--dataset", "reviews", "--split", "dev"], "no split 'dev'; there are: train, test"),
+    "unknown column": (["--dataset", "reviews", "--label-column", "stars"], "--label-column stars: no such column; there are: text (text), label (class)"),
+    "no labels": (["--dataset", "tester/unlabelled"], "no column of class labels"),
+    "hidden labels": (["--dataset", "tester/hidden-labels", "--split", "test"], "no labelled row"),
+    "one class": (["--dataset", "tester/one-class"], "one class only"),
+    "which config": (["--dataset", "tester/two-configs"], "pick a config with --config; there are: plain, shouted"),
+    "unknown config": (["--dataset", "tester/two-configs", "--config", "loud"], "there are: plain, shouted"),
+    "gated dataset": (["--dataset", "acme/gated-reviews"], "gated"),
+    "invalid id": (["--dataset", "a/b/c"], "not a valid repository id"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BAD_DATA)
+def test_bad_input_is_one_line_that_names_the_choices(cli: Cli, name: str, tmp_path: Path) -> None:
+    arguments, said = BAD_DATA[name]
+    done = cli("rank", *arguments, *SMALL)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert said in done.stderr and "Traceback" not in done.stderr
+    assert done.stderr.count("Error: ") == 1 and done.stderr.strip().splitlines()[-1].startswith("Error: ")
+
+
+def test_an_endpoint_out_of_reach_is_said_so(cli: Cli) -> None:
+    done = cli("search", "--task", "text-classification", HF_ENDPOINT="http://127.0.0.1:9")
+    assert done.returncode == 1 and "http://127.0.0.1:9 cannot be reached" in done.stderr
+
+
+def workers_of(parent: subprocess.Popen[str]) -> list[psutil.Process]:
+    return [p for p in psutil.Process(parent.pid).children() if "hubscan.engines.worker" in " ".join(p.cmdline())]
+
+
+def started(hub: LabHub, hf_home: Path, cwd: Path, *arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "hubscan", "rank", "--dataset", "reviews", "--format", "json", "--run", "run",
+         "--model", "tester/plain-bert", "--model", "tester/seeing-bert", *SMALL, *arguments],
+        env=environment(hub.endpoint, hf_home), cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+
+
+def when_busy(hub: LabHub, parent: subprocess.Popen[str], act: Callable[[psutil.Process], None]) -> None:
+    """Hold the weights of the first checkpoint back on the Hub, and act on the worker that waits for them."""
+    before = len(hub.requests)
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        if any("plain-bert/resolve" in request.path for request in hub.requests[before:]):
+            act(workers_of(parent)[0])
+            return
+        time.sleep(0.02)
+    pytest.fail("the worker never asked for the checkpoint")
+
+
+@pytest.mark.parametrize("how", ["killed", "hanging"])
+def test_a_worker_that_dies_or_hangs_ends_its_candidate_and_not_the_scan(
+    own_hub: LabHub, tmp_path: Path, how: str
+) -> None:
+    own_hub.faults.add(r"HEAD /tester/plain-bert/resolve/.*config.json", times=1, delay=4)
+    signalled = signal.SIGKILL if how == "killed" else signal.SIGSTOP
+    parent = started(own_hub, tmp_path / "home", tmp_path, "--stall-seconds", "6")
+    when_busy(own_hub, parent, lambda worker: worker.send_signal(signalled))
+    out, err = parent.communicate(timeout=200)
+    assert parent.returncode == 0, err
+    answer = json.loads(out)
+    assert models(answer) == ["tester/seeing-bert"]
+    (lost,) = answer["skipped"]
+    assert (lost["model"], lost["stage"]) == ("tester/plain-bert", "fetch")
+    expected = "SIGKILL (out of memory?)" if how == "killed" else "no progress for 6 s"
+    assert expected in lost["reason"]
+
+
+def test_an_interrupt_exits_with_130_leaves_no_worker_and_can_be_resumed(
+    own_hub: LabHub, tmp_path: Path, cli: Cli
+) -> None:
+    own_hub.faults.add(r"HEAD /tester/plain-bert/resolve/.*config.json", times=1, delay=4)
+    parent = started(own_hub, tmp_path / "home", tmp_path)
+    found: list[psutil.Process] = []
+
+    def interrupt(worker: psutil.Process) -> None:
+        found.append(worker)
+        os.kill(parent.pid, signal.SIGINT)
+
+    when_busy(own_hub, parent, interrupt)
+    _, err = parent.communicate(timeout=60)
+    assert parent.returncode == 130 and "--resume" in err and "Traceback" not in err
+    psutil.wait_procs(found, timeout=10)
+    assert not found[0].is_running()
+    resumed = ranked(cli("rank", "--run", "run", "--resume", "--format", "json"))
+    assert set(models(resumed)) == {"tester/plain-bert", "tester/seeing-bert"}

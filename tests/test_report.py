@@ -1,0 +1,596 @@
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+from huggingface_hub import ModelCard
+from hypothesis import given
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+from rich.text import Text
+
+from hubscan import recipe as recipes
+from hubscan.errors import RankingError
+from hubscan.records import Ranking, Score, Scored, Skipped
+from hubscan.report import FORMATS, sentences
+from hubscan.report.card import as_card, card_of
+from hubscan.report.human import as_text
+from hubscan.report.json_form import as_json
+from hubscan.report.markdown import as_markdown, escaped
+from hubscan.report.public import public
+from hubscan.report.rows import flat_rows
+from hubscan.report.words import plain
+from tests.by_hand import (
+    BGE,
+    COMMIT,
+    MINILM,
+    MPNET,
+    RXNFP,
+    TRUNCATED,
+    make_run,
+    ranking,
+    scored,
+)
+
+SCHEMA = json.loads(files("hubscan.report").joinpath("ranking.schema.json").read_text("utf-8"))
+HOSTILE = "evil/[red]|x`*_<b>\x1b[31m\n| a | b |\r\n--- \u202eabc &amp; @all"
+
+hostile_text = st.text(st.characters(codec=None), max_size=60) | st.text(
+    "|\\`*_[]<>&\n\r-# @~$!", max_size=12
+)
+
+
+def hostile_ranking() -> Ranking:
+    return ranking(
+        [
+            scored(HOSTILE, 1.0, license=HOSTILE, flags=(HOSTILE,)),
+            BGE,
+            Skipped(HOSTILE, None, "load", HOSTILE * 20),
+        ],
+        dataset=HOSTILE,
+        config=HOSTILE,
+        split=HOSTILE,
+        columns={"text": HOSTILE, "label": HOSTILE},
+        classes={HOSTILE: 500, "pos": 500},
+        dropped={HOSTILE: 1},
+    )
+
+
+# -- the answer in words ------------------------------------------------------------------------
+
+
+def test_the_answer_names_the_best_the_cheaper_tie_and_the_skipped() -> None:
+    assert sentences.answer(ranking()) == (
+        "Use BAAI/bge-small-en-v1.5 (33 M parameters, mit). "
+        "sentence-transformers/all-MiniLM-L6-v2 is within the interval and 3.1× cheaper to run. "
+        "1 of 5 skipped."
+    )
+
+
+def test_a_tie_that_is_hardly_cheaper_is_not_named() -> None:
+    same_speed = scored("a/b", 1.1, rows_per_second=80.0, parameters=30_000_000)
+    assert (
+        sentences.answer(ranking([BGE, same_speed])) == "Use BAAI/bge-small-en-v1.5 (33 M parameters, mit)."
+    )
+
+
+def test_a_tie_that_is_clearly_smaller_is_named_when_none_is_faster() -> None:
+    small = scored("a/b", 1.1, rows_per_second=61.0, parameters=11_120_000)
+    assert "a/b is within the interval and 3× smaller." in sentences.answer(ranking([BGE, small]))
+
+
+def test_a_faster_checkpoint_out_of_the_interval_is_not_named() -> None:
+    assert "rxnfp" not in sentences.answer(ranking([BGE, RXNFP]))
+
+
+@pytest.mark.parametrize("value", [0.05, 0.2, -0.5])  # the interval includes zero, touches it, lies below
+def test_no_checkpoint_is_recommended_when_none_beats_shuffled_labels(value: float) -> None:
+    said = sentences.answer(ranking([scored("a/b", value), scored("a/c", value - 1)]))
+    assert said.startswith("No checkpoint tells the classes of stanfordnlp/imdb apart better than shuffled")
+    assert f"the best, a/b, scores {value:.2f} ({value - 0.2:.2f} to {value + 0.2:.2f})" in said
+    assert "Use " not in said
+
+
+def test_an_uncertain_leader_gives_way_to_the_first_that_surely_beats_shuffled_labels() -> None:
+    said = sentences.answer(ranking([scored("wide/one", 0.5, half=0.6), scored("sure/one", 0.4, half=0.1)]))
+    assert said.startswith("Use sure/one (33 M parameters, mit). wide/one scores higher, but not surely")
+
+
+def test_a_single_checkpoint_is_said_to_be_the_only_one() -> None:
+    assert sentences.answer(ranking([MPNET])).startswith("No checkpoint")
+    assert sentences.answer(ranking([BGE])) == (
+        "Use BAAI/bge-small-en-v1.5 (33 M parameters, mit), the only checkpoint ranked."
+    )
+
+
+def test_many_classes_are_counted_few_are_listed() -> None:
+    many = {f"class {i}": 10 + i for i in range(37)}
+    assert "37 classes of 10 to 46 rows" in sentences.sample(ranking(classes=many))
+    assert "classes neg 500, pos 500" in sentences.sample(ranking())
+
+
+# -- for a terminal -----------------------------------------------------------------------------
+
+
+def test_eighty_columns_hold_the_whole_report() -> None:
+    assert as_text(ranking(), width=80).splitlines() == [
+        "Use BAAI/bge-small-en-v1.5 (33 M parameters, mit).",
+        "sentence-transformers/all-MiniLM-L6-v2 is within the interval and 3.1× cheaper",
+        "to run. 1 of 5 skipped.",
+        "",
+        "rank  tied  model                           params    transrate@1 [95 %]    null",
+        "   1  2     BAAI/bge-small-en-v1.5            33 M     1.19 [0.99, 1.39]   65.01",
+        "   2  1     sentence-transformers/all-        23 M     1.10 [0.90, 1.30]   65.10",
+        "            MiniLM-L6-v2",
+        "   3        sentence-transformers/           278 M    0.15 [-0.05, 0.35]  236.25",
+        "            paraphrase-multilingual-mpnet-",
+        "            base-v2",
+        "            trained on this dataset",
+        "   4        rxn4chemistry/rxnfp               26 M  -0.32 [-0.52, -0.12]   66.52",
+        "",
+        "transrate@1 = raw - null, in nats; null: what shuffled labels give; tied: ranks",
+        "whose order against this one the sample does not support.",
+        "",
+        "skipped           at    reason",
+        "broken/truncated  load  SafetensorError: incomplete metadata, file not covered",
+        "",
+        "Sample: stanfordnlp/imdb@e6281661, plain_text, split train: 1,000 of the 25,000",
+        "rows seen, classes neg 500, pos 500, seed 0; 3 dropped (empty input 3); 21.0 MB",
+        "read",
+    ]
+
+
+def test_a_wide_terminal_shows_every_column() -> None:
+    header = as_text(ranking(), width=120).splitlines()[3]
+    assert re.split(r"  +", header) == (
+        ["rank", "tied", "model", "params", "transrate@1 [95 %]", "null", "raw", "rows/s", "width", "pooling"]
+    )
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 120, 200])
+def test_no_line_is_wider_than_the_terminal(width: int) -> None:
+    for shown in (ranking(), hostile_ranking()):
+        assert max(Text(line).cell_len for line in as_text(shown, width).splitlines()) <= width
+
+
+def test_there_is_no_column_of_ties_where_nothing_is_tied_and_no_list_where_nothing_was_skipped() -> None:
+    shown = as_text(ranking([BGE, RXNFP]), width=120)
+    assert "tied  model" not in shown and "skipped" not in shown
+
+
+def test_runs_of_tied_ranks_are_joined() -> None:
+    entries = [scored(f"a/{letter}", 1 - i / 100) for i, letter in enumerate("abcd")]
+    assert "   1  2–4   a/a" in as_text(ranking(entries), width=120)
+
+
+def test_one_checkpoint_at_two_commits_is_told_apart() -> None:
+    older = scored("a/b", 1.0, revision="0123456789abcdef")
+    assert {"a/b@01234567", "a/b@5c38ec7c"} <= set(as_text(ranking([older, scored("a/b", 2.0)]), 120).split())
+
+
+def test_colour_comes_only_when_asked_for() -> None:
+    assert "\x1b[" not in as_text(ranking(), 80)
+    coloured = as_text(ranking(), 80, color=True)
+    assert "\x1b[1m" in coloured
+    assert Text.from_ansi(coloured).plain.split() == as_text(ranking(), 80).split()
+
+
+def test_what_strangers_wrote_neither_steers_the_terminal_nor_is_read_as_markup() -> None:
+    shown = as_text(hostile_ranking(), 120)
+    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e]", shown)
+    assert "evil/[red]|x`*_<b> [31m" in shown
+
+
+def test_small_scores_get_the_decimals_that_their_interval_needs() -> None:
+    shown = as_text(ranking([scored("a/b", 0.0123, half=0.004)]), 120)
+    assert "0.012 [0.008, 0.016]" in shown
+
+
+def test_a_score_just_below_zero_has_no_minus_sign() -> None:
+    assert " 0.00 [" in as_text(ranking([scored("a/b", -0.001)]), 120)
+
+
+# -- json ---------------------------------------------------------------------------------------
+
+
+def test_json_keeps_the_contract() -> None:
+    written = json.loads(as_json(ranking()))
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+    jsonschema.validate(written, SCHEMA)
+    assert list(written) == SCHEMA["required"]
+    assert written["ranking"][0] == {
+        "rank": 1,
+        "tied_with": ["sentence-transformers/all-MiniLM-L6-v2"],
+        "model": "BAAI/bge-small-en-v1.5",
+        "revision": COMMIT,
+        "modality": "text",
+        "parameters": 33_360_000,
+        "dim": 384,
+        "layer": "last",
+        "pooling": "mean (declared)",
+        "license": "mit",
+        "scores": {
+            "transrate": {
+                "value": 1.19,
+                "low": pytest.approx(0.99),
+                "high": pytest.approx(1.39),
+                "raw": 66.2,
+                "null": pytest.approx(65.01),
+            }
+        },
+        "cost": {"download_bytes": 0, "seconds": 3.2, "rows_per_second": 61.0, "peak_bytes": 900_000_000},
+        "flags": [],
+    }
+    assert written["skipped"] == [
+        {"model": "broken/truncated", "stage": "load", "reason": TRUNCATED.reason},
+    ]
+    assert written["provenance"] == {
+        "device": "cpu",
+        "dtype": "float32",
+        "versions": {"torch": "2.13.0"},
+        "seed": 0,
+        "python": "3.11.9",
+    }
+
+
+def without(key: str) -> Callable[[Any], None]:
+    return lambda written: written["ranking"][0].pop(key)
+
+
+BROKEN: dict[str, Callable[[Any], None]] = {
+    "no commit": without("revision"),
+    "no score": lambda written: written["ranking"][0]["scores"].clear(),
+    "a number as a word": lambda written: written["ranking"][0]["scores"]["transrate"].update(value="1.19"),
+    "rank 0": lambda written: written["ranking"][0].update(rank=0),
+    "nothing ranked": lambda written: written["ranking"].clear(),
+    "a key of its own": lambda written: written.update(extra=1),
+    "a key of its own in an entry": lambda written: written["ranking"][0].update(speed=1),
+    "a metric without version": lambda written: written.update(metric="transrate"),
+    "one class": lambda written: written["sample"].update(classes={"neg": 1000}),
+    "negative bytes": lambda written: written["sample"].update(bytes_read=-1),
+}
+
+
+@pytest.mark.parametrize("spoil", BROKEN.values(), ids=BROKEN.keys())
+def test_the_schema_refuses_what_breaks_the_contract(spoil: Callable[[Any], None]) -> None:
+    written = json.loads(as_json(ranking()))
+    spoil(written)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(written, SCHEMA)
+
+
+def with_value(value: float) -> Scored:
+    return replace(BGE, scores={"transrate": Score("transrate", 1, value, 0.1, 2.0, 66.2, 65.0)})
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_number_that_is_not_finite_is_refused(value: float, tmp_path: Path) -> None:
+    with pytest.raises(RankingError, match="not finite"):
+        as_json(ranking([with_value(value)]))
+    with pytest.raises(RankingError, match="not a finite number"):
+        as_card(make_run(tmp_path / "run", [with_value(value)]))
+
+
+@given(hostile_text, hostile_text)
+def test_any_text_survives_json(name: str, reason: str) -> None:
+    written = as_json(ranking([scored(name or "a/b", 1.0), Skipped("a/c", None, "load", reason)]))
+    assert written.isascii()
+    assert json.loads(written)["skipped"][0]["reason"] == reason
+
+
+# -- csv, pandas, quiet -------------------------------------------------------------------------
+
+
+def test_csv_reads_back_as_the_flat_rows() -> None:
+    rows = list(csv.DictReader(io.StringIO(FORMATS["csv"](ranking()))))
+    for read, row in zip(rows, flat_rows(ranking()), strict=True):
+        assert read == {key: "" if value is None else str(value) for key, value in row.items()}
+
+
+def test_csv_has_one_line_a_checkpoint_whatever_its_name() -> None:
+    written = FORMATS["csv"](hostile_ranking())
+    assert len(written.splitlines()) == 3
+    assert [len(row) for row in csv.reader(io.StringIO(written))] == [len(flat_rows(ranking())[0])] * 3
+
+
+def test_columns_have_stable_names() -> None:
+    assert list(flat_rows(ranking())[0]) == [
+        "rank",
+        "model",
+        "revision",
+        "modality",
+        "parameters",
+        "license",
+        "dim",
+        "pooling",
+        "layer",
+        "transrate",
+        "low",
+        "high",
+        "raw",
+        "null",
+        "tied_with",
+        "rows_per_second",
+        "seconds",
+        "peak_bytes",
+        "download_bytes",
+        "device",
+        "dtype",
+        "processor",
+        "flags",
+    ]
+
+
+def test_pandas_has_a_row_a_checkpoint() -> None:
+    frame = ranking().to_pandas()
+    assert frame.shape == (4, 23)
+    assert frame.loc[0, "tied_with"] == MINILM.candidate.model
+
+
+def test_quiet_prints_ids_alone_best_first() -> None:
+    assert FORMATS["quiet"](ranking()).splitlines() == [
+        "BAAI/bge-small-en-v1.5",
+        "sentence-transformers/all-MiniLM-L6-v2",
+        "sentence-transformers/paraphrase-multilingual-mpnet-base-v2",
+        "rxn4chemistry/rxnfp",
+    ]
+
+
+def test_every_form_is_there_by_name_and_none_ends_with_a_line_break() -> None:
+    assert set(FORMATS) == {"human", "json", "csv", "markdown", "quiet"}
+    assert [name for name, form in FORMATS.items() if form(ranking()).endswith("\n")] == []
+
+
+def test_importing_the_forms_imports_no_library() -> None:
+    heavy = "{'rich', 'jinja2', 'huggingface_hub', 'numpy', 'torch'}"
+    code = f"import sys, hubscan.report; print(sorted({heavy} & set(sys.modules)))"
+    assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"
+
+
+# -- markdown -----------------------------------------------------------------------------------
+
+
+def tables_in(text: str) -> list[list[list[str]]]:
+    """Return what a reader of the Markdown sees: tables of rows of cells."""
+    tables: list[list[list[str]]] = []
+    for token in MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"]).parse(text):
+        if token.type == "table_open":
+            tables.append([])
+        elif token.type == "tr_open":
+            tables[-1].append([])
+        elif token.type == "inline" and tables and tables[-1] and token.level >= 3:
+            kinds = {child.type for child in token.children or []}
+            assert kinds <= {"text", "text_special"}, f"{token.content!r} does something: {kinds}"
+            tables[-1][-1].append("".join(child.content for child in token.children or []))
+    return tables
+
+
+def test_markdown_shows_parameters_beside_the_score() -> None:
+    (header, first, *_), skipped = tables_in(as_markdown(ranking()))
+    assert header == (
+        [
+            "rank",
+            "tied",
+            "model",
+            "parameters",
+            "transrate@1",
+            "95 %",
+            "null",
+            "raw",
+            "rows/s",
+            "width",
+            "pooling",
+            "licence",
+        ]
+    )
+    assert first == (
+        [
+            "1",
+            "2",
+            "BAAI/bge-small-en-v1.5",
+            "33 M",
+            "1.19",
+            "0.99 to 1.39",
+            "65.01",
+            "66.20",
+            "61",
+            "384",
+            "mean (declared)",
+            "mit",
+        ]
+    )
+    assert skipped[1] == ["broken/truncated", "load", TRUNCATED.reason]
+
+
+def test_ordinary_names_are_not_littered_with_escapes() -> None:
+    assert escaped("facebook/dinov2_small-v1.0@abc (mean)") == "facebook/dinov2_small-v1.0@abc (mean)"
+
+
+@given(hostile_text)
+def test_any_text_in_a_cell_is_shown_letter_by_letter(text: str) -> None:
+    shown = tables_in(f"| x | y |\n| --- | --- |\n| {escaped(text)} | end |")
+    assert shown == [[["x", "y"], [plain(text), "end"]]]
+
+
+@given(hostile_text, hostile_text, hostile_text)
+def test_no_text_breaks_the_tables(name: str, reason: str, other: str) -> None:
+    odd = ranking(
+        [scored(name, 1.0, license=other, flags=(other,)), BGE, Skipped(name, None, "load", reason)]
+    )
+    ranked, skipped = tables_in(as_markdown(odd))
+    assert {len(row) for row in ranked} == {12}
+    assert [len(row) for row in skipped] == [3, 3]
+
+
+# -- the card -----------------------------------------------------------------------------------
+
+
+def test_the_card_is_read_back_by_the_hubs_client(tmp_path: Path) -> None:
+    card = ModelCard(as_card(make_run(tmp_path / "run"), "me/ranking"))
+    assert ModelCard(card.content).data.to_dict() == card.data.to_dict()
+    assert card.data.to_dict()["hubscan"] == {
+        "version": "0.1.0",
+        "metric": "transrate@1",
+        "seed": 0,
+        "rows": 1000,
+        "fingerprint": "ab" * 32,
+        "ranked": [f"{one.candidate.model}@{COMMIT}" for one in (BGE, MINILM, MPNET, RXNFP)],
+    }
+    assert card.data.get("license") == "cc0-1.0"
+    assert card.data.get("tags") == ["hubscan", "transferability", "transrate"]
+    assert card.data.get("datasets") == ["stanfordnlp/imdb"]
+    assert card.data.get("base_model") == "BAAI/bge-small-en-v1.5"
+
+
+def test_the_card_has_one_result_the_winners(tmp_path: Path) -> None:
+    (result,) = ModelCard(as_card(make_run(tmp_path / "run"))).data.get("eval_results")
+    assert (result.metric_type, result.metric_name, result.metric_value) == ("transrate", "transrate@1", 1.19)
+    assert type(result.metric_value) is float
+    assert (result.task_type, result.dataset_type) == ("text-classification", "stanfordnlp/imdb")
+    assert (result.dataset_config, result.dataset_split) == ("plain_text", "train")
+    assert result.dataset_revision == "e6281661ce1c48d982bc483cf8a173c1bbeb5d31"
+    assert result.metric_args["null"] == pytest.approx(65.01)
+
+
+def test_the_card_says_what_the_issue_of_such_a_score_is(tmp_path: Path) -> None:
+    text = as_card(make_run(tmp_path / "run"), "me/ranking")
+    for said in (
+        "Use BAAI/bge-small-en-v1.5 (33 M parameters, mit).",
+        "hf download me/ranking recipe.yaml lock.yaml --local-dir ranking",
+        "hubscan rank --recipe ranking/recipe.yaml",
+        "## What this score says, and what it does not",
+        "**Nothing was fine-tuned.**",
+        "only where the fingerprint is the same",
+        f"| 1 | BAAI/bge-small-en-v1.5 | {COMMIT} |",
+        "| broken/truncated | load |",
+        "| neg | 500 |",
+        "| torch | 2.13.0 |",
+    ):
+        assert said in text
+    assert "not finished" not in text
+
+
+def test_the_card_of_a_scan_that_goes_on_says_so(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run")
+    results = tmp_path / "run" / "results.jsonl"
+    results.write_text("".join(results.read_text().splitlines(keepends=True)[:2]))
+    assert "**This scan is not finished:** 3 of 5 checkpoints have no result yet." in as_card(run)
+
+
+def test_a_card_recommends_nothing_that_shuffled_labels_do_as_well(tmp_path: Path) -> None:
+    card = ModelCard(as_card(make_run(tmp_path / "run", [MPNET, RXNFP])))
+    assert card.data.get("base_model") is None
+    assert "No checkpoint tells the classes" in card.text
+    assert card.data.get("eval_results")[0].metric_value == 0.15
+
+
+SECRET = "/home/Jane Doe/secret plan"
+LOCAL = f"{SECRET}/models/checkpoint-500"
+OTHER = f"{SECRET}/others/checkpoint-500"
+
+
+def local_run(folder: Path) -> Any:
+    return make_run(
+        folder,
+        [
+            scored(LOCAL, 1.2, revision="sha256:" + "0f" * 32, local=True),
+            scored(OTHER, 1.1, revision="sha256:" + "1f" * 32, local=True),
+            Skipped(BGE.candidate.model, COMMIT, "load", f"OSError: {LOCAL}/config.json is no file"),
+            Skipped(
+                "~/gone", None, "resolve", "no such file: /root/.cache/huggingface/hub/models--x/blobs/1"
+            ),
+            Skipped(
+                "a/b",
+                None,
+                "fetch",
+                r"cannot open 'C:\Users\Jane\models\x.safetensors', see https://x.org/a/b",
+            ),
+        ],
+        dataset=f"{SECRET}/reviews.csv",
+        revision="sha256:" + "ab" * 32,
+        config=None,
+    )
+
+
+def test_a_card_never_tells_where_files_lie_on_the_authors_disk(tmp_path: Path) -> None:
+    run = local_run(tmp_path / "my run")
+    shown = public(run)
+    texts = [as_card(run, "me/x"), shown.recipe_yaml(), shown.lock_yaml(), as_json(shown.ranking)]
+    for text in texts:
+        assert not re.search(r"Jane|Doe|secret|/home|/root|\.cache|Users|others/", text)
+        assert str(tmp_path) not in text
+    assert "checkpoint-500 (local)" in texts[0]
+    assert "# Which checkpoint to fine-tune for reviews.csv (local)" in texts[0]
+    assert "OSError: ./checkpoint-500/config.json is no file" in texts[0]
+    assert "cannot open '…/x.safetensors', see https://x.org/a/b" in texts[0]
+    card = ModelCard(texts[0])
+    assert card.data.get("datasets") is None
+    assert card.data.get("base_model") is None
+    assert card.data.get("eval_results")[0].dataset_type == "local"
+
+
+def test_a_recipe_made_public_asks_for_what_lies_beside_it(tmp_path: Path) -> None:
+    shown = public(local_run(tmp_path / "run"))
+    recipe = recipes.Recipe(**yaml.safe_load(shown.recipe_yaml()))
+    assert recipe.dataset == "./reviews.csv"
+    assert recipe.models == (
+        "./checkpoint-500",
+        "./checkpoint-500-2",
+        "BAAI/bge-small-en-v1.5",
+        "./gone",
+        "a/b",
+    )
+    assert [c.model for c in shown.lock.candidates] == list(recipe.models[:3])
+    assert [entry.model for entry in shown.ranking] == list(recipe.models[:2])
+    assert shown.ranking[0].tied_with == ("./checkpoint-500-2",)
+
+
+def test_a_run_of_the_hub_alone_is_published_as_it_lies_there(tmp_path: Path) -> None:
+    shown = public(make_run(tmp_path / "run"))
+    assert shown.recipe_yaml() == (tmp_path / "run" / "recipe.yaml").read_text()
+    assert shown.lock_yaml() == (tmp_path / "run" / "lock.yaml").read_text()
+
+
+def test_an_endpoint_of_ones_own_stays_ones_own(tmp_path: Path) -> None:
+    mirror = "http://hub.corp.example"
+    failed = Skipped("a/b", COMMIT, "fetch", f"{mirror} answered: 502")
+    run = make_run(tmp_path / "run", [BGE, failed])
+    run = replace(run, lock=replace(run.lock, provenance={**run.lock.provenance, "endpoint": mirror}))
+    card = as_card(run)
+    assert "corp" not in card and "the Hub answered: 502" in card
+
+
+@pytest.fixture(scope="module")
+def shown_run(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    return public(make_run(tmp_path_factory.mktemp("card") / "run"))
+
+
+@given(hostile_text, hostile_text, hostile_text)
+def test_no_text_breaks_the_card(shown_run: Any, name: str, reason: str, data: str) -> None:
+    odd = ranking(
+        [scored(name, 1.0), Skipped(name, None, "load", reason)],
+        dataset=data,
+        split=data,
+        config=data,
+        classes={name: 1, "other": 2},
+        columns={"text": data, "label": reason},
+        dropped={reason: 1},
+    )
+    card = ModelCard(card_of(replace(shown_run, ranking=odd)))
+    assert card.data.get("hubscan")["ranked"] == [f"{plain(name)}@{COMMIT}"]
+    assert card.data.get("eval_results")[0].dataset_split == plain(data)
+    assert [len(table[0]) for table in tables_in(card.text)] == [12, 2, 2, 6, 3, 2]
+    for table in tables_in(card.text):
+        assert {len(row) for row in table} == {len(table[0])}
