@@ -9,13 +9,15 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from importlib.metadata import version
+from typing import Any
 
-from hubscan import encoders, extract, scores
+from hubscan import __version__, cache, encoders, extract, scores
 from hubscan.errors import HubscanError
 from hubscan.fetch import fetch
 from hubscan.memory import peak_memory
 from hubscan.recipe import Recipe
-from hubscan.records import Candidate, Cost, Sample, Score, Scored, Skipped
+from hubscan.records import Candidate, Cost, Features, Sample, Score, Scored, Skipped
 
 Report = Callable[[str, int, int], None]
 """Called with the stage, and the rows done and in all where the stage counts rows (else 0, 0)."""
@@ -56,28 +58,26 @@ def _assessed(
     report: Report,
 ) -> Scored:
     begun = time.perf_counter()
+    name = cache.address(_deciding(candidate, sample, recipe, device))
+    arrived = 0
     with peak_memory(device) as peak:
-        enter("fetch")
-        fetched = fetch(candidate)
-        enter("load")
-        encoder = encoders.load(fetched.folder, candidate.modality, recipe.pooling, recipe.max_length)
-        enter("embed")
-        features = extract.extract(
-            encoder,
-            sample.inputs[candidate.modality],
-            device,
-            progress=lambda done, rows: report("embed", done, rows),
-        )
+        known = cache.load(name)
+        if known is None:
+            features, arrived = _computed(candidate, sample, recipe, device, enter, report)
+            cache.store(name, features)
+        else:
+            features = known
         enter("score")
         by_name: dict[str, Score] = {
             name: scores.SCORES[name](features.matrix, sample.labels, seed=recipe.seed)
             for name in recipe.metrics
         }
     cost = Cost(
-        download_bytes=fetched.download_bytes,
+        download_bytes=arrived,
         seconds=time.perf_counter() - begun,
         rows_per_second=features.rows_per_second,
         peak_bytes=peak.bytes,
+        cached=known is not None,
     )
     return Scored(
         candidate=candidate,
@@ -91,3 +91,39 @@ def _assessed(
         dtype=features.dtype,
         processor=features.processor,
     )
+
+
+def _computed(
+    candidate: Candidate,
+    sample: Sample,
+    recipe: Recipe,
+    device: str,
+    enter: Callable[[str], None],
+    report: Report,
+) -> tuple[Features, int]:
+    """Return the features, and the bytes that had to be downloaded for them."""
+    enter("fetch")
+    fetched = fetch(candidate)
+    enter("load")
+    encoder = encoders.load(fetched.folder, candidate.modality, recipe.pooling, recipe.max_length)
+    enter("embed")
+    inputs = sample.inputs[candidate.modality]
+    features = extract.extract(encoder, inputs, device, lambda done, rows: report("embed", done, rows))
+    return features, fetched.download_bytes
+
+
+def _deciding(candidate: Candidate, sample: Sample, recipe: Recipe, device: str) -> dict[str, Any]:
+    """Return all that decides the features: the address under which they are kept."""
+    return {
+        "revision": candidate.revision,
+        "model": None if candidate.local else candidate.model,  # a folder's revision is its content
+        "modality": candidate.modality,
+        "fingerprint": sample.draw.fingerprint,
+        "pooling": recipe.pooling,
+        "layers": "last",
+        "max_length": recipe.max_length,
+        "dtype": "float32",
+        "device": extract.accelerator(device).device.type,
+        "hubscan": __version__,
+        **{library: version(library) for library in ("torch", "transformers", "tokenizers", "pillow")},
+    }

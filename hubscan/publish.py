@@ -9,6 +9,7 @@ sample.parquet the numbers and labels of the rows, if the dataset is one that ot
 
 from __future__ import annotations
 
+import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -185,8 +186,7 @@ def _committed(
         )
         return str(done.oid)
 
-    with _card_refused(info.id), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=".*about to commit a data file")  # sample.parquet is one
+    with _card_refused(info.id), _quiet_client():
         made = patient(commit)
     return Published(f"{constants.ENDPOINT}/{info.id}", made, changed=made != info.sha)
 
@@ -218,3 +218,17 @@ def _card_refused(repo: str) -> Iterator[None]:
     except ValueError as error:
         reason = " ".join(str(error).split())
         raise HubError(f"{repo}: the Hub refuses the card's metadata: {reason}") from error
+
+
+@contextmanager
+def _quiet_client() -> Iterator[None]:
+    """Hold back what the client says about a data file among the files, and about an empty commit."""
+    client = logging.getLogger("huggingface_hub.hf_api")
+    level = client.level
+    client.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=".*about to commit a data file")
+            yield
+    finally:
+        client.setLevel(level)

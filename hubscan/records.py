@@ -95,6 +95,7 @@ class Cost:
     seconds: float  # from fetch to score, wall clock
     rows_per_second: float  # of the extraction alone
     peak_bytes: int  # peak of the worker's resident memory; on a GPU of the memory allocated there
+    cached: bool = False  # the features came from an earlier scan, and so did `rows_per_second`
 
 
 @dataclass(frozen=True, slots=True)

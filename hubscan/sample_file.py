@@ -34,7 +34,7 @@ def read(path: Path) -> Sample:
     names = [name for name in table.column_names if name.startswith(_INPUT)]
     return Sample(
         draw=TypeAdapter(Draw).validate_python(described),
-        inputs={name.removeprefix(_INPUT): tuple(table[name].to_pylist()) for name in names},  # type: ignore[misc]
+        inputs={name.removeprefix(_INPUT): tuple(table[name].to_pylist()) for name in names},
         labels=table["label"].to_numpy().astype(np.int64),
         row_ids=table["row"].to_numpy().astype(np.int64),
     )

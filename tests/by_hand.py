@@ -77,28 +77,23 @@ MPNET = scored(
     flags=("trained on this dataset",),
 )
 RXNFP = scored("rxn4chemistry/rxnfp", -0.32, parameters=26_000_000, rows_per_second=90.0)
-TRUNCATED = Skipped(
-    "broken/truncated", COMMIT, "load", "SafetensorError: incomplete metadata, file not covered"
-)
+TRUNCATED = Skipped("broken/truncated", COMMIT, "load", "SafetensorError: incomplete metadata")
+RESULTS: tuple[Scored | Skipped, ...] = (BGE, MINILM, MPNET, RXNFP, TRUNCATED)
 
 
-def ranking(
-    results: Iterable[Scored | Skipped] = (BGE, MINILM, MPNET, RXNFP, TRUNCATED), **draw: Any
-) -> Ranking:
+def ranking(results: Iterable[Scored | Skipped] = RESULTS, **draw: Any) -> Ranking:
     """Rank *results* as a scan of `DRAW` would; keywords change what was drawn."""
     return rank(results, "text-classification", replace(DRAW, **draw), run="runs/imdb", provenance=PROVENANCE)
 
 
-def make_run(
-    folder: Path, results: Iterable[Scored | Skipped] = (BGE, MINILM, MPNET, RXNFP, TRUNCATED), **draw: Any
-) -> runs.Run:
+def make_run(folder: Path, results: Iterable[Scored | Skipped] = RESULTS, **draw: Any) -> runs.Run:
     """Write a run folder with *results*, as a scan leaves it."""
     found = list(results)
     drawn = replace(DRAW, **draw)
     candidates = tuple(
-        one.candidate if isinstance(one, Scored) else Candidate(one.model, one.revision, "text")
+        one.candidate if isinstance(one, Scored) else Candidate(one.model, str(one.revision), "text")
         for one in found
-        if isinstance(one, Scored) or one.revision is not None
+        if isinstance(one, Scored) or one.revision
     )
     unresolved = tuple(one for one in found if isinstance(one, Skipped) and one.revision is None)
     models = tuple(c.model for c in candidates) + tuple(one.model for one in unresolved)

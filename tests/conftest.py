@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from tests.hub import LabHub, environment
-from tests.hub.fixtures import hub, hub_root, own_hub
+from tests.hub.fixtures import hub, hub_root, olah, olah_cli, own_hub
 
-__all__ = ["cli", "hub", "hub_root", "own_hub"]
+__all__ = ["cli", "hub", "hub_root", "olah", "olah_cli", "own_hub"]
 
 Cli = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -30,7 +30,7 @@ def cli(hub: LabHub, hf_home: Path, tmp_path: Path) -> Cli:
     def run(*arguments: str, **overrides: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-m", "hubscan", *arguments],
-            env=environment(hub.endpoint, hf_home) | overrides,
+            env=environment(hub.endpoint, hf_home) | {"HUBSCAN_CACHE": str(tmp_path / "cache")} | overrides,
             cwd=tmp_path,
             capture_output=True,
             text=True,

@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).parents[1] / "hubscan"
 
 STAGES = [
     "errors", "records", "recipe", "pictures", "memory", "hub", "catalog", "fetch", "sample_file", "sample",
-    "encoders", "extract", "scores", "ranking", "assess", "engines", "run", "scan", "api", "report",
+    "encoders", "extract", "cache", "scores", "ranking", "assess", "engines", "run", "scan", "api", "report",
     "publish", "demo", "cli",
 ]  # fmt: skip
 """Rooms from the front of the data flow to its end: a room knows those before it, none behind it."""
@@ -26,7 +26,7 @@ KEEPERS = {
     "transformers": {"encoders"},
     "accelerate": {"extract"},
     "huggingface_hub": {"hub", "fetch", "catalog", "scan", "publish", "report", "cli"},
-    "pydantic": {"recipe", "run", "sample_file", "engines"},
+    "pydantic": {"cache", "recipe", "run", "sample_file", "engines"},
     "click": {"cli"},
     "PIL": {"pictures", "api"},
     "starlette": {"demo"},

@@ -42,7 +42,11 @@ def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     [
         (["rank"], 2, "no dataset: pass --dataset"),
         (["rank", "--recipe", "nowhere.yaml"], 2, "nowhere.yaml: no such file"),
-        (["rank", "--dataset", "x", "--model", "a/b", "--license", "mit"], 2, "license: these shape the query"),
+        (
+            ["rank", "--dataset", "x", "--model", "a/b", "--license", "mit"],
+            2,
+            "license: these shape the query",
+        ),
         (["rank", "--dataset", "x", "--max-params", "lots"], 2, "max_params: should be a valid integer"),
         (["rank", "--dataset", "x", "--metric", "luck"], 2, "unknown measure 'luck'; there are: transrate"),
         (["rank", "--resume"], 2, "--resume goes with --run DIR alone"),

@@ -75,7 +75,9 @@ def test_local_files_of_every_kind_give_the_same_rows(tmp_path: Path, suffix: st
         pq.write_table(pa.Table.from_pylist(rows), file)
     sample = drawn(file)
     assert sample.draw.classes == {"no": 10, "yes": 10}
-    assert all(rows[row]["text"] == text for row, text in zip(sample.row_ids, sample.inputs["text"], strict=True))
+    assert all(
+        rows[row]["text"] == text for row, text in zip(sample.row_ids, sample.inputs["text"], strict=True)
+    )
 
 
 def picture(colour: tuple[int, int, int], mode: str = "RGB") -> bytes:
@@ -156,7 +158,8 @@ def test_pictures_of_every_mode_become_rgb(mode: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "reason"), [(b"no image", "not an image"), (b"", "not an image"), (picture((1, 2, 3))[:-20], "corrupt image")]
+    ("content", "reason"),
+    [(b"no image", "not an image"), (b"", "not an image"), (picture((1, 2, 3))[:-20], "corrupt image")],
 )
 def test_what_is_no_picture_has_a_reason(content: bytes, reason: str) -> None:
     with pytest.raises(PictureError, match=reason):

@@ -37,7 +37,9 @@ def features(folder: Path, inputs: list[Any], modality: Any = "text", **how: Any
 
 def states(folder: Path, text: str, limit: int) -> torch.Tensor:
     """The last layer's states of one text, straight from transformers, without any padding."""
-    tokens = AutoTokenizer.from_pretrained(folder)(text, truncation=True, max_length=limit, return_tensors="pt")
+    tokens = AutoTokenizer.from_pretrained(folder)(
+        text, truncation=True, max_length=limit, return_tensors="pt"
+    )
     model = AutoModel.from_pretrained(folder, dtype=torch.float32).eval()
     with torch.no_grad():
         found: torch.Tensor = model(**tokens).last_hidden_state[0]
@@ -148,7 +150,9 @@ def test_a_feature_map_has_no_class_token_to_pool(hub_root: Path) -> None:
         ("needs-fugashi", "text", "fugashi"),
     ],
 )
-def test_a_broken_checkpoint_is_refused_in_one_line(hub_root: Path, name: str, modality: Any, said: str) -> None:
+def test_a_broken_checkpoint_is_refused_in_one_line(
+    hub_root: Path, name: str, modality: Any, said: str
+) -> None:
     with pytest.raises(CheckpointError, match=said) as refused:
         encoders.load(hub_root / "models/broken" / name, modality)
     assert "\n" not in str(refused.value) and str(refused.value)

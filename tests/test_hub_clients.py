@@ -7,7 +7,6 @@ prints one JSON object, and the tests look at its keys.
 from __future__ import annotations
 
 import json
-import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +17,19 @@ from tests.hub import ALWAYS, LabHub, environment, lab_hub, run_python
 
 Told = dict[str, Any]
 
-# What every script starts with: `told` is printed at the end, `failing` names an exception.
+# What every script starts with: `told` is printed at the end, `failing` names an exception, and
+# every host that Python looks up or connects to is noted.
 PROLOGUE = """
-import json, os
+import json, os, sys
 from pathlib import Path
 told = {}
+hosts = set()
+def note_host(event, args):
+    if event == "socket.getaddrinfo":
+        hosts.add(args[0])
+    elif event == "socket.connect" and isinstance(args[1], tuple):
+        hosts.add(args[1][0])
+sys.addaudithook(note_host)
 def failing(call, *args, **kwargs):
     try:
         call(*args, **kwargs)
@@ -33,6 +40,7 @@ def failing(call, *args, **kwargs):
     return None
 """
 EPILOGUE = """
+told["hosts"] = sorted(map(str, hosts))
 print(json.dumps(told))
 """
 
@@ -463,10 +471,19 @@ def test_deleting_and_hiding(written: Told) -> None:
     assert written["secret"]["kind"] == written["deleted"]["kind"] == "RepositoryNotFoundError"
 
 
-def test_nothing_but_the_loopback_was_asked(hub: LabHub) -> None:
-    """The endpoint that the environment names is the one that answers, whatever else is set."""
-    variables = environment(hub.endpoint, Path("home"))
-    assert variables["HF_ENDPOINT"].startswith("http://127.0.0.1:")
-    assert not {name for name in variables if name.lower() in ("http_proxy", "https_proxy")}
-    with urllib.request.urlopen(f"{variables['HF_ENDPOINT']}/api/models?limit=1") as answer:
-        assert answer.status == 200
+def test_no_client_asked_anybody_else(listing: Told, streamed: Told, loaded: Told, written: Told) -> None:
+    for told in (listing, loaded, written):
+        assert told["hosts"] == ["127.0.0.1"]
+    # Without a revision, as in the call for a missing dataset, `datasets` looks for its viewer.
+    assert set(streamed["hosts"]) <= {"127.0.0.1", "datasets-server.127.0.0.1"}
+
+
+def test_the_environment_has_no_proxy_no_token_and_no_other_cache(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("HTTPS_PROXY", "http_proxy", "HF_TOKEN", "HF_HUB_OFFLINE", "TRANSFORMERS_CACHE"):
+        monkeypatch.setenv(name, "elsewhere")
+    variables = environment("http://127.0.0.1:1", tmp_path)
+    assert "elsewhere" not in variables.values()
+    assert variables["HF_HOME"] == str(tmp_path)
+    assert environment("http://127.0.0.1:1", tmp_path, "hf_good")["HF_TOKEN"] == "hf_good"

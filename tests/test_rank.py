@@ -46,7 +46,7 @@ def text_scan(
     done = subprocess.run(
         [sys.executable, "-m", "hubscan", "rank", "--task", "text-classification", "--dataset", "reviews"]
         + ["--run", "mine", "--format", "json", *SMALL],
-        env=environment(hub.endpoint, hf_home),
+        env=environment(hub.endpoint, hf_home) | {"HUBSCAN_CACHE": str(folder / "cache")},
         cwd=folder,
         capture_output=True,
         text=True,
@@ -129,16 +129,31 @@ def test_the_resolved_recipe_repeats_the_scan_and_two_workers_rank_as_one_does(
 ) -> None:
     answer, run, _ = text_scan
     again = ranked(
-        cli("rank", "--recipe", str(run / "recipe.yaml"), "--workers", "2", "--format", "json", OMP_NUM_THREADS="1")
+        cli(
+            "rank",
+            "--recipe",
+            str(run / "recipe.yaml"),
+            "--workers",
+            "2",
+            "--format",
+            "json",
+            OMP_NUM_THREADS="1",
+        )
     )
     assert again["sample"] == answer["sample"] | {"bytes_read": again["sample"]["bytes_read"]}
     assert models(again) == models(answer)
-    one = ranked(cli("rank", "--recipe", str(run / "recipe.yaml"), "--format", "json", OMP_NUM_THREADS="1"))
+    one = ranked(
+        cli("rank", "--recipe", str(run / "recipe.yaml"), "--format", "json",
+            OMP_NUM_THREADS="1", HUBSCAN_CACHE="elsewhere")
+    )  # fmt: skip
+    assert not any(entry["cost"]["cached"] for entry in one["ranking"] + again["ranking"])
     assert [entry["scores"] for entry in again["ranking"]] == [entry["scores"] for entry in one["ranking"]]
     assert again["skipped"] == one["skipped"] == answer["skipped"]
 
 
-def test_show_prints_the_run_again_in_every_form(text_scan: tuple[dict[str, Any], Path, str], cli: Cli) -> None:
+def test_show_prints_the_run_again_in_every_form(
+    text_scan: tuple[dict[str, Any], Path, str], cli: Cli
+) -> None:
     answer, run, _ = text_scan
     assert ranked(cli("show", str(run), "--format", "json"))["ranking"] == answer["ranking"]
     assert cli("show", str(run), "--format", "quiet").stdout.split() == models(answer)
@@ -175,11 +190,22 @@ def test_a_run_is_not_overwritten_unless_asked(
 
 def test_vision_encoders_rank_on_pictures_and_a_corrupt_one_is_counted(cli: Cli) -> None:
     answer = ranked(
-        cli("rank", "--task", "image-classification", "--dataset", "tester/colours", "--format", "json", *SMALL)
+        cli(
+            "rank",
+            "--task",
+            "image-classification",
+            "--dataset",
+            "tester/colours",
+            "--format",
+            "json",
+            *SMALL,
+        )
     )
-    assert {"tester/tiny-vit", "tester/vit-classifier", "tester/tiny-resnet", "tester/tiny-swin"} == set(models(answer))
+    assert {"tester/tiny-vit", "tester/vit-classifier", "tester/tiny-resnet", "tester/tiny-swin"} == set(
+        models(answer)
+    )
     assert {entry["modality"] for entry in answer["ranking"]} == {"image"}
-    assert answer["sample"]["dropped"] == {"corrupt image": 1}
+    assert answer["sample"]["dropped"] == {"not an image": 1}
     assert any(s["model"] == "broken/needs-torchvision" for s in answer["skipped"])
 
 
@@ -224,7 +250,9 @@ def test_search_lists_candidates_with_reasons_and_downloads_nothing(cli: Cli, hu
     done = cli("search", "--task", "text-classification", "--include-gated", "--format", "json")
     rows = {row["model"]: row for row in json.loads(done.stdout)}
     assert rows["broken/custom-code"]["excluded"] == "needs custom code, which hubscan never runs"
-    assert rows["tester/seeing-bert"]["excluded"] is None and len(rows["tester/seeing-bert"]["revision"]) == 40
+    assert (
+        rows["tester/seeing-bert"]["excluded"] is None and len(rows["tester/seeing-bert"]["revision"]) == 40
+    )
     downloads = [row["downloads"] or 0 for row in rows.values()]
     assert downloads == sorted(downloads, reverse=True)
     assert all(request.path.startswith("/api/models") for request in hub.requests[before:])
@@ -261,14 +289,16 @@ def test_an_endpoint_out_of_reach_is_said_so(cli: Cli) -> None:
 
 
 def workers_of(parent: subprocess.Popen[str]) -> list[psutil.Process]:
-    return [p for p in psutil.Process(parent.pid).children() if "hubscan.engines.worker" in " ".join(p.cmdline())]
+    return [
+        p for p in psutil.Process(parent.pid).children() if "hubscan.engines.worker" in " ".join(p.cmdline())
+    ]
 
 
 def started(hub: LabHub, hf_home: Path, cwd: Path, *arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-m", "hubscan", "rank", "--dataset", "reviews", "--format", "json", "--run", "run",
          "--model", "tester/plain-bert", "--model", "tester/seeing-bert", *SMALL, *arguments],
-        env=environment(hub.endpoint, hf_home), cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env=environment(hub.endpoint, hf_home) | {"HUBSCAN_CACHE": str(cwd / "cache")}, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
 
 

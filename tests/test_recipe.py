@@ -32,7 +32,7 @@ def test_three_recipes_ship_and_are_found_by_name() -> None:
 
 
 def test_a_recipe_that_is_nowhere_names_those_that_ship() -> None:
-    with pytest.raises(RecipeError, match="nowhere: no such file.*demo"):
+    with pytest.raises(RecipeError, match=r"nowhere: no such file.*demo"):
         recipe.find("nowhere")
 
 
@@ -92,7 +92,9 @@ def test_sizes_read_as_people_write_them(text: str, number: int) -> None:
     assert recipe.resolve({"max_params": text}).max_params == number
 
 
-NAMES = st.text(st.characters(exclude_categories=["Cc", "Cs", "Zl", "Zp"], exclude_characters="\ufeff"), min_size=1)
+NAMES = st.text(
+    st.characters(exclude_categories=["Cc", "Cs", "Zl", "Zp"], exclude_characters="\ufeff"), min_size=1
+)
 KEYS = st.fixed_dictionaries(
     {},
     optional={

@@ -24,7 +24,7 @@ def reference_transrate(features: Array, labels: Array, eps: float = 1e-4) -> fl
     z = features.astype(np.float64) - features.mean(axis=0, dtype=np.float64)
     z = z * np.sqrt(len(z) / np.trace(z.T @ z))
     within = sum((labels == c).mean() * reference_rate(z[labels == c], eps) for c in np.unique(labels))
-    return reference_rate(z, eps) - within
+    return reference_rate(z, eps) - float(within)
 
 
 def made(n: int, d: int, classes: int, seed: int = 0, shift: float = 1.0) -> tuple[Array, Array]:

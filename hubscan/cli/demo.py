@@ -15,7 +15,7 @@ from hubscan.cli.options import verbose_option
 from hubscan.errors import HubscanError
 
 COMMANDS: Final = (
-    "hubscan rank --task text-classification --dataset imdb --samples 400 --max-length 128",
+    "hubscan rank --task text-classification --dataset imdb --samples 400 --max-length 64",
     "hubscan rank --recipe demo",
 )
 """What the demo runs, word for word; the README shows the same."""
@@ -65,6 +65,7 @@ def _environment(endpoint: str, folder: Path) -> dict[str, str]:
     return own | {
         "HF_ENDPOINT": endpoint,
         "HF_HOME": str(folder / "hf-home"),
+        "HUBSCAN_CACHE": str(folder / "cache"),
         "HF_HUB_DISABLE_TELEMETRY": "1",
         "HF_HUB_DISABLE_PROGRESS_BARS": "1",
         "HF_UPDATE_DOWNLOAD_COUNTS": "0",

@@ -17,6 +17,7 @@ COMMANDS: Final = {
     "search": "List the candidates a query gives; downloads nothing.",
     "show": "Print a finished or running run again.",
     "publish": "Write a run's model card to a repo of yours.",
+    "cache": "What lies on this disk: ls, prune.",
     "doctor": "Devices, endpoint, token, versions, free disk.",
     "demo": "The whole thing offline, on real checkpoints.",
 }

@@ -17,12 +17,12 @@ from hubscan.cli.options import verbose_option
 @click.option("--force", is_flag=True, help="Write to a repository that holds something else, too.")
 @verbose_option
 def command(folder: Path, repo: str, private: bool, dry_run: bool, force: bool) -> None:
-    r"""Publish the ranking in the folder RUN as a model card.
+    """Publish the ranking in the folder RUN as a model card.
 
     \b
     hubscan publish runs/imdb --repo me/imdb-ranking --dry-run
     hubscan publish runs/imdb --repo me/imdb-ranking
-    """
+    """  # noqa: D301 - click looks for the character, not for a backslash
     from hubscan.publish import CARD, check_repo, contents, publish
     from hubscan.run import load_run
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from itertools import islice
 from typing import Any, Final
 
@@ -11,7 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from hubscan.errors import RankingError
 from hubscan.ranking import leading
-from hubscan.records import Candidate, Draw, Ranking
+from hubscan.records import Candidate, Draw, Ranked, Ranking
 from hubscan.report import sentences
 from hubscan.report.json_form import provenance
 from hubscan.report.markdown import Markdown, escaped, ranking_table, skipped_table, table
@@ -49,7 +50,7 @@ def card_of(shown: Public, repo: str | None = None) -> str:
     return environment.get_template("card.md.jinja").render(_said(shown, repo))
 
 
-def metadata(ranking: Ranking) -> ModelCardData:
+def _metadata(ranking: Ranking) -> ModelCardData:
     """Return the card's YAML.
 
     Raises:
@@ -66,7 +67,7 @@ def metadata(ranking: Ranking) -> ModelCardData:
         # it makes a "merge". The recommended checkpoint is the one that a model here would start
         # from; the others were only looked at, and stand below with their commits.
         base_model=plain(base.model) if base and not base.local else None,
-        model_name=_name(ranking.best.scored.candidate),
+        model_name=plain(ranking.best.model),
         eval_results=[_result(ranking)],
         hubscan={
             "version": str(ranking.provenance.get("hubscan", "")) or None,
@@ -88,7 +89,7 @@ def _result(ranking: Ranking) -> EvalResult:
         task_type=plain(ranking.task),
         # Where an id of the Hub is expected, the name of a folder might be somebody else's dataset.
         dataset_type="local" if is_local(draw) else plain(draw.dataset),
-        dataset_name=_data_name(draw),
+        dataset_name=plain(draw.dataset),
         dataset_config=plain(draw.config) if draw.config else None,
         dataset_split=plain(draw.split),
         dataset_revision=plain(draw.revision),
@@ -100,12 +101,12 @@ def _result(ranking: Ranking) -> EvalResult:
 
 
 def _said(shown: Public, repo: str | None) -> dict[str, Any]:
-    ranking = shown.ranking
+    ranking = _marked(shown.ranking)
     return {
-        "metadata": Markdown(metadata(ranking).to_yaml()),
+        "metadata": Markdown(_metadata(ranking).to_yaml()),
         "ranking": ranking,
         "draw": ranking.draw,
-        "data_name": _data_name(ranking.draw),
+        "data_name": plain(ranking.draw.dataset),
         "local_dataset": shown.local_dataset,
         "local_models": any(candidate.local for candidate in shown.lock.candidates),
         "unfinished": shown.unfinished,
@@ -127,7 +128,7 @@ def _said(shown: Public, repo: str | None) -> dict[str, Any]:
 
 def _sample_table(draw: Draw) -> Markdown:
     facts = {
-        "dataset": _data_name(draw),
+        "dataset": draw.dataset,
         "commit": draw.revision,
         "config": draw.config or "none",
         "split": draw.split,
@@ -147,7 +148,7 @@ def _class_table(classes: Mapping[str, int]) -> Markdown:
 
 def _commit_table(ranking: Ranking) -> Markdown:
     rows = (
-        [entry.rank, _name(c), c.revision, c.modality, entry.scored.layer, entry.scored.processor]
+        [entry.rank, c.model, c.revision, c.modality, entry.scored.layer, entry.scored.processor]
         for entry in ranking
         for c in [entry.scored.candidate]
     )
@@ -164,15 +165,25 @@ def _provenance_table(ranking: Ranking) -> Markdown:
     return table(["what", "version"], facts.items())
 
 
-def _name(candidate: Candidate) -> str:
-    name = plain(candidate.model)
-    return f"{name.removeprefix('./')} (local)" if candidate.local else name
-
-
 def _pinned(candidate: Candidate) -> str:
-    return f"{_name(candidate)}@{plain(candidate.revision)}"
+    return f"{plain(candidate.model)}@{plain(candidate.revision)}"
 
 
-def _data_name(draw: Draw) -> str:
-    name = plain(draw.dataset)
-    return f"{name.removeprefix('./')} (local)" if is_local(draw) else name
+def _marked(ranking: Ranking) -> Ranking:
+    """Return *ranking* with each `./name`, which only what is local has, as `name (local)`."""
+    return replace(
+        ranking,
+        entries=tuple(_marked_entry(entry) for entry in ranking),
+        skipped=tuple(replace(one, model=_local_name(one.model)) for one in ranking.skipped),
+        draw=replace(ranking.draw, dataset=_local_name(ranking.draw.dataset)),
+    )
+
+
+def _marked_entry(entry: Ranked) -> Ranked:
+    candidate = replace(entry.scored.candidate, model=_local_name(entry.model))
+    tied = tuple(_local_name(model) for model in entry.tied_with)
+    return replace(entry, scored=replace(entry.scored, candidate=candidate), tied_with=tied)
+
+
+def _local_name(name: str) -> str:
+    return f"{name.removeprefix('./')} (local)" if name.startswith("./") else name

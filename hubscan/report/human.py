@@ -94,7 +94,7 @@ def _table(ranking: Ranking, width: int) -> Table:
     for place, entry in enumerate(ranking):
         cells = [_wrapped(c.cells[place], room) if c.title == MODEL else c.cells[place] for c in columns]
         table.add_row(
-            *map(Text, cells), style="green" if place == 0 and leading(entry.scored).low > 0 else ""
+            *map(Text, cells), style="green" if place == 0 and sentences.beats_shuffled(entry) else ""
         )
         if entry.scored.candidate.flags:
             notes = ", ".join(plain(flag) for flag in entry.scored.candidate.flags)

@@ -31,7 +31,13 @@ def as_text(rows: Rows) -> str:
     for row in rows:
         found = row.candidate
         size = magnitude(found.parameters) if found.parameters else "?"
-        cells = [found.model, size, found.license or "not stated", f"{found.downloads or 0:,}", row.excluded or ""]
+        cells = [
+            found.model,
+            size,
+            found.license or "not stated",
+            f"{found.downloads or 0:,}",
+            row.excluded or "",
+        ]
         table.add_row(*(Text(plain(cell)) for cell in cells), style="dim" if row.excluded else "")
     shown = io.StringIO()
     console = Console(file=shown, width=shutil.get_terminal_size((100, 24)).columns, highlight=False)

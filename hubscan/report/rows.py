@@ -40,6 +40,7 @@ def _flat(entry: Ranked) -> dict[str, Any]:
         "seconds": cost.seconds,
         "peak_bytes": cost.peak_bytes,
         "download_bytes": cost.download_bytes,
+        "cached": cost.cached,
         "device": scored.device,
         "dtype": scored.dtype,
         "processor": scored.processor,

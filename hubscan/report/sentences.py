@@ -17,6 +17,7 @@ from hubscan.report.words import (
 
 CLEARLY = 1.5  # a tied checkpoint is worth naming if it is so many times faster, or smaller
 FEW_CLASSES = 6
+ROUNDING = 1e-6  # nats; constant features score 1e-16, which is no more than zero
 
 
 def answer(ranking: Ranking) -> str:
@@ -29,7 +30,12 @@ def answer(ranking: Ranking) -> str:
 
 def recommended(ranking: Ranking) -> Ranked | None:
     """Return the best checkpoint that surely beats shuffled labels, if there is one."""
-    return next((entry for entry in ranking if _beats_shuffled(entry)), None)
+    return next((entry for entry in ranking if beats_shuffled(entry)), None)
+
+
+def beats_shuffled(entry: Ranked) -> bool:
+    """Return whether the whole interval lies above what shuffled labels give."""
+    return leading(entry.scored).low > ROUNDING
 
 
 def sample(ranking: Ranking) -> str:
@@ -87,15 +93,11 @@ def _recommended(ranking: Ranking, chosen: Ranked | None, names: dict[int, str])
     return f"{use} {names[best.rank]} scores higher, but not surely above what shuffled labels give."
 
 
-def _beats_shuffled(entry: Ranked) -> bool:
-    return leading(entry.scored).low > 0
-
-
 def _cheaper(ranking: Ranking, chosen: Ranked | None, names: dict[int, str]) -> str:
     """Name the fastest checkpoint that is tied with the chosen one, else the smallest, if clearly so."""
     if chosen is None:
         return ""
-    tied = [e for e in ranking if e is not chosen and e.model in chosen.tied_with and _beats_shuffled(e)]
+    tied = [e for e in ranking if e is not chosen and e.model in chosen.tied_with and beats_shuffled(e)]
     for gain, words in ((_speedup, "cheaper to run"), (_shrinkage, "smaller")):
         other = max(tied, key=lambda e: gain(chosen, e), default=None)
         if other and gain(chosen, other) >= CLEARLY:

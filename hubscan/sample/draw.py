@@ -56,7 +56,9 @@ def _collected(recipe: Recipe, source: Source, columns: Columns, modality: Modal
     reservoir = Reservoir[Any](recipe.samples)
     dropped: Counter[str] = Counter()
     seen = 0
-    stream = source.rows.select_columns([columns.input, columns.label]).with_format("arrow")
+    # Decoding is ours: a corrupt picture would end the stream.
+    rows = source.rows.decode(False) if modality == "image" else source.rows
+    stream = rows.select_columns([columns.input, columns.label]).with_format("arrow")
     for table in stream.iter(batch_size=BATCH_ROWS):
         _keep(table, columns, row_keys(recipe.seed, seen, table.num_rows), seen, reservoir, dropped)
         seen += table.num_rows

@@ -85,7 +85,8 @@ def _normalised(z: Matrix64) -> Matrix64:
     if largest == 0.0:
         return z
     z /= largest
-    return z / np.sqrt(np.square(z).sum() / len(z))
+    scaled: Matrix64 = z / np.sqrt(np.square(z).sum() / len(z))
+    return scaled
 
 
 def _standard_error(z: Matrix64, y: npt.NDArray[np.int64], rng: np.random.Generator) -> float:

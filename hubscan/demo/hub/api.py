@@ -112,8 +112,7 @@ class ReadApi:
         """List the branches, and the pull requests when asked."""
         repo = self.find(request)
         found = [
-            {"name": name, "ref": name, "targetCommit": commit.sha}
-            for name, commit in repo.refs.items()
+            {"name": name, "ref": name, "targetCommit": commit.sha} for name, commit in repo.refs.items()
         ]
         branches = [ref for ref in found if not ref["name"].startswith("refs/")]
         for branch in branches:
@@ -169,9 +168,7 @@ class ReadApi:
             raise Refusal(404, f"Invalid rev id: {revision}", "RevisionNotFound")
         return repo, commit
 
-    def page(
-        self, request: Request, items: Sequence[Item], write: Callable[[Item], rows.Row]
-    ) -> Response:
+    def page(self, request: Request, items: Sequence[Item], write: Callable[[Item], rows.Row]) -> Response:
         """Write one page of *items*, with the address of the next one in the `Link` header."""
         query = request.query_params
         start = int(urlsafe_b64decode(query["cursor"])) if "cursor" in query else 0

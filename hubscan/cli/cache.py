@@ -1,0 +1,40 @@
+"""`hubscan cache`: what lies on this disk, and how to have less of it."""
+
+from __future__ import annotations
+
+import click
+
+from hubscan.cli.options import verbose_option
+
+
+@click.group("cache")
+@verbose_option
+def command() -> None:
+    """List or remove the features that earlier scans computed."""
+
+
+@command.command("ls")
+def ls() -> None:
+    """Say where features lie, how many there are and how large they are."""
+    from hubscan import cache
+    from hubscan.report.words import byte_count
+
+    sizes = [file.stat().st_size for file in cache.entries()]
+    click.echo(f"{cache.folder()}: {len(sizes)} features, {byte_count(sum(sizes))}")
+
+
+@command.command("prune")
+@click.option(
+    "--keep", default="0", show_default=True, metavar="BYTES", help="How much may stay, such as 500M."
+)
+def prune(keep: str) -> None:
+    """Remove features, the least recently read first."""
+    from hubscan import cache
+    from hubscan.errors import RecipeError
+    from hubscan.recipe import count
+    from hubscan.report.words import byte_count
+
+    limit = count(keep)
+    if not isinstance(limit, int):
+        raise RecipeError(f"--keep {keep}: not a number of bytes, such as 500M")
+    click.echo(f"{byte_count(cache.prune(limit))} freed")
