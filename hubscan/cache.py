@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Final
@@ -52,7 +53,7 @@ def load(name: str) -> Features | None:
     except FileNotFoundError:
         return None
     except (OSError, SafetensorError, KeyError, ValueError, TypeError, ValidationError):
-        file.unlink(missing_ok=True)  # cut off or of another version: computed anew, and written again
+        _remove(file)  # cut off or of another version: computed anew, and written again
         return None
 
 
@@ -69,7 +70,7 @@ def store(name: str, features: Features, budget_bytes: int = BUDGET_BYTES) -> No
         partial.replace(file)
         prune(budget_bytes)
     except OSError:
-        partial.unlink(missing_ok=True)
+        _remove(partial)
 
 
 def entries() -> Iterator[Path]:
@@ -88,6 +89,11 @@ def prune(budget_bytes: int) -> int:
         file.unlink(missing_ok=True)
         freed += size
     return freed
+
+
+def _remove(file: Path) -> None:
+    with suppress(OSError):
+        file.unlink()
 
 
 def _file(name: str) -> Path:

@@ -64,6 +64,11 @@ class Draw:
     bytes_read: int  # bytes that came over the network
     fingerprint: str  # hash of all that decides the rows; equal exactly when two scans saw the same rows
 
+    @property
+    def local(self) -> bool:
+        """Return whether the data lies on this disk, so that `revision` is a hash over its files."""
+        return self.revision.startswith("sha256:")
+
 
 @dataclass(frozen=True, slots=True)
 class Sample:

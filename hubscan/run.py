@@ -36,6 +36,11 @@ class Lock:
     unresolved: tuple[Skipped, ...]  # models that were named and could not be found
     provenance: Mapping[str, Any]
 
+    def to_yaml(self) -> str:
+        """Return the text of `lock.yaml`."""
+        plain = json.loads(json.dumps(asdict(self)))
+        return yaml.safe_dump(plain, sort_keys=False, allow_unicode=True)
+
 
 @dataclass(frozen=True, slots=True)
 class Run:
@@ -102,8 +107,7 @@ def create(folder: Path, asked: recipe.Recipe, lock: Lock) -> Run:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / RESULTS).unlink(missing_ok=True)
         write_whole(folder / RECIPE, recipe.to_yaml(asked))
-        plain = json.loads(json.dumps(asdict(lock)))
-        write_whole(folder / LOCK, yaml.safe_dump(plain, sort_keys=False, allow_unicode=True))
+        write_whole(folder / LOCK, lock.to_yaml())
     except OSError as error:
         raise RunError(f"{folder}: cannot be written: {error.strerror or error}") from error
     return Run(folder, asked, lock)

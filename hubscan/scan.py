@@ -128,7 +128,7 @@ def _settled(recipe: Recipe, drawn: Draw, modality: Modality) -> Recipe:
 
 
 def _hub_revision(drawn: Draw) -> str | None:
-    return None if drawn.revision.startswith("sha256:") else drawn.revision
+    return None if drawn.local else drawn.revision
 
 
 def _same_rows(before: Draw, now: Draw) -> None:

@@ -33,7 +33,10 @@ def test_features_come_back_as_they_were_kept() -> None:
 
 def test_every_fact_decides_the_address_and_their_order_does_not() -> None:
     assert cache.address({"a": 1, "b": None}) == cache.address({"b": None, "a": 1})
-    assert len({cache.address({"a": 1}), cache.address({"a": 2}), cache.address({"a": "1"}), cache.address({})}) == 4
+    assert (
+        len({cache.address({"a": 1}), cache.address({"a": 2}), cache.address({"a": "1"}), cache.address({})})
+        == 4
+    )
 
 
 @pytest.mark.parametrize("damage", ["cut", "garbage", "empty"])

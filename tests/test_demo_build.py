@@ -466,7 +466,7 @@ def test_classifiers_see_what_is_in_a_photograph(name: str, expected: list[set[i
     from transformers import AutoImageProcessor, AutoModelForImageClassification
 
     folder = demo / "models/vision-zoo" / name
-    processor: Any = AutoImageProcessor.from_pretrained(folder)  # type: ignore[no-untyped-call]
+    processor: Any = AutoImageProcessor.from_pretrained(folder)
     model = AutoModelForImageClassification.from_pretrained(folder).eval()
     with torch.no_grad():
         logits = model(**processor(load_sample_images().images, return_tensors="pt")).logits

@@ -43,9 +43,19 @@ def text_scan(
 ) -> tuple[dict[str, Any], Path, str]:
     """The main job as a user would type it, once for all the claims about it."""
     folder = tmp_path_factory.mktemp("scan")
+    asked = [
+        "rank",
+        "--task",
+        "text-classification",
+        "--dataset",
+        "reviews",
+        "--run",
+        "mine",
+        "--format",
+        "json",
+    ]
     done = subprocess.run(
-        [sys.executable, "-m", "hubscan", "rank", "--task", "text-classification", "--dataset", "reviews"]
-        + ["--run", "mine", "--format", "json", *SMALL],
+        [sys.executable, "-m", "hubscan", *asked, *SMALL],
         env=environment(hub.endpoint, hf_home) | {"HUBSCAN_CACHE": str(folder / "cache")},
         cwd=folder,
         capture_output=True,

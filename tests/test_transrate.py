@@ -73,8 +73,9 @@ def test_shuffled_labels_score_zero_in_the_mean(n: int, d: int, classes: int) ->
     assert abs(np.mean(values)) < 4 * np.std(values) / np.sqrt(len(values))
 
 
-def test_constant_features_tell_nothing() -> None:
-    score = transrate(np.full((20, 4), 3.0), np.arange(20) % 2)
+@pytest.mark.parametrize("value", [0.0, 3.0, 0.1, -1e20])
+def test_constant_features_tell_nothing(value: float) -> None:
+    score = transrate(np.full((21, 4), value), np.arange(21) % 2)
     assert (score.raw, score.null, score.value) == (0.0, 0.0, 0.0)
 
 

@@ -60,7 +60,7 @@ def _run_commands(folder: Path) -> None:
 
 
 def _environment(endpoint: str, folder: Path) -> dict[str, str]:
-    """Point the Hub's client at the loopback Hub: it reads these when it is imported, so not in this process."""
+    """Return the variables that point the Hub's client at *endpoint*; it reads them when it is imported."""
     own = {name: value for name, value in os.environ.items() if not name.startswith("HF_")}
     return own | {
         "HF_ENDPOINT": endpoint,

@@ -18,6 +18,7 @@ from hubscan.cli.options import (
     options,
     verbose_option,
 )
+from hubscan.cli.output import FORMS, write
 from hubscan.errors import RecipeError
 
 SKIPPED_EXIT = 3
@@ -36,7 +37,7 @@ SKIPPED_EXIT = 3
 @click.option("--resume", is_flag=True, help="Go on with the scan in --run.")
 @click.option("--fresh", is_flag=True, help="Replace the scan in --run.")
 @click.option("--dry-run", is_flag=True, help="Draw and query, show what would be done, and stop.")
-@format_option("human", "json", "csv", "markdown", "quiet")
+@format_option(*FORMS)
 @click.option("--fail-on", type=click.Choice(["skipped"]), help="Exit with 3 if a checkpoint was skipped.")
 @verbose_option
 def command(
@@ -49,17 +50,16 @@ def command(
     fail_on: str | None,
     **flags: Any,
 ) -> None:
-    r"""Rank checkpoints for a labelled dataset, without training any.
+    """Rank checkpoints for a labelled dataset, without training any.
 
     \b
     hubscan rank --task text-classification --dataset imdb
     hubscan rank --dataset reviews.csv --model ./mine --model BAAI/bge-small-en-v1.5
     hubscan rank --recipe runs/imdb/recipe.yaml        # the same rows, the same commits
-    """
+    """  # noqa: D301 - click reads the escape as "do not wrap"
     from hubscan import recipe as recipes
     from hubscan.cli.progress import followed
     from hubscan.cli.runs import default_folder, discard, lock_beside
-    from hubscan.report import FORMATS
     from hubscan.scan import prepare, scan
 
     asked = given(flags)
@@ -84,6 +84,6 @@ def command(
         if (folder / "lock.yaml").exists():
             click.echo(f"go on with: hubscan rank --run {folder} --resume", err=True)
         raise
-    click.echo(FORMATS[form](ranking).rstrip("\n"))
+    write(ranking, form)
     if fail_on and ranking.skipped:
         click.get_current_context().exit(SKIPPED_EXIT)

@@ -16,6 +16,7 @@ from hubscan.cli.options import (
     options,
     verbose_option,
 )
+from hubscan.cli.output import FORMS
 from hubscan.errors import RankingError, RecipeError
 
 
@@ -23,14 +24,14 @@ from hubscan.errors import RankingError, RecipeError
 @RECIPE_FILE
 @click.option("--task", type=TASKS, help="Whose encoders to list.")
 @options(QUERY)
-@format_option("human", "json", "csv", "markdown", "quiet")
+@format_option(*FORMS)
 @verbose_option
 def command(recipe_file: Path | None, form: str, **flags: Any) -> None:
-    r"""List the candidates that a query gives, with size, licence, and the reason if excluded.
+    """List the candidates that a query gives, with size, licence, and the reason if excluded.
 
     \b
     hubscan search --task text-classification --max-params 50M --license apache-2.0
-    """
+    """  # noqa: D301 - click reads the escape as "do not wrap"
     from hubscan import catalog
     from hubscan import recipe as recipes
     from hubscan.report.listing import FORMATS

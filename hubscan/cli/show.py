@@ -7,19 +7,19 @@ from pathlib import Path
 import click
 
 from hubscan.cli.options import format_option, verbose_option
+from hubscan.cli.output import FORMS, write
 
 
 @click.command("show")
 @click.argument("folder", metavar="RUN", type=click.Path(path_type=Path))
-@format_option("human", "json", "csv", "markdown", "quiet")
+@format_option(*FORMS)
 @verbose_option
 def command(folder: Path, form: str) -> None:
     """Print the ranking in the folder RUN; of a running scan, what there is so far."""
-    from hubscan.report import FORMATS
     from hubscan.run import load_run
 
     run = load_run(folder)
     left = len(run.unfinished())
     if left:
         click.echo(f"{left} of {len(run.lock.candidates)} checkpoints are not finished", err=True)
-    click.echo(FORMATS[form](run.ranking).rstrip("\n"))
+    write(run.ranking, form)

@@ -16,7 +16,7 @@ from hubscan.records import Candidate, Draw, Ranked, Ranking
 from hubscan.report import sentences
 from hubscan.report.json_form import provenance
 from hubscan.report.markdown import Markdown, escaped, ranking_table, skipped_table, table
-from hubscan.report.public import Public, is_local, public
+from hubscan.report.public import Public, public
 from hubscan.report.words import byte_count, plain
 from hubscan.run import Run
 
@@ -58,7 +58,7 @@ def _metadata(ranking: Ranking) -> ModelCardData:
     """
     draw, chosen = ranking.draw, sentences.recommended(ranking)
     base = chosen.scored.candidate if chosen else None
-    data_id = None if is_local(draw) else plain(draw.dataset)
+    data_id = None if draw.local else plain(draw.dataset)
     return ModelCardData(
         license=LICENSE,
         tags=TAGS,
@@ -88,7 +88,7 @@ def _result(ranking: Ranking) -> EvalResult:
     return EvalResult(
         task_type=plain(ranking.task),
         # Where an id of the Hub is expected, the name of a folder might be somebody else's dataset.
-        dataset_type="local" if is_local(draw) else plain(draw.dataset),
+        dataset_type="local" if draw.local else plain(draw.dataset),
         dataset_name=plain(draw.dataset),
         dataset_config=plain(draw.config) if draw.config else None,
         dataset_split=plain(draw.split),

@@ -6,14 +6,12 @@ A folder on this disk keeps its own name and loses the path to it: `/home/me/mod
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-import yaml
 from huggingface_hub import constants
 from huggingface_hub.errors import HFValidationError
 from huggingface_hub.utils._validators import validate_repo_id
@@ -23,7 +21,6 @@ from hubscan.recipe import Recipe
 from hubscan.records import Candidate, Draw, Ranked, Ranking, Skipped
 from hubscan.run import Lock, Run
 
-LOCAL_REVISION: Final = "sha256:"
 PUBLIC_ENDPOINT: Final = constants._HF_DEFAULT_ENDPOINT
 
 # An absolute path in a stranger's message, on any system; not the path of a web address.
@@ -42,7 +39,7 @@ class Public:
     @property
     def local_dataset(self) -> bool:
         """Return whether the data lies on the user's disk, where nobody else can read it."""
-        return is_local(self.lock.draw)
+        return self.lock.draw.local
 
     def recipe_yaml(self) -> str:
         """Return `recipe.yaml`."""
@@ -50,8 +47,7 @@ class Public:
 
     def lock_yaml(self) -> str:
         """Return `lock.yaml`, as a run folder has it."""
-        plain_lock = json.loads(json.dumps(asdict(self.lock)))
-        return yaml.safe_dump(plain_lock, sort_keys=False, allow_unicode=True)
+        return self.lock.to_yaml()
 
 
 def public(run: Run) -> Public:
@@ -79,11 +75,6 @@ def public(run: Run) -> Public:
         ranking=sweep.ranking(run.ranking),
         unfinished=len(run.unfinished()),
     )
-
-
-def is_local(draw: Draw) -> bool:
-    """Return whether the rows came from this disk."""
-    return draw.revision.startswith(LOCAL_REVISION)
 
 
 def is_hub_id(name: str) -> bool:
@@ -157,7 +148,7 @@ class _Sweep:
 
 def _local_names(run: Run) -> Iterator[str]:
     """Yield each name in the run that is a path, in the order of its mention."""
-    if is_local(run.lock.draw):
+    if run.lock.draw.local:
         yield run.lock.draw.dataset
         if run.recipe.dataset:
             yield run.recipe.dataset

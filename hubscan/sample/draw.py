@@ -180,7 +180,9 @@ def _fingerprint(
     inputs: tuple[Input, ...],
 ) -> str:
     """Hash what was drawn and what it was drawn from, down to the bytes of the inputs."""
-    origin = {k: v for k, v in asdict(description).items() if k not in ("bytes_read", "fingerprint")}
+    # Where a local file lies does not change its rows; its revision is a hash over its content.
+    aside = {"bytes_read", "fingerprint"} | ({"dataset"} if description.local else set())
+    origin = {k: v for k, v in asdict(description).items() if k not in aside}
     digest = hashlib.sha256(json.dumps(origin, sort_keys=True).encode())
     digest.update(row_ids.tobytes() + labels.tobytes())
     for value in inputs:

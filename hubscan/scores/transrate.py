@@ -78,12 +78,13 @@ def _checked(features: npt.ArrayLike, labels: npt.ArrayLike) -> tuple[Matrix64, 
 
 
 def _normalised(z: Matrix64) -> Matrix64:
-    """Return *z* centred, with tr(ZᵀZ)/n = 1; constant features stay zero."""
+    """Return *z* centred, with tr(ZᵀZ)/n = 1; features constant to the last digits become zero."""
+    rounding = 8 * np.finfo(np.float64).eps * np.abs(z).max(initial=0.0)
     z = z - z.mean(axis=0)
     # Scaling by the largest entry first keeps the squares of 1e-200 and 1e200 inside float64.
     largest = np.abs(z).max(initial=0.0)
-    if largest == 0.0:
-        return z
+    if largest <= rounding:
+        return np.zeros_like(z)
     z /= largest
     scaled: Matrix64 = z / np.sqrt(np.square(z).sum() / len(z))
     return scaled

@@ -47,7 +47,7 @@ WEIGHTS = "model.safetensors"
 def make_models(models_folder: Path) -> None:
     """Write every checkpoint below *models_folder*."""
     bars = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    logging.disable_progress_bar()
     try:
         for repo_id, make in MODELS.items():
             folder = models_folder / repo_id
@@ -56,7 +56,7 @@ def make_models(models_folder: Path) -> None:
             make(folder)
     finally:
         if bars:
-            logging.enable_progress_bar()  # type: ignore[no-untyped-call]
+            logging.enable_progress_bar()
 
 
 # -- text ---------------------------------------------------------------------------------------
@@ -302,7 +302,7 @@ def _roberta_tokenizer() -> PreTrainedTokenizerFast:
     tokenizer = Tokenizer(models.WordLevel(ROBERTA_WORDS, unk_token="<unk>"))
     tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     tokenizer.post_processor = processors.RobertaProcessing(("</s>", 2), ("<s>", 0))
-    return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
+    return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
         model_max_length=64,
         bos_token="<s>",

@@ -1,0 +1,20 @@
+"""A ranking and a form in; on stdout it goes."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from hubscan.records import Ranking
+
+FORMS = ("human", "json", "csv", "markdown", "quiet")
+
+
+def write(ranking: Ranking, form: str) -> None:
+    """Print *ranking*; colours are for people alone, so for a terminal and the form they read."""
+    from hubscan.report import FORMATS
+    from hubscan.report.human import as_text
+
+    coloured = form == "human" and sys.stdout.isatty()
+    click.echo(as_text(ranking, color=True) if coloured else FORMATS[form](ranking))
