@@ -81,9 +81,15 @@ def named(models: Iterable[str], recipe: Recipe, modality: Modality) -> Iterator
     for name in dict.fromkeys(models):
         try:
             folder = Path(name).expanduser()
+            if not folder.is_dir() and _looks_like_a_path(name):
+                raise CheckpointError(f"{name}: no such folder")
             yield (_local(name, folder, modality) if folder.is_dir() else _remote(name, recipe, modality))
         except (HubError, CheckpointError) as error:
             yield Skipped(name, None, "resolve", str(error).removeprefix(f"{name}: "))
+
+
+def _looks_like_a_path(name: str) -> bool:
+    return name.startswith((".", "/", "~")) or name.count("/") > 1 or "\\" in name
 
 
 def _listing(recipe: Recipe, pipeline_tag: str) -> Iterable[ModelInfo]:
@@ -116,6 +122,8 @@ def _sort_key(sort: str) -> Callable[[ModelInfo], tuple[float, str]]:
 def _listed(info: ModelInfo, recipe: Recipe, modality: Modality) -> Listed:
     candidate = _candidate(info, recipe, modality)
     reason = _unusable(info)
+    if reason is None and "safetensors" not in (info.tags or []):
+        reason = "no safetensors weights"
     if reason is None and info.gated and not recipe.include_gated:
         reason = "gated"
     if reason is None and (candidate.downloads or 0) < recipe.min_downloads:
@@ -149,8 +157,6 @@ def _unusable(info: ModelInfo) -> str | None:
         return "the listing gives no commit to pin"
     if any(tag.startswith("base_model:adapter:") for tag in tags):
         return UNUSABLE_TAGS["peft"]
-    if "safetensors" not in tags:
-        return "no safetensors weights"
     by_library = UNUSABLE_LIBRARIES.get(info.library_name or "")
     return by_library or next((why for tag, why in UNUSABLE_TAGS.items() if tag in tags), None)
 
@@ -167,7 +173,7 @@ def _remote(name: str, recipe: Recipe, modality: Modality) -> Candidate:
 
 def _local(name: str, folder: Path, modality: Modality) -> Candidate:
     files = sorted([folder / "config.json", *folder.glob("*.safetensors")])
-    if not files[0].exists() and not (folder / "config.json").exists():
+    if not (folder / "config.json").exists():
         raise CheckpointError(f"{name}: the folder has no config.json")
     digest = hashlib.sha256()
     for file in files:

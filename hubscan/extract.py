@@ -21,7 +21,7 @@ from hubscan.records import Features, Input
 if TYPE_CHECKING:
     from hubscan.records import Matrix
 
-CPU_BATCH_TOKENS: Final = 4_096  # more does not fill the cores better, and leaves the caches
+CPU_BATCH_TOKENS: Final = 2_048  # more does not fill the cores better, and leaves their caches
 GPU_BATCH_TOKENS: Final = 65_536
 
 Progress = Callable[[int, int], None]

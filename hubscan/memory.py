@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
+import gc
 import re
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,8 +23,9 @@ class Peak:
 def peak_memory(device: str) -> Iterator[Peak]:
     """Measure the block: memory allocated on a GPU, else the resident memory of this process.
 
-    Linux can forget an earlier peak, so that each candidate of a long-lived worker has its own;
-    where the system cannot, the peak is that of the process so far.
+    What an earlier candidate left with the allocator is given back first, and Linux can forget an
+    earlier peak, so that each candidate of a long-lived worker has its own. Where the system cannot,
+    the peak is that of the process so far.
     """
     peak = Peak()
     on_gpu = device != "cpu" and _cuda_at_hand()
@@ -45,12 +48,11 @@ def _forget_peak(on_gpu: bool) -> None:
 
         torch.cuda.reset_peak_memory_stats()
         return
-    switch = Path("/proc/self/clear_refs")
-    if sys.platform == "linux" and switch.exists():
-        try:
-            switch.write_text("5")
-        except OSError:
-            return  # a sandbox may forbid it: the peak is then that of the process
+    gc.collect()
+    if sys.platform == "linux":
+        with suppress(OSError, AttributeError):  # musl has no malloc_trim, and a sandbox may forbid the other
+            ctypes.CDLL(None).malloc_trim(0)
+            Path("/proc/self/clear_refs").write_text("5")
 
 
 def _gpu_peak() -> int:

@@ -47,7 +47,7 @@ class Doubling:
     processor: str = "none"
 
     def prepare(self, inputs: Sequence[Input]) -> Rows:
-        return Rows(inputs, [1 + i % 7 for i in range(len(inputs))])
+        return Rows(inputs, [1 + i % 4 for i in range(len(inputs))])
 
     def encode(self, batch: Batch) -> torch.Tensor:
         self.sizes.append(len(batch["x"]))

@@ -28,6 +28,14 @@ from hubscan.records import Candidate, Sample, Scored, Skipped
 START_SECONDS = 300.0  # importing torch from a cold disk can take minutes
 POLL_SECONDS = 0.5
 
+# glibc maps every large tensor anew and gives it back at once, so that a convolution spends half its
+# time in page faults; told to keep what it has, it is twice as fast. Other allocators ignore this.
+KEEP_MEMORY = {
+    "MALLOC_MMAP_THRESHOLD_": str(2**30),
+    "MALLOC_TRIM_THRESHOLD_": str(2**32),
+    "MALLOC_TOP_PAD_": str(2**26),
+}
+
 
 @dataclass
 class Worker:
@@ -143,7 +151,7 @@ class LocalEngine:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=errors,
-            env=os.environ | environment,
+            env=KEEP_MEMORY | os.environ | environment,
             encoding="utf-8",
             start_new_session=True,  # an interrupt at the keyboard is the parent's to handle
         )

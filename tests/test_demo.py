@@ -1,0 +1,46 @@
+"""`make demo`, as the README has it: the command in a subprocess, on the real checkpoints."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from hubscan.cli.demo import COMMANDS
+
+REPOSITORY = Path(__file__).parents[1]
+BUILT = REPOSITORY / ".demo"
+
+
+def test_the_readme_shows_the_commands_that_the_demo_runs() -> None:
+    readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+    for command in COMMANDS:
+        assert f"$ {command}\n" in readme
+
+
+@pytest.mark.skipif(
+    not (BUILT / "hub.json").exists(), reason="`hubscan demo --build-only --folder .demo` first"
+)
+def test_the_demo_ranks_real_text_and_vision_encoders_offline(tmp_path: Path) -> None:
+    for part in ("models", "datasets", "hub.json"):
+        (tmp_path / part).symlink_to(BUILT / part)
+    done = subprocess.run(
+        [sys.executable, "-m", "hubscan", "demo", "--folder", str(tmp_path)],
+        capture_output=True,
+        text=True,
+        timeout=290,
+    )
+    assert done.returncode == 0, done.stderr
+    text, image = done.stdout.split("Use ")[1:]
+    assert text.startswith(("BAAI/bge-small-en-v1.5 (", "answerdotai/answerai-colbert-small-v1 ("))
+    order = [line.split()[-4] for line in text.splitlines() if line[:4].strip().isdecimal()]
+    assert len(order) == 5
+    assert "stanfordnlp/imdb@" in text and "neg 200, pos 200" in text and "400 of the 25,000" in text
+    assert "null" in text and "tied" in text
+    assert image.startswith("vision-zoo/efficientnet_lite0 (4 M parameters")
+    assert "10 classes of 20 rows" in image and "vision-zoo/mobilenet_v2" in image
+    assert done.stderr.count("\n$ hubscan rank ") == len(COMMANDS)
+    assert "Traceback" not in done.stderr and "skipped" not in done.stderr
+    assert len(list((tmp_path / "runs").glob("*/results.jsonl"))) == 2
