@@ -85,5 +85,7 @@ def command(
             click.echo(f"go on with: hubscan rank --run {folder} --resume", err=True)
         raise
     write(ranking, form)
+    if form != "quiet":
+        click.echo(f"kept in {folder}", err=True)
     if fail_on and ranking.skipped:
         click.get_current_context().exit(SKIPPED_EXIT)
