@@ -6,6 +6,8 @@ The same script runs against the loopback Hub and against olah, and has to tell 
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -97,3 +99,31 @@ def test_a_streamed_dataset_has_the_same_rows_from_both(
 ) -> None:
     assert len(from_hub[name]) in (406, 120)
     assert from_hub[name] == from_olah[name]
+
+
+def scores_by(endpoint: str, pinned: Mapping[str, str], folder: Path) -> dict[str, Any]:
+    """Rank two checkpoints at their commits with hubscan itself; return each one's scores."""
+    asked = ["rank", "--dataset", "tester/reviews", "--revision", pinned["datasets/tester/reviews"]]
+    for name in ("tester/seeing-bert", "tester/blind-bert"):
+        asked += ["--model", f"{name}@{pinned[f'models/{name}']}"]
+    done = subprocess.run(
+        [sys.executable, "-m", "hubscan", *asked, "--samples", "60", "--format", "json"],
+        env=environment(endpoint, folder / "home") | {"HUBSCAN_CACHE": str(folder / "cache")},
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=200,
+    )
+    assert done.returncode == 0, done.stderr
+    return {entry["model"]: entry["scores"] for entry in json.loads(done.stdout)["ranking"]}
+
+
+def test_a_ranking_is_the_same_from_both(olah: Mirror, hub: LabHub, tmp_path: Path) -> None:
+    oldest = {name: commits[0] for name, commits in olah.commits.items()}
+    heads = {f"{kind}/{repo_id}": repo.head.sha for (kind, repo_id), repo in hub.repos.items()}
+    found = []
+    for name, endpoint, pinned in (("olah", olah.endpoint, oldest), ("ours", hub.endpoint, heads)):
+        (tmp_path / name).mkdir()
+        found.append(scores_by(endpoint, pinned, tmp_path / name))
+    assert len(found[0]) == 2
+    assert found[0] == found[1]
