@@ -1,20 +1,22 @@
 # A machine needs Python 3.11 or newer, make and git; everything else goes into .venv here.
 PYTHON ?= python3
 BIN := .venv/bin
+# Most of a test is a command that starts up, on one core; the tests of a file stay together.
+PYTEST := $(BIN)/pytest --numprocesses 2 --dist loadfile
 PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
-.PHONY: demo test test-all lint fix clean
+.PHONY: demo test test-all lint fix clean bench-gpu
 
 demo: .venv/demo.done  ## the main job, offline, on real checkpoints
 	$(BIN)/hubscan demo --folder .demo
 
 test: .venv/dev.done .olah/bin/olah-cli  ## the tests, offline once set up
 	$(BIN)/hubscan demo --folder .demo --build-only
-	$(BIN)/pytest
+	$(PYTEST)
 
 test-all: .venv/dev.done .olah/bin/olah-cli  ## the slow ones too
 	$(BIN)/hubscan demo --folder .demo --build-only
-	$(BIN)/pytest -m "not gpu"
+	$(PYTEST) -m "not gpu"
 
 lint: .venv/dev.done  ## what CI checks besides the tests
 	$(BIN)/ruff check
@@ -48,3 +50,7 @@ clean:  ## back to the clone
 # has, so it lives by itself; the tests that use it say so and are skipped where it cannot be had.
 .olah/bin/olah-cli:
 	-$(PYTHON) -m venv .olah && .olah/bin/python -m pip install --quiet olah==0.5.4
+
+bench-gpu: .venv/dev.done  ## on a machine with a GPU: its tests, and the table of speeds
+	$(BIN)/pytest -m gpu
+	$(BIN)/python benchmarks/gpu.py

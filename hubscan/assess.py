@@ -12,12 +12,13 @@ from collections.abc import Callable
 from importlib.metadata import version
 from typing import Any
 
-from hubscan import __version__, cache, encoders, extract, scores
+from hubscan import __version__, cache, encoders, extract
 from hubscan.errors import HubscanError
 from hubscan.fetch import fetch
 from hubscan.memory import peak_memory
 from hubscan.recipe import Recipe
-from hubscan.records import Candidate, Cost, Features, Sample, Score, Scored, Skipped
+from hubscan.records import Candidate, Cost, Features, Sample, Scored, Skipped
+from hubscan.scores import apply
 
 Report = Callable[[str, int, int], None]
 """Called with the stage, and the rows done and in all where the stage counts rows (else 0, 0)."""
@@ -68,10 +69,7 @@ def _assessed(
         else:
             features = known
         enter("score")
-        by_name: dict[str, Score] = {
-            name: scores.SCORES[name](features.matrix, sample.labels, seed=recipe.seed)
-            for name in recipe.metrics
-        }
+        layers = apply.by_layer(features, sample.labels, recipe.metrics, recipe.seed)
     cost = Cost(
         download_bytes=arrived,
         seconds=time.perf_counter() - begun,
@@ -81,15 +79,14 @@ def _assessed(
     )
     return Scored(
         candidate=candidate,
-        scores=by_name,
-        width=features.matrix.shape[1],
         parameters=features.parameters,
         pooling=features.pooling,
-        layer=features.layer,
         cost=cost,
         device=features.device,
         dtype=features.dtype,
         processor=features.processor,
+        features=name,
+        **apply.chosen(layers, recipe.layers),
     )
 
 
@@ -105,7 +102,13 @@ def _computed(
     enter("fetch")
     fetched = fetch(candidate)
     enter("load")
-    encoder = encoders.load(fetched.folder, candidate.modality, recipe.pooling, recipe.max_length)
+    encoder = encoders.load(
+        fetched.folder,
+        candidate.modality,
+        recipe.pooling,
+        recipe.max_length,
+        every_layer=recipe.layers != "last",
+    )
     enter("embed")
     inputs = sample.inputs[candidate.modality]
     features = extract.extract(encoder, inputs, device, lambda done, rows: report("embed", done, rows))
@@ -120,7 +123,7 @@ def _deciding(candidate: Candidate, sample: Sample, recipe: Recipe, device: str)
         "modality": candidate.modality,
         "fingerprint": sample.draw.fingerprint,
         "pooling": recipe.pooling,
-        "layers": "last",
+        "layers": "last" if recipe.layers == "last" else "each",
         "max_length": recipe.max_length,
         "dtype": "float32",
         "device": extract.accelerator(device).device.type,

@@ -46,10 +46,10 @@ def load(name: str) -> Features | None:
     try:
         with safe_open(file, framework="numpy") as opened:
             facts = json.loads((opened.metadata() or {})["features"])
-            matrix = opened.get_tensor("matrix")
+            layers = {name: opened.get_tensor(name) for name in facts.pop("layers")}
         pooling = TypeAdapter(Pooling).validate_python(facts.pop("pooling"))
         file.touch()  # the least recently read gives way first
-        return Features(matrix=matrix, pooling=pooling, **facts)
+        return Features(layers=layers, pooling=pooling, **facts)
     except FileNotFoundError:
         return None
     except (OSError, SafetensorError, KeyError, ValueError, TypeError, ValidationError):
@@ -59,9 +59,10 @@ def load(name: str) -> Features | None:
 
 def store(name: str, features: Features, budget_bytes: int = BUDGET_BYTES) -> None:
     """Keep *features*; a disk that is full or cannot be written costs the next scan time, not this one."""
-    facts = asdict(replace(features, matrix=np.empty(0, np.float32)))
-    del facts["matrix"]
-    content = save({"matrix": np.ascontiguousarray(features.matrix)}, {"features": json.dumps(facts)})
+    # The names keep their order beside the tensors, which the format sorts its own way.
+    facts = asdict(replace(features, layers={})) | {"layers": list(features.layers)}
+    tensors = {name: np.ascontiguousarray(matrix) for name, matrix in features.layers.items()}
+    content = save(tensors, {"features": json.dumps(facts)})
     file = _file(name)
     partial = file.with_name(f"{file.name}.{os.getpid()}")
     try:

@@ -14,7 +14,7 @@ import torch
 from accelerate import Accelerator
 from accelerate.utils.memory import clear_device_cache, should_reduce_batch_size
 
-from hubscan.encoders import Batch, Encoder, Prepared
+from hubscan.encoders import Batch, Encoder, Pooled, Prepared
 from hubscan.errors import CheckpointError
 from hubscan.records import Features, Input
 
@@ -52,20 +52,26 @@ def extract(
     model = place.prepare_model(encoder.model, evaluation_mode=True)
     prepared = encoder.prepare(inputs)
     begun = time.perf_counter()
-    matrix = _computed(encoder, prepared, place, GPU_BATCH_TOKENS if on_gpu else CPU_BATCH_TOKENS, progress)
+    # float32 means float32: by default a GPU rounds the factors of a convolution to ten bits.
+    with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):
+        layers = _computed(
+            encoder, prepared, place, GPU_BATCH_TOKENS if on_gpu else CPU_BATCH_TOKENS, progress
+        )
     seconds = time.perf_counter() - begun
-    broken = int((~np.isfinite(matrix)).any(axis=1).sum())
-    if broken:
-        raise CheckpointError(f"features of {broken} of {len(matrix)} rows contain NaN or infinite numbers")
+    for matrix in layers.values():
+        broken = int((~np.isfinite(matrix)).any(axis=1).sum())
+        if broken:
+            raise CheckpointError(
+                f"features of {broken} of {len(matrix)} rows contain NaN or infinite numbers"
+            )
     return Features(
-        matrix=matrix,
+        layers=layers,
         pooling=encoder.pooling,
-        layer="last",
         parameters=encoder.parameters,
         device=str(place.device),
         dtype=str(next(model.parameters()).dtype).removeprefix("torch."),
         processor=encoder.processor,
-        rows_per_second=len(matrix) / max(seconds, 1e-9),
+        rows_per_second=len(inputs) / max(seconds, 1e-9),
     )
 
 
@@ -89,37 +95,38 @@ def batches(lengths: Sequence[int], budget: int) -> list[list[int]]:
 @torch.inference_mode()
 def _computed(
     encoder: Encoder, prepared: Prepared, place: Accelerator, budget: int, progress: Progress | None
-) -> Matrix:
+) -> dict[str, Matrix]:
     rows = len(prepared.lengths)
-    matrix: Matrix | None = None
+    layers: dict[str, Matrix] = {}
     done = 0
     for batch in batches(prepared.lengths, budget):
-        for part, vectors in _fitting(encoder, prepared, place, batch):
-            if matrix is None:
-                matrix = np.empty((rows, vectors.shape[1]), dtype=np.float32)
-            matrix[part] = vectors.float().cpu().numpy()
+        for part, pooled in _fitting(encoder, prepared, place, batch):
+            for name, vectors in pooled.items():
+                if name not in layers:
+                    layers[name] = np.empty((rows, vectors.shape[1]), dtype=np.float32)
+                layers[name][part] = vectors.float().cpu().numpy()
             done += len(part)
             if progress:
                 progress(done, rows)
-    if matrix is None:
+    if not layers:
         raise CheckpointError("no rows to compute features of")
-    return matrix
+    return layers
 
 
 def _fitting(
     encoder: Encoder, prepared: Prepared, place: Accelerator, batch: list[int]
-) -> Iterator[tuple[list[int], torch.Tensor]]:
+) -> Iterator[tuple[list[int], Pooled]]:
     """Yield the batch's rows with their vectors, in halves as often as memory asks for it."""
     try:
-        vectors = encoder.encode(_moved(prepared.batch(batch), place.device))
+        pooled = encoder.encode(_moved(prepared.batch(batch), place.device))
     except RuntimeError as error:
         if not should_reduce_batch_size(error):
             raise
         if len(batch) == 1:
             raise CheckpointError("one row alone does not fit in memory") from error
-        vectors = None
-    if vectors is not None:
-        yield batch, vectors
+        pooled = None
+    if pooled is not None:
+        yield batch, pooled
         return
     # Outside the handler, since the traceback holds on to the tensors that did not fit.
     clear_device_cache(garbage_collection=True)

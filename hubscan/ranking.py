@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from hubscan.errors import RankingError
@@ -14,10 +15,13 @@ def rank(
     task: str,
     draw: Draw,
     *,
+    each_layer: bool = False,
     run: str | None = None,
     provenance: Mapping[str, Any] | None = None,
 ) -> Ranking:
-    """Return *results* ordered by their first score, higher first; equal ones by id, so that reruns agree.
+    """Return *results* ordered by their first score, higher first; equal ones by name, so that reruns agree.
+
+    With *each_layer*, every layer that was scored stands for itself.
 
     Two checkpoints are tied when each one's value lies within the other's interval: the sample does
     not support an order between them.
@@ -26,16 +30,16 @@ def rank(
         RankingError: if nothing was scored.
     """
     found = list(results)
-    scored = [result for result in found if isinstance(result, Scored)]
+    scored = [part for result in found if isinstance(result, Scored) for part in _parts(result, each_layer)]
     skipped = tuple(sorted((r for r in found if isinstance(r, Skipped)), key=lambda s: s.model))
     if not scored:
         raise RankingError(_nothing(skipped))
-    ordered = sorted(scored, key=lambda s: (-leading(s).value, s.candidate.model))
+    ordered = sorted(scored, key=lambda s: (-leading(s).value, s.name))
     entries = tuple(
         Ranked(
             place,
             result,
-            tuple(o.candidate.model for o in ordered if o is not result and _tied(o, result)),
+            tuple(o.name for o in ordered if o is not result and _tied(o, result)),
         )
         for place, result in enumerate(ordered, start=1)
     )
@@ -55,9 +59,19 @@ def leading(scored: Scored) -> Score:
     return next(iter(scored.scores.values()))
 
 
+def _parts(result: Scored, each_layer: bool) -> list[Scored]:
+    if not (each_layer and result.layers):
+        return [result]
+    return [
+        replace(result, layer=name, width=layer.width, scores=layer.scores, layers={})
+        for name, layer in result.layers.items()
+    ]
+
+
 def _tied(one: Scored, other: Scored) -> bool:
     a, b = leading(one), leading(other)
-    return a.low <= b.value <= a.high and b.low <= a.value <= b.high
+    (a_low, a_high), (b_low, b_high) = a.interval, b.interval
+    return a_low <= b.value <= a_high and b_low <= a.value <= b_high
 
 
 def _nothing(skipped: tuple[Skipped, ...]) -> str:

@@ -79,6 +79,7 @@ class Recipe(BaseModel):
     seed: int = Field(0, ge=0, lt=2**63)
     metrics: Names = ("transrate",)
     pooling: Literal["auto", "mean", "cls", "last", "max", "pooler"] = "auto"
+    layers: Literal["last", "best", "each"] = "last"
     max_length: int | None = Field(None, ge=2)
     device: str = Field("auto", pattern=r"^(auto|cpu|mps|cuda|cuda:\d+)$")
     workers: int = Field(1, ge=1, le=256)
@@ -143,7 +144,7 @@ def read(file: Path) -> dict[str, Any]:
         RecipeError: if the file is missing, is no YAML mapping, or names a key twice.
     """
     try:
-        keys = yaml.load(file.read_text(encoding="utf-8"), Loader=_StrictLoader)
+        keys = _StrictLoader(file.read_text(encoding="utf-8")).get_single_data()
     except (OSError, UnicodeDecodeError) as error:
         raise RecipeError(f"{file}: cannot be read: {error}") from error
     except yaml.YAMLError as error:

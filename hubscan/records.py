@@ -7,6 +7,7 @@ encoder turns both into `Features`, a measure turns those into a `Score`, and th
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
@@ -107,36 +108,61 @@ class Cost:
 class Features:
     """Pooled features of one checkpoint on the sample."""
 
-    matrix: Matrix  # (n, width) float32, finite
+    layers: Mapping[str, Matrix]  # name to (n, width) float32, finite: "last" alone, or "0" … "12"
     pooling: Pooling
-    layer: str  # "last"
     parameters: int  # of the encoder that ran
     device: str
     dtype: str
     processor: str  # class of the tokenizer or image processor: backends differ in pixels
     rows_per_second: float
 
+    @property
+    def matrix(self) -> Matrix:
+        """Return the features of the last layer, (n, width)."""
+        return self.layers[next(reversed(list(self.layers)))]
+
 
 @dataclass(frozen=True, slots=True)
 class Score:
     """One measure of one checkpoint, in nats unless the measure says otherwise; higher is better.
 
-    `value` ranks. `raw` is the uncorrected number of the source, `null` what shuffled labels give
-    in its place, `low` and `high` bound the value when other rows had been drawn (95 %).
+    `value` ranks. What a measure was not asked for, or has no notion of, is None; the measure that
+    ranks has all of it but perhaps `raw`.
     """
 
     name: str
     version: int
     value: float
-    low: float
-    high: float
-    raw: float
-    null: float
+    low: float | None = None  # bounds of the value, had other rows been drawn (95 %)
+    high: float | None = None
+    raw: float | None = None  # the uncorrected number of the source
+    null: float | None = None  # what shuffled labels give in place of raw
+    null_spread: float | None = None  # standard deviation of that over the shuffles
+    notes: tuple[str, ...] = ()  # what a reader should know before trusting it
 
     @property
     def label(self) -> str:
         """Name and version, as results carry them: `transrate@1`."""
         return f"{self.name}@{self.version}"
+
+    @property
+    def chance(self) -> float:
+        """Return what the value would be if the labels told nothing.
+
+        A measure that has a raw number is corrected already; of another one it is what shuffled
+        labels gave; parameter counts, say, know no chance.
+        """
+        if self.raw is not None:
+            return 0.0
+        return -math.inf if self.null is None else self.null
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Return the bounds; without any the value itself, twice."""
+        return (
+            self.value if self.low is None else self.low,
+            self.value if self.high is None else self.high,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,11 +174,28 @@ class Scored:
     width: int
     parameters: int
     pooling: Pooling
-    layer: str
+    layer: str  # "last", or the number of the best one
     cost: Cost
     device: str
     dtype: str
     processor: str
+    layers: Mapping[str, Layer] = field(default_factory=dict)  # every layer, if they were asked for
+    features: str | None = None  # where they lie in the cache, for measures asked for later
+
+    @property
+    def name(self) -> str:
+        """Return the checkpoint's id, with the layer where it is not simply the last."""
+        return (
+            self.candidate.model if self.layer == "last" else f"layer {self.layer} of {self.candidate.model}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One layer of a checkpoint."""
+
+    width: int
+    scores: Mapping[str, Score]
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +214,12 @@ class Ranked:
 
     rank: int  # from 1
     scored: Scored
-    tied_with: tuple[str, ...]  # models whose order against this one the sample does not support
+    tied_with: tuple[str, ...]  # names of those whose order against this one the sample does not support
+
+    @property
+    def name(self) -> str:
+        """Return what is ranked: a checkpoint, or a layer of one."""
+        return self.scored.name
 
     @property
     def model(self) -> str:

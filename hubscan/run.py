@@ -88,6 +88,7 @@ class Run:
             self.results(),
             self.lock.task,
             self.lock.draw,
+            each_layer=self.recipe.layers == "each",
             run=str(self.folder),
             provenance=self.lock.provenance,
         )

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 from hubscan import __version__, catalog, run, sample_file
 from hubscan.engines import Progress
 from hubscan.engines.local import LocalEngine
-from hubscan.errors import RankingError, RecipeError, RunError
+from hubscan.errors import RankingError, RunError
 from hubscan.recipe import Recipe
 from hubscan.records import Candidate, Draw, Listed, Modality, Ranking, Sample, Scored, Skipped
+from hubscan.scores import apply
 
 if TYPE_CHECKING:
     from hubscan.engines import Engine
@@ -72,7 +73,7 @@ def prepare(recipe: Recipe, lock: run.Lock | None = None) -> Iterator[Entered | 
     Raises:
         HubscanError: if there is nothing to draw from or nothing to rank.
     """
-    _check_metrics(recipe)
+    apply.check(recipe.metrics)
     if lock:
         recipe = recipe.model_copy(update={"revision": _hub_revision(lock.draw)})
     from hubscan.sample import draw
@@ -137,14 +138,6 @@ def _same_rows(before: Draw, now: Draw) -> None:
             f"the rows drawn now are not those of the locked scan (fingerprint {now.fingerprint[:12]}, "
             f"not {before.fingerprint[:12]}): the data or the recipe has changed; start a new scan"
         )
-
-
-def _check_metrics(recipe: Recipe) -> None:
-    from hubscan.scores import SCORES
-
-    unknown = [name for name in recipe.metrics if name not in SCORES]
-    if unknown or not recipe.metrics:
-        raise RecipeError(f"metrics: unknown measure {', '.join(unknown)!r}; there are: {', '.join(SCORES)}")
 
 
 def _no_candidates(unresolved: tuple[Skipped, ...]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,6 +14,9 @@ from tests.hub import LabHub, environment
 from tests.hub.fixtures import hub, hub_root, olah, olah_cli, own_hub
 
 __all__ = ["cli", "hub", "hub_root", "olah", "olah_cli", "own_hub"]
+
+# The checkpoints of the tests are tiny: a second thread only waits for the first, and for the other tests.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 Cli = Callable[..., subprocess.CompletedProcess[str]]
 

@@ -12,7 +12,8 @@ from hubscan.records import Features, Pooling
 
 def made(value: float = 1.0, rows: int = 5) -> Features:
     matrix = np.full((rows, 3), value, dtype=np.float32)
-    return Features(matrix, Pooling("cls", "declared"), "last", 17, "cpu", "float32", "Tokenizer", 12.5)
+    layers = {str(i): matrix * i for i in range(12)}  # "10" sorts before "2", but does not come before it
+    return Features(layers, Pooling("cls", "declared"), 17, "cpu", "float32", "Tokenizer", 12.5)
 
 
 @pytest.fixture(autouse=True)
@@ -28,6 +29,8 @@ def test_features_come_back_as_they_were_kept() -> None:
     found = cache.load(name)
     assert found is not None
     assert np.array_equal(found.matrix, made().matrix) and found.matrix.dtype == np.float32
+    assert list(found.layers) == [str(i) for i in range(12)]
+    assert all(np.array_equal(found.layers[name], made().layers[name]) for name in found.layers)
     assert (found.pooling, found.parameters, found.rows_per_second) == (Pooling("cls", "declared"), 17, 12.5)
 
 

@@ -184,3 +184,24 @@ def test_pooling_leaves_the_padding_out_on_either_side(side: str) -> None:
         "last": [row[-1] for row in rows],
     }.items():
         torch.testing.assert_close(pool(padded, mask, name), torch.stack(expected))
+
+
+@pytest.mark.parametrize("name", ["plain-bert", "tiny-vit", "tiny-swin", "tiny-resnet"])
+def test_each_layer_is_the_pooled_hidden_state_and_the_last_is_the_last(hub_root: Path, name: str) -> None:
+    folder = hub_root / "models/tester" / name
+    modality: Any = "text" if "bert" in name else "image"
+    inputs: list[Any] = ["warm and bright"] if "bert" in name else PICTURES[:1]
+    encoder = encoders.load(folder, modality, every_layer=True)
+    batch = encoder.prepare(inputs).batch([0])
+    model = AutoModel.from_pretrained(folder).eval()
+    with torch.no_grad():
+        hidden = model(**batch, output_hidden_states=True).hidden_states
+        found = encoder.encode(batch)
+    last = encoders.load(folder, modality)
+    assert list(found) == [str(layer) for layer in range(len(hidden))]
+    for states, vectors in zip(hidden[:-1], found.values(), strict=False):
+        flat = states.flatten(2).transpose(1, 2) if states.ndim == 4 else states
+        expected = flat[:, 0] if encoder.pooling.name == "cls" else flat.mean(1)
+        torch.testing.assert_close(vectors, expected)
+    with torch.no_grad():
+        torch.testing.assert_close(list(found.values())[-1], last.encode(batch)["last"])

@@ -9,7 +9,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hubscan.encoders import Batch
+from hubscan.encoders import Batch, Pooled
 from hubscan.errors import CheckpointError
 from hubscan.extract import batches, extract
 from hubscan.records import Input, Pooling
@@ -49,11 +49,11 @@ class Doubling:
     def prepare(self, inputs: Sequence[Input]) -> Rows:
         return Rows(inputs, [1 + i % 4 for i in range(len(inputs))])
 
-    def encode(self, batch: Batch) -> torch.Tensor:
+    def encode(self, batch: Batch) -> Pooled:
         self.sizes.append(len(batch["x"]))
         if len(batch["x"]) > self.room:
             raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried")
-        return batch["x"] * 2
+        return {"0": batch["x"], "1": batch["x"] * 2}
 
 
 def test_rows_come_back_in_their_order_and_a_batch_that_does_not_fit_is_halved() -> None:
@@ -63,6 +63,7 @@ def test_rows_come_back_in_their_order_and_a_batch_that_does_not_fit_is_halved()
         encoder, [str(i) for i in range(500)], "cpu", lambda done, rows: reported.append((done, rows))
     )
     assert found.matrix[:, 0].tolist() == [2.0 * i for i in range(500)]
+    assert found.layers["0"][:, 0].tolist() == [1.0 * i for i in range(500)]
     assert encoder.sizes[:6] == [500, 250, 125, 62, 31, 15]
     assert reported[-1] == (500, 500)
     assert [done for done, _ in reported] == sorted({done for done, _ in reported})
@@ -75,7 +76,7 @@ def test_a_row_that_does_not_fit_alone_is_said_so() -> None:
 
 def test_an_error_that_is_not_about_memory_is_not_taken_for_one() -> None:
     class Broken(Doubling):
-        def encode(self, batch: Batch) -> torch.Tensor:
+        def encode(self, batch: Batch) -> Pooled:
             raise RuntimeError("shapes do not match")
 
     with pytest.raises(RuntimeError, match="shapes"):
@@ -84,6 +85,11 @@ def test_an_error_that_is_not_about_memory_is_not_taken_for_one() -> None:
 
 def test_the_record_says_where_and_in_what_precision() -> None:
     found = extract(Doubling(room=99), ["1", "2"], "cpu")
-    assert (found.device, found.dtype, found.layer, found.parameters) == ("cpu", "float32", "last", 2)
+    assert (found.device, found.dtype, list(found.layers), found.parameters) == (
+        "cpu",
+        "float32",
+        ["0", "1"],
+        2,
+    )
     assert found.rows_per_second > 0
-    assert np.isfinite(found.matrix).all()
+    assert found.matrix.dtype == np.float32 and np.isfinite(found.matrix).all()

@@ -330,7 +330,8 @@ def test_a_worker_that_dies_or_hangs_ends_its_candidate_and_not_the_scan(
 ) -> None:
     own_hub.faults.add(r"HEAD /tester/plain-bert/resolve/.*config.json", times=1, delay=4)
     signalled = signal.SIGKILL if how == "killed" else signal.SIGSTOP
-    parent = started(own_hub, tmp_path / "home", tmp_path, "--stall-seconds", "6")
+    # Long enough for a busy machine to import and load in, short enough to wait for.
+    parent = started(own_hub, tmp_path / "home", tmp_path, "--stall-seconds", "25")
     when_busy(own_hub, parent, lambda worker: worker.send_signal(signalled))
     out, err = parent.communicate(timeout=200)
     assert parent.returncode == 0, err
@@ -338,7 +339,7 @@ def test_a_worker_that_dies_or_hangs_ends_its_candidate_and_not_the_scan(
     assert models(answer) == ["tester/seeing-bert"]
     (lost,) = answer["skipped"]
     assert (lost["model"], lost["stage"]) == ("tester/plain-bert", "fetch")
-    expected = "SIGKILL (out of memory?)" if how == "killed" else "no progress for 6 s"
+    expected = "SIGKILL (out of memory?)" if how == "killed" else "no progress for 25 s"
     assert expected in lost["reason"]
 
 

@@ -144,8 +144,9 @@ def test_eighty_columns_hold_the_whole_report() -> None:
         "            trained on this dataset",
         "   4        rxn4chemistry/rxnfp               26 M  -0.32 [-0.52, -0.12]   66.52",
         "",
-        "transrate@1 = raw - null, in nats; null: what shuffled labels give; tied: ranks",
-        "whose order against this one the sample does not support.",
+        "transrate@1: nats that the labels tell beyond chance; null: what shuffled labels",
+        "give of raw, the paper's number; tied: ranks whose order against this one the",
+        "sample does not support.",
         "",
         "skipped           at    reason",
         "broken/truncated  load  SafetensorError: incomplete metadata",
@@ -234,6 +235,9 @@ def test_json_keeps_the_contract() -> None:
                 "high": pytest.approx(1.39),
                 "raw": 66.2,
                 "null": pytest.approx(65.01),
+                "version": 1,
+                "null_spread": None,
+                "notes": [],
             }
         },
         "cost": {

@@ -15,6 +15,7 @@ from hubscan.errors import HubscanError, RecipeError
 COMMANDS: Final = {
     "rank": "Rank checkpoints for a dataset: the main job.",
     "search": "List the candidates a query gives; downloads nothing.",
+    "score": "Other measures of a run's features, without any model.",
     "show": "Print a finished or running run again.",
     "publish": "Write a run's model card to a repo of yours.",
     "cache": "What lies on this disk: ls, prune.",

@@ -15,6 +15,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 TASKS = click.Choice(["text-classification", "image-classification"])
 SORTS = click.Choice(["downloads", "likes", "trending_score", "last_modified", "created_at"])
+LAYERS = click.Choice(["last", "best", "each"])
 POOLINGS = click.Choice(["auto", "mean", "cls", "last", "max", "pooler"])
 
 DATA = [
@@ -83,6 +84,7 @@ HOW = [
     click.option(
         "--pooling", type=POOLINGS, help="Default: what the checkpoint declares, else its family's."
     ),
+    click.option("--layers", type=LAYERS, help="The last, the best, or each for itself; default: last."),
     click.option(
         "--max-length",
         type=click.IntRange(min=2),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -67,8 +69,7 @@ def command(
         if folder is None or recipe_file or asked:
             raise RecipeError("--resume goes with --run DIR alone: the scan's own recipe lies there")
         recipe_file = folder / "recipe.yaml"
-    recipe = recipes.resolve(asked, recipe_file)
-    lock = lock_beside(recipe_file, asked)
+    recipe, lock = recipes.resolve(asked, recipe_file), lock_beside(recipe_file, asked)
     if dry_run:
         from hubscan.cli.plan import as_text
 
@@ -78,14 +79,21 @@ def command(
     folder = folder or default_folder(recipe)
     if fresh:
         discard(folder)
-    try:
+    with _resumable(folder):
         ranking = followed(scan(recipe, folder, lock=lock, resume=resume), quiet=form == "quiet")
-    except KeyboardInterrupt:
-        if (folder / "lock.yaml").exists():
-            click.echo(f"go on with: hubscan rank --run {folder} --resume", err=True)
-        raise
     write(ranking, form)
     if form != "quiet":
         click.echo(f"kept in {folder}", err=True)
     if fail_on and ranking.skipped:
         click.get_current_context().exit(SKIPPED_EXIT)
+
+
+@contextmanager
+def _resumable(folder: Path) -> Iterator[None]:
+    """Say how to go on with a scan that is interrupted in the block."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if (folder / "lock.yaml").exists():
+            click.echo(f"go on with: hubscan rank --run {folder} --resume", err=True)
+        raise

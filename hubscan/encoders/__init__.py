@@ -14,6 +14,7 @@ import torch
 from hubscan.records import Input, Modality, Pooling
 
 Batch = dict[str, torch.Tensor]
+Pooled = dict[str, torch.Tensor]  # layer name to (rows, width), the last layer last
 
 
 class Prepared(Protocol):
@@ -56,13 +57,21 @@ class Encoder(Protocol):
         """Take in n inputs; cheap in memory, as pictures are opened batch by batch."""
         ...
 
-    def encode(self, batch: Batch) -> torch.Tensor:
-        """Return the pooled vectors (rows, width) of a batch that lies where the model lies."""
+    def encode(self, batch: Batch) -> Pooled:
+        """Return the pooled vectors of a batch that lies where the model lies."""
         ...
 
 
-def load(folder: Path, modality: Modality, pooling: str = "auto", max_length: int | None = None) -> Encoder:
+def load(
+    folder: Path,
+    modality: Modality,
+    pooling: str = "auto",
+    max_length: int | None = None,
+    every_layer: bool = False,
+) -> Encoder:
     """Return the encoder in *folder*, reading weights from safetensors alone and running no code from it.
+
+    With *every_layer* it gives the features of each, from the embeddings (0) to the last.
 
     Raises:
         CheckpointError: saying what is missing, broken or not to be trusted.
@@ -70,7 +79,7 @@ def load(folder: Path, modality: Modality, pooling: str = "auto", max_length: in
     if modality == "text":
         from hubscan.encoders.text import TextEncoder
 
-        return TextEncoder.load(folder, pooling, max_length)
+        return TextEncoder.load(folder, pooling, max_length, every_layer)
     from hubscan.encoders.image import ImageEncoder
 
-    return ImageEncoder.load(folder, pooling)
+    return ImageEncoder.load(folder, pooling, every_layer)

@@ -10,8 +10,8 @@ from typing import Any, Final
 import torch
 from transformers import AutoImageProcessor
 
-from hubscan.encoders import Batch
-from hubscan.encoders.pooling import chosen, pool, pooler_output, refuse_made_up_pooler
+from hubscan.encoders import Batch, Pooled
+from hubscan.encoders.pooling import chosen, layer_states, pool, pooler_output, refuse_made_up_pooler
 from hubscan.encoders.weights import load_errors, load_model
 from hubscan.errors import CheckpointError
 from hubscan.pictures import decode
@@ -42,9 +42,10 @@ class ImageEncoder:
     model: torch.nn.Module
     image_processor: Any
     pooling: Pooling
+    every_layer: bool
 
     @classmethod
-    def load(cls, folder: Path, asked: str) -> ImageEncoder:
+    def load(cls, folder: Path, asked: str, every_layer: bool) -> ImageEncoder:
         """Return the encoder in *folder*."""
         if not (folder / "preprocessor_config.json").exists():
             raise CheckpointError("no preprocessor_config.json, so it does not say how it reads pictures")
@@ -56,7 +57,7 @@ class ImageEncoder:
             processor = AutoImageProcessor.from_pretrained(
                 folder, trust_remote_code=False, local_files_only=True
             )
-        return cls(model, processor, pooling)
+        return cls(model, processor, pooling, every_layer)
 
     @property
     def parameters(self) -> int:
@@ -74,16 +75,19 @@ class ImageEncoder:
         length = max(1, self._pixels() // PATCH_PIXELS)
         return PreparedPictures(self.image_processor, files, [length] * len(files))
 
-    def encode(self, batch: Batch) -> torch.Tensor:
-        """Return the pooled states (rows, width)."""
-        output = self.model(**batch)
+    def encode(self, batch: Batch) -> Pooled:
+        """Return the pooled states of the layers."""
+        output = self.model(**batch, output_hidden_states=self.every_layer)
         if self.pooling.name == "pooler":
-            return pooler_output(output)
-        states = output.last_hidden_state
+            return {"last": pooler_output(output)}
+        states = layer_states(output, self.every_layer)
+        return {name: self._pooled(layer) for name, layer in states.items()}
+
+    def _pooled(self, states: torch.Tensor) -> torch.Tensor:
         if states.ndim == 4:  # a feature map (rows, width, height, breadth): every place is a state
             if self.pooling.name in ("cls", "last"):
                 raise CheckpointError(
-                    f"gives feature maps, which have no {self.pooling.name} state; use mean or max"
+                    f"gives feature maps, without a {self.pooling.name} state; use mean or max"
                 )
             states = states.flatten(2).transpose(1, 2)
         mask = torch.ones(states.shape[:2], dtype=torch.long, device=states.device)

@@ -64,6 +64,22 @@ def declared_pooling(folder: Path) -> str | None:
     return names.pop()
 
 
+def layer_states(output: Any, every_layer: bool) -> dict[str, torch.Tensor]:
+    """Return the states by layer, the last one last.
+
+    The last layer's states are those the model gives out, behind its final norm if it has one.
+
+    Raises:
+        CheckpointError: if every layer is wanted, and the model gives the last alone.
+    """
+    if not every_layer:
+        return {"last": output.last_hidden_state}
+    hidden = getattr(output, "hidden_states", None)
+    if not hidden:
+        raise CheckpointError("does not give the states of its layers; use --layers last")
+    return {str(number): states for number, states in enumerate((*hidden[:-1], output.last_hidden_state))}
+
+
 def pooler_output(output: Any) -> torch.Tensor:
     """Return what the model's own pooler gave, as (rows, width).
 

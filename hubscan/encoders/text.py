@@ -11,10 +11,11 @@ from typing import Any, Final
 import torch
 from transformers import AutoTokenizer
 
-from hubscan.encoders import Batch
+from hubscan.encoders import Batch, Pooled
 from hubscan.encoders.pooling import (
     chosen,
     declared_pooling,
+    layer_states,
     pool,
     pooler_output,
     refuse_made_up_pooler,
@@ -49,9 +50,10 @@ class TextEncoder:
     tokenizer: Any
     pooling: Pooling
     max_length: int
+    every_layer: bool
 
     @classmethod
-    def load(cls, folder: Path, asked: str, max_length: int | None) -> TextEncoder:
+    def load(cls, folder: Path, asked: str, max_length: int | None, every_layer: bool) -> TextEncoder:
         """Return the encoder in *folder*."""
         pooling = chosen(asked, declared_pooling(folder) if asked == "auto" else None, None)
         model, missing = load_model(folder, "text")
@@ -63,7 +65,7 @@ class TextEncoder:
             if tokenizer.eos_token is None:
                 raise CheckpointError("its tokenizer has neither a padding nor an end token")
             tokenizer.pad_token = tokenizer.eos_token  # masked, so any token serves
-        return cls(model, tokenizer, pooling, _limit(folder, model, tokenizer, max_length))
+        return cls(model, tokenizer, pooling, _limit(folder, model, tokenizer, max_length), every_layer)
 
     @property
     def parameters(self) -> int:
@@ -83,12 +85,13 @@ class TextEncoder:
         rows = [{key: values[i] for key, values in encoded.items()} for i in range(len(inputs))]
         return PreparedTexts(self.tokenizer, rows, [len(row["input_ids"]) for row in rows])
 
-    def encode(self, batch: Batch) -> torch.Tensor:
-        """Return the pooled states (rows, width)."""
-        output = self.model(**batch)
+    def encode(self, batch: Batch) -> Pooled:
+        """Return the pooled states of the layers."""
+        output = self.model(**batch, output_hidden_states=self.every_layer)
         if self.pooling.name == "pooler":
-            return pooler_output(output)
-        return pool(output.last_hidden_state, batch["attention_mask"], self.pooling.name)
+            return {"last": pooler_output(output)}
+        states = layer_states(output, self.every_layer)
+        return {name: pool(s, batch["attention_mask"], self.pooling.name) for name, s in states.items()}
 
 
 def _refuse_all_unknown(tokenizer: Any, rows: Sequence[Sequence[int]]) -> None:

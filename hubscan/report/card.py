@@ -82,7 +82,8 @@ def _metadata(ranking: Ranking) -> ModelCardData:
 
 def _result(ranking: Ranking) -> EvalResult:
     score, draw = leading(ranking.best.scored), ranking.draw
-    numbers = {key: float(getattr(score, key)) for key in ("value", "low", "high", "raw", "null")}
+    known = {key: getattr(score, key) for key in ("value", "low", "high", "raw", "null")}
+    numbers = {key: float(number) for key, number in known.items() if number is not None}
     if not all(abs(number) < float("inf") for number in numbers.values()):
         raise RankingError(f"{ranking.best.model}: its {ranking.metric} is not a finite number: {numbers}")
     return EvalResult(

@@ -79,6 +79,7 @@ def _parts(ranking: Ranking, width: int) -> list[RenderableType]:
         _table(ranking, width),
         "",
         Text(sentences.legend(ranking), style="dim"),
+        *(Text(note) for note in sentences.notes(ranking)),
     ]
     if ranking.skipped:
         parts += ["", _skipped(ranking, min(width // 3, LONGEST_NAME))]
@@ -136,7 +137,7 @@ def _columns(ranking: Ranking) -> list[Column]:
 
 def _interval(entry: Ranked, digits: int) -> str:
     score = leading(entry.scored)
-    value, low, high = (number(x, digits) for x in (score.value, score.low, score.high))
+    value, low, high = (number(x, digits) for x in (score.value, *score.interval))
     return f"{value} [{low}, {high}]"
 
 

@@ -83,7 +83,7 @@ def _entry(entry: Ranked) -> dict[str, Any]:
         "pooling": str(scored.pooling),
         "license": candidate.license,
         "scores": {
-            name: {key: getattr(score, key) for key in ("value", "low", "high", "raw", "null")}
+            name: {key: value for key, value in asdict(score).items() if key != "name"}
             for name, score in scored.scores.items()
         },
         "cost": asdict(scored.cost),

@@ -74,6 +74,7 @@ def skipped_table(ranking: Ranking) -> Markdown:
 def as_markdown(ranking: Ranking) -> str:
     """Return the answer in words, the table, what was skipped, and the sample."""
     parts = [escaped(sentences.answer(ranking)), ranking_table(ranking), escaped(sentences.legend(ranking))]
+    parts += [escaped(note) for note in sentences.notes(ranking)]
     if ranking.skipped:
         parts.append(skipped_table(ranking))
     return "\n\n".join([*parts, "Sample: " + escaped(sentences.sample(ranking))])
@@ -82,7 +83,7 @@ def as_markdown(ranking: Ranking) -> str:
 def _cells(ranking: Ranking, place: int, name: str, digits: int) -> list[object]:
     entry = ranking[place]
     scored, score = entry.scored, leading(entry.scored)
-    low, high = number(score.low, digits), number(score.high, digits)
+    low, high = (number(bound, digits) for bound in score.interval)
     return [
         entry.rank,
         tied_ranks(ranking, place),

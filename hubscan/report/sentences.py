@@ -35,7 +35,8 @@ def recommended(ranking: Ranking) -> Ranked | None:
 
 def beats_shuffled(entry: Ranked) -> bool:
     """Return whether the whole interval lies above what shuffled labels give."""
-    return leading(entry.scored).low > ROUNDING
+    score = leading(entry.scored)
+    return score.interval[0] > score.chance + ROUNDING
 
 
 def sample(ranking: Ranking) -> str:
@@ -70,17 +71,29 @@ def dropped(draw: Draw) -> str:
 
 def legend(ranking: Ranking) -> str:
     """Return what the columns of the scores mean."""
-    return (
-        f"{plain(ranking.metric)} = raw - null, in nats; null: what shuffled labels give; "
-        "tied: ranks whose order against this one the sample does not support."
-    )
+    tied = "tied: ranks whose order against this one the sample does not support."
+    if leading(ranking.best.scored).raw is not None:
+        said = (
+            "nats that the labels tell beyond chance; "
+            "null: what shuffled labels give of raw, the paper's number"
+        )
+    else:
+        said = "higher is better; null: what shuffled labels give"
+    return f"{plain(ranking.metric)}: {said}; {tied}"
+
+
+def notes(ranking: Ranking) -> list[str]:
+    """Return what to know of the best one's score, one sentence each."""
+    return [
+        f"Note on {plain(ranking.best.name)}: {plain(note)}." for note in leading(ranking.best.scored).notes
+    ]
 
 
 def _recommended(ranking: Ranking, chosen: Ranked | None, names: dict[int, str]) -> str:
     best, digits = ranking.best, decimals(ranking)
     if chosen is None:
         score = leading(best.scored)
-        interval = f"{number(score.low, digits)} to {number(score.high, digits)}"
+        interval = " to ".join(number(bound, digits) for bound in score.interval)
         return (
             f"No checkpoint tells the classes of {plain(ranking.draw.dataset)} apart better than shuffled "
             f"labels would: the best, {names[best.rank]}, scores {number(score.value, digits)} ({interval})."
@@ -97,13 +110,23 @@ def _cheaper(ranking: Ranking, chosen: Ranked | None, names: dict[int, str]) -> 
     """Name the fastest checkpoint that is tied with the chosen one, else the smallest, if clearly so."""
     if chosen is None:
         return ""
-    tied = [e for e in ranking if e is not chosen and e.model in chosen.tied_with and beats_shuffled(e)]
+    tied = [
+        e
+        for e in ranking
+        if e.name in chosen.tied_with and beats_shuffled(e) and not _same_network(chosen, e)
+    ]
     for gain, words in ((_speedup, "cheaper to run"), (_shrinkage, "smaller")):
         other = max(tied, key=lambda e: gain(chosen, e), default=None)
         if other and gain(chosen, other) >= CLEARLY:
             times = factor(gain(chosen, other))
             return f"{names[other.rank]} is within the interval and {times} {words}."
     return ""
+
+
+def _same_network(chosen: Ranked, other: Ranked) -> bool:
+    """Return whether the two are of one build: a machine that was busy makes no network cheaper."""
+    one, two = chosen.scored, other.scored
+    return one.width == two.width and abs(one.parameters - two.parameters) <= 0.02 * one.parameters
 
 
 def _speedup(chosen: Ranked, other: Ranked) -> float:

@@ -84,18 +84,19 @@ def factor(ratio: float) -> str:
 def decimals(ranking: Ranking) -> int:
     """Return how many decimals a score needs for the best one's interval to have two digits."""
     best = leading(ranking.best.scored)
-    half = (best.high - best.low) / 2
+    low, high = best.interval
+    half = (high - low) / 2
     return 2 if half >= 0.02 or half <= 0 else 3 if half >= 0.002 else 4
 
 
-def number(value: float, digits: int) -> str:
-    """Return *value* with *digits* decimals, and never a negative zero."""
-    return f"{value:z.{digits}f}"
+def number(value: float | None, digits: int) -> str:
+    """Return *value* with *digits* decimals, and never a negative zero; nothing for what is not known."""
+    return "" if value is None else f"{value:z.{digits}f}"
 
 
 def shown_names(ranking: Ranking) -> list[str]:
     """Return a name for each entry on one line; one checkpoint at two commits is told apart by them."""
-    names = [plain(entry.model) for entry in ranking]
+    names = [plain(entry.name) for entry in ranking]
     return [
         f"{name}@{short(entry.scored.candidate.revision)}" if names.count(name) > 1 else name
         for name, entry in zip(names, ranking, strict=True)
@@ -108,7 +109,7 @@ def tied_ranks(ranking: Ranking, index: int) -> str:
     Ranks 2, 3, 4 and 7 become `2–4, 7`.
     """
     this = ranking[index]
-    ranks = [entry.rank for entry in ranking if entry is not this and entry.model in this.tied_with]
+    ranks = [entry.rank for entry in ranking if entry is not this and entry.name in this.tied_with]
     runs: list[list[int]] = []
     for rank in ranks:
         if runs and runs[-1][-1] == rank - 1:

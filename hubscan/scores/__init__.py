@@ -1,13 +1,39 @@
-"""Measures: (features, labels) in, one `Score` out, higher is better. One measure a file."""
+"""Measures: features (n, d) and labels in, one `Score` out, higher is better. One measure a file.
+
+Pure functions for anybody's arrays or tensors::
+
+    from hubscan.scores import logme, transrate
+
+    transrate(features, labels).value     # with .low .high .raw .null
+    logme(features, labels).value         # nulls=20 adds .null, halves=20 adds .low and .high
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Final
-
-from hubscan.records import Score
+from hubscan.scores.measures import (
+    hscore,
+    knn,
+    logme,
+    nleep,
+    probe,
+    transrate_equation,
+    transrate_listing,
+    transrate_plain,
+    transrate_projected,
+)
+from hubscan.scores.spectra import transrate_from_spectra
 from hubscan.scores.transrate import transrate
 
-SCORES: Final[Mapping[str, Callable[..., Score]]] = {"transrate": transrate}
-
-__all__ = ["SCORES", "transrate"]
+__all__ = [
+    "hscore",
+    "knn",
+    "logme",
+    "nleep",
+    "probe",
+    "transrate",
+    "transrate_equation",
+    "transrate_from_spectra",
+    "transrate_listing",
+    "transrate_plain",
+    "transrate_projected",
+]

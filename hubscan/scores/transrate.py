@@ -1,4 +1,4 @@
-"""TransRate (Huang et al., ICML 2022, arXiv 2106.09362), less what shuffled labels reproduce."""
+"""TransRate (Huang et al., ICML 2022, arXiv 2106.09362) in a form that chance, width and scale leave alone."""
 
 from __future__ import annotations
 
@@ -6,11 +6,19 @@ import numpy as np
 import numpy.typing as npt
 
 from hubscan.records import Score
-from hubscan.scores.coding_rate import Matrix64, coding_rate, conditional_rate
+from hubscan.scores.coding_rate import conditional_rate
+from hubscan.scores.hats import leverages_of, pair_of_hats, whole_hat
+from hubscan.scores.labels import Classes, Matrix64, centred, checked
+from hubscan.scores.pooled_rate import pooled_rate
+from hubscan.scores.row_space import RowSpace, row_space
 
 EPS = 1e-4
-VERSION = 1
-HALVES = 20  # half-samples behind the interval
+VERSION = 2
+PAIRS = 10  # of halves, behind the interval
+STUDENT = 2.228  # 97.5 % quantile for as many pairs: the halves of a pair err in opposite directions
+RAW_NULLS = 5  # shuffles behind the null of the raw number, which hardly moves and costs most
+
+Problems = list[tuple[float, Classes]]
 
 
 def transrate(
@@ -20,95 +28,132 @@ def transrate(
     nulls: int = 20,
     seed: int = 0,
 ) -> Score:
-    """Return how much the labels tell about where the features lie, as `transrate@1`.
+    """Return how many nats the labels tell about where the features lie, as `transrate@2`.
 
-    With Z the features, centred and scaled so that tr(ZᵀZ)/n = 1, and eps = 1e-4::
+    **value** is the rate that classes save when all are coded with one scatter within them,
+    ½ log det S_T − ½ log det S_W, of the features as a ridge sees them, less chance. With X (n, d)
+    the centred features and C (n, K−1) an orthonormal basis of all that the classes can tell (the
+    centred span of their indicators)::
 
-        raw   = R(Z, eps) − Σ_c (n_c/n) · R(Z_c, eps)         the equation of the paper, in nats
-        null  = mean of raw over *nulls* random orders of the labels
-        value = raw − null                                     what ranks; zero in the mean for noise
+        H = X(XᵀX + ΛI)⁻¹Xᵀ        Λ ≥ 0 the smallest with f = tr H ≤ (n − 1)/5
+        Q = CᵀHC                   so that −½ log det(I − Q) = ½ log det(S_T + Λ/n) − ½ log det(S_W + Λ/n)
+        N = Cᵀdiag(h̄)C + vvᵀ/(1 − f/n) + f/(n(n−1))·I     what Q is if the classes tell nothing
+            h̄ᵢ the mean of the diagonal of H over the class of row i (at most 0.9), v = Cᵀh̄/√n
+        m = the eigenvalues of Q − N against (1 + 1e-9)·I − Q, signal to noise, one for each direction
+        value = Σ ½ log(1 + c·m), less the same for shuffled labels (mean of *nulls*; near 0)
+            for m < 0: −½ log(1 + c·|m|/(1 − 2|m|)), m at least −1/3: as the opposite correlation
 
-    `low` and `high` are value ± 1.96 standard errors, from the spread of the value over 20 halves of
-    the sample, each drawn without replacement within the classes (a delete-half jackknife: repeated
-    rows, as a bootstrap draws them, would lower the rank of every class).
+    and c, which undoes what the ridge takes from the separation of the classes::
 
-    Departures from the source: its listing weights classes by 1/K and does not scale; its published
-    experiments divide by the rank. Most of `raw` is a finite-sample term that grows with the width
-    and that any labels reproduce, which is why `value` and not `raw` ranks. Constant features carry
-    no information: all of raw, null and value are 0.
+        c = (t² + s·c₀)/(max(t·t′, 0) + s), kept in [1, c₀]
+            t = Σ m,  t′ = t + (dt/d log Λ)·(1 − g/ν)/(1 − f/ν),  ν = n − 1
+            c₀ = f/g,  g = (tr H² − f²/ν)/(1 − (2f − tr H²)/ν), at least f²/(100·ν)
+            s = 9·2(K−1)g/n²
+
+    Why: under normal features with equal covariance Σ within the classes and mean differences Δ, the
+    rate saved is ½ log det(I + ΔᵀΣ⁻¹Δ), whatever the width. In samples (i) Q of no signal is not 0
+    but N, which is known without a shuffle: −½ log det(I − Q) + ½ log det(I − N) is the rate of the
+    adjusted correlations, as in the adjusted R² of a regression. N leaves out what a row has in common
+    with itself, class by class, so that classes that differ in spread and not in place score 0. (ii)
+    Σ⁻¹ cannot be had from n < d rows; the ridge puts A = (Σ + κI)⁻¹ in its place, with κ the eps of
+    a coding rate. ΔᵀAΔ is the smaller for it, but (ΔᵀAΔ)²/ΔᵀAΣAΔ, the separation along the
+    discriminants AΔ (the projection of the paper's experiments), is exact for isotropic noise of any
+    width and for signal in a few strong directions. c is the ratio ΔᵀAΔ/ΔᵀAΣAΔ over all classes;
+    the weaker the signal t, the more it is that of the noise, c₀.
+
+    **raw** is the equation of the paper, with Z the centred features scaled to tr(ZᵀZ)/n = 1, and
+    eps = 1e-4: R(Z, eps) − Σ_c (n_c/n)·R(Z_c, eps). **null** is the mean of the same for shuffled
+    labels (five of the shuffles), and *null_spread* their standard deviation. Most of raw is null.
+    Unlike in version 1, value is not raw − null: that difference also rewards classes for their
+    spread, and grows with the width.
+
+    **low** and **high** are value ± 2.23 standard errors: the spread of the value over ten splits of
+    the sample into halves, without replacement and within the classes (a delete-half jackknife; the
+    quantile is Student's; a class of one row is in both halves). Λ stays, and for wide halves the
+    diagonal of H is that of the whole, scaled. For noise the interval is wider than need be.
+
+    Numbers are cut into classes at their quantiles, and labels of many columns are taken one by one,
+    one against the rest, weighted by their share of all positives. Features that do not vary tell
+    nothing: all is 0.
+
+    Invariant under rotation, scaling, shifts, constant columns and names of the classes. Work:
+    one Gram matrix and one eigendecomposition of size r = min(n, d), and for each pair of halves one
+    Gram matrix and two Cholesky factors.
 
     Args:
-        features: (n, d) finite numbers of any float type; computed in float64.
-        labels: (n,) integers, the class of each row.
-        nulls: how many shuffles estimate the null, at least 1.
+        features: (n, d) finite numbers of any type; computed in float64.
+        labels: (n,) class numbers, (n,) floats or (n, L) columns of 0 and 1; see `labels.kind_of`.
+        nulls: how many shuffles; with 0 the value is less exactly 0 for noise, and null is None.
         seed: of the shuffles and halves; the same seed gives the same score.
 
     Raises:
         ValueError: if the shapes do not fit, a feature is not finite, or there is only one class.
     """
-    z, y = _checked(features, labels)
+    matrix, targets = checked(features, labels)
+    x, problems = centred(matrix), targets.problems()
+    if not x.any():
+        return Score("transrate", VERSION, 0.0, low=0.0, high=0.0, raw=0.0, null=0.0, null_spread=0.0)
     rng = np.random.default_rng(seed)
-    z = _normalised(z)
-    raw = coding_rate(z, EPS) - conditional_rate(z, y, EPS)
-    # R(Z) does not depend on the labels, so the excess needs the conditional rates alone.
-    shuffled = np.mean([conditional_rate(z, rng.permutation(y), EPS) for _ in range(nulls)])
-    value = float(shuffled - conditional_rate(z, y, EPS))
-    error = _standard_error(z, y, rng)
+    space = row_space(x)
+    shuffles = [rng.permutation(len(x)) for _ in range(nulls)]
+    raw, shuffled_raw = _raw(space, problems, shuffles[:RAW_NULLS])
+    value = _value(space, problems, shuffles)
+    error = _standard_error(space, problems, rng)
     return Score(
         name="transrate",
         version=VERSION,
         value=value,
-        low=value - 1.96 * error,
-        high=value + 1.96 * error,
+        low=value - STUDENT * error,
+        high=value + STUDENT * error,
         raw=raw,
-        null=raw - value,
+        null=float(np.mean(shuffled_raw)) if shuffled_raw else None,
+        null_spread=float(np.std(shuffled_raw, ddof=1)) if len(shuffled_raw) > 1 else None,
     )
 
 
-def _checked(features: npt.ArrayLike, labels: npt.ArrayLike) -> tuple[Matrix64, npt.NDArray[np.int64]]:
-    z, y = np.asarray(features, dtype=np.float64), np.asarray(labels)
-    if z.ndim != 2 or y.shape != z.shape[:1]:
-        raise ValueError(f"features (n, d) and labels (n,) expected, got {z.shape} and {y.shape}")
-    if not np.isfinite(z).all():
-        raise ValueError("features contain NaN or infinite numbers")
-    classes, y = np.unique(y, return_inverse=True)
-    if len(classes) < 2:
-        raise ValueError("labels of one class only: nothing can be told apart")
-    return z, y.astype(np.int64)
+def _value(space: RowSpace, problems: Problems, shuffles: list[Classes]) -> float:
+    hat = whole_hat(space)
+    leverages = hat.leverages
+
+    def rate(order: Classes | slice) -> float:
+        return sum(weight * pooled_rate(hat, leverages, classes[order]) for weight, classes in problems)
+
+    chance = float(np.mean([rate(order) for order in shuffles])) if shuffles else 0.0
+    return rate(slice(None)) - chance
 
 
-def _normalised(z: Matrix64) -> Matrix64:
-    """Return *z* centred, with tr(ZᵀZ)/n = 1; features constant to the last digits become zero."""
-    rounding = 8 * np.finfo(np.float64).eps * np.abs(z).max(initial=0.0)
-    z = z - z.mean(axis=0)
-    # Scaling by the largest entry first keeps the squares of 1e-200 and 1e200 inside float64.
-    largest = np.abs(z).max(initial=0.0)
-    if largest <= rounding:
-        return np.zeros_like(z)
-    z /= largest
-    scaled: Matrix64 = z / np.sqrt(np.square(z).sum() / len(z))
-    return scaled
+def _raw(space: RowSpace, problems: Problems, shuffles: list[Classes]) -> tuple[float, list[float]]:
+    """Return the equation of the paper, and the same for each of *shuffles*."""
+    total = space.variances.sum()
+    rate = 0.5 * float(np.log1p(space.variances / (total * EPS)).sum())
+    z: Matrix64 = space.coordinates * np.sqrt(len(space.u) / total)
+
+    def saved(order: Classes | slice) -> float:
+        return rate - sum(weight * conditional_rate(z, classes[order], EPS) for weight, classes in problems)
+
+    return saved(slice(None)), [saved(order) for order in shuffles]
 
 
-def _standard_error(z: Matrix64, y: npt.NDArray[np.int64], rng: np.random.Generator) -> float:
-    """Return the spread of the value over halves of each class.
+def _standard_error(space: RowSpace, problems: Problems, rng: np.random.Generator) -> float:
+    """Return the spread of the rate over halves of the sample.
 
     Halves of n rows vary among themselves as the whole varies among samples: σ²(1/m − 1/n) with
     m = n/2 is σ²/n.
     """
-    values = []
-    for _ in range(HALVES):
-        half = _half_of_each_class(y, rng)
-        rows, classes = _normalised(z[half]), y[half]
-        null = conditional_rate(rows, rng.permutation(classes), EPS)
-        values.append(null - conditional_rate(rows, classes, EPS))
-    return float(np.std(values, ddof=1))
+    strata = problems[0][1] if len(problems) == 1 else np.zeros(len(space.u), np.int64)
+    whole = whole_hat(space).leverages
+    rates = []
+    for _ in range(PAIRS):
+        halves = _halves(strata, rng)
+        for rows, hat in zip(halves, pair_of_hats(space, *halves), strict=True):
+            leverages = leverages_of(hat, (whole[0][rows], whole[1][rows]))
+            rates.append(sum(w * pooled_rate(hat, leverages, classes[rows]) for w, classes in problems))
+    return float(np.std(rates, ddof=1))
 
 
-def _half_of_each_class(y: npt.NDArray[np.int64], rng: np.random.Generator) -> npt.NDArray[np.int64]:
-    shuffled = rng.permutation(len(y))
-    in_classes = shuffled[np.argsort(y[shuffled], kind="stable")]
-    starts = np.concatenate([[0], np.cumsum(np.bincount(y))[:-1]])
-    place_in_class = np.arange(len(y)) - starts[y[in_classes]]
-    keep: npt.NDArray[np.bool_] = place_in_class < (np.bincount(y)[y[in_classes]] + 1) // 2
-    return in_classes[keep].astype(np.int64)
+def _halves(strata: Classes, rng: np.random.Generator) -> tuple[Classes, Classes]:
+    """Return two halves of the rows, alike in their strata; a stratum of one row is in both."""
+    order = np.lexsort((rng.random(len(strata)), strata))
+    alone = order[np.bincount(strata)[strata[order]] == 1]
+    one, other = order[::2], order[1::2]
+    return np.union1d(one, alone), np.union1d(other, alone)

@@ -1,0 +1,100 @@
+"""How fast features come on a GPU, beside the CPU of the same machine.
+
+    python benchmarks/gpu.py
+
+Encoders of the usual shapes with random weights, made on the spot: speed does not depend on what a
+network has learnt, and nothing has to be brought along. Rows a second in one extraction of each,
+after a warm-up; on a machine without a GPU the CPU column alone.
+"""
+
+from __future__ import annotations
+
+import io
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from tokenizers import Tokenizer, models, pre_tokenizers
+from transformers import (
+    BertConfig,
+    BertModel,
+    PreTrainedTokenizerFast,
+    ViTConfig,
+    ViTImageProcessorPil,
+    ViTModel,
+)
+
+from hubscan import encoders
+from hubscan.extract import extract
+from hubscan.records import Input, Modality
+
+SHAPES = {"small": (384, 12, 6), "base": (768, 12, 12), "large": (1024, 24, 16)}
+WORDS = [f"w{number}" for number in range(1000)]
+ROWS = {"cpu": 32, "auto": 2000}
+
+
+def main() -> None:
+    """Print the table."""
+    makers: dict[Modality, Callable[..., None]] = {"text": bert, "image": vit}
+    devices = ["cpu", *(["auto"] if torch.cuda.is_available() else [])]
+    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"
+    print(f"{'encoder':24}{'parameters':>12}{'CPU rows/s':>12}{'GPU rows/s':>12}   ({gpu})")
+    for modality, make in makers.items():
+        for name, shape in SHAPES.items():
+            with tempfile.TemporaryDirectory() as folder:
+                make(Path(folder), *shape)
+                speeds = [speed(Path(folder), modality, device) for device in devices]
+                parameters = encoders.load(Path(folder), modality).parameters
+            cells = "".join(f"{value:12.1f}" for value in speeds)
+            print(f"{modality + ' ' + name:24}{parameters / 1e6:10.1f} M{cells}", flush=True)
+
+
+def speed(folder: Path, modality: Modality, device: str) -> float:
+    """Return rows a second: texts of 20 to 400 words, or pictures of 256 × 256."""
+    rows = texts(ROWS[device]) if modality == "text" else pictures(ROWS[device])
+    encoder = encoders.load(folder, modality)
+    extract(encoder, rows[:16], device)
+    return extract(encoder, rows, device).rows_per_second
+
+
+def texts(count: int) -> Sequence[Input]:
+    """Return *count* texts of differing lengths."""
+    rng = np.random.default_rng(0)
+    return [" ".join(rng.choice(WORDS, rng.integers(20, 400))) for _ in range(count)]
+
+
+def pictures(count: int) -> Sequence[Input]:
+    """Return *count* JPEG files, of which sixteen differ."""
+    rng = np.random.default_rng(0)
+    files = []
+    for _ in range(16):
+        stored = io.BytesIO()
+        Image.fromarray(rng.integers(0, 255, (256, 256, 3), dtype=np.uint8)).save(stored, "JPEG")
+        files.append(stored.getvalue())
+    return [files[i % 16] for i in range(count)]
+
+
+def bert(folder: Path, width: int, layers: int, heads: int) -> None:
+    """Save a BERT with a vocabulary of WORDS."""
+    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    words = Tokenizer(models.WordLevel({w: i for i, w in enumerate([*special, *WORDS])}, unk_token="[UNK]"))
+    words.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    names = {f"{name.strip('[]').lower()}_token": name for name in special}
+    PreTrainedTokenizerFast(tokenizer_object=words, model_max_length=512, **names).save_pretrained(folder)
+    shape: dict[str, Any] = {"hidden_size": width, "num_hidden_layers": layers, "num_attention_heads": heads}
+    BertModel(BertConfig(**shape, intermediate_size=4 * width)).save_pretrained(folder)
+
+
+def vit(folder: Path, width: int, layers: int, heads: int) -> None:
+    """Save a ViT for pictures of 224 × 224 in patches of 16."""
+    ViTImageProcessorPil(size={"height": 224, "width": 224}).save_pretrained(folder)
+    shape: dict[str, Any] = {"hidden_size": width, "num_hidden_layers": layers, "num_attention_heads": heads}
+    ViTModel(ViTConfig(**shape, intermediate_size=4 * width)).save_pretrained(folder)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,61 @@
+"""A run and names of measures in, the ranking by these out: features come from the cache, no model runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from hubscan import cache, ranking, sample_file
+from hubscan.errors import RunError
+from hubscan.records import Ranking, Scored, Skipped
+from hubscan.run import SAMPLE, Run
+from hubscan.scores import apply
+
+if TYPE_CHECKING:
+    from hubscan.records import Labels
+
+
+def rescored(run: Run, metrics: Sequence[str]) -> Ranking:
+    """Return the ranking of *run* by the first of *metrics*, the others beside it.
+
+    A checkpoint whose features are no longer in the cache is skipped, with a word on how to have
+    them again.
+
+    Raises:
+        RecipeError: if a measure is unknown.
+        RunError: if the run folder has lost its sample.
+        RankingError: if nothing could be scored.
+    """
+    apply.check(metrics)
+    file = run.folder / SAMPLE
+    if not file.exists():
+        raise RunError(f"{run.folder}: {SAMPLE} is missing, so the labels are not known")
+    labels = sample_file.read(file).labels
+    results = [
+        _again(result, metrics, labels, run) if isinstance(result, Scored) else result
+        for result in run.results()
+    ]
+    return ranking.rank(
+        results,
+        run.lock.task,
+        run.lock.draw,
+        each_layer=run.recipe.layers == "each",
+        run=str(run.folder),
+        provenance=run.lock.provenance,
+    )
+
+
+def _again(scored: Scored, metrics: Sequence[str], labels: Labels, run: Run) -> Scored | Skipped:
+    features = cache.load(scored.features) if scored.features else None
+    model, revision = scored.candidate.model, scored.candidate.revision
+    if features is None:
+        again = f"hubscan rank --recipe {run.folder / 'recipe.yaml'}"
+        return Skipped(
+            model, revision, "score", f"its features are no longer in the cache; {again} makes them"
+        )
+    try:
+        layers = apply.by_layer(features, labels, metrics, seed=run.recipe.seed)
+    except ValueError as error:
+        return Skipped(model, revision, "score", str(error))
+    return replace(scored, **apply.chosen(layers, run.recipe.layers))

@@ -1,0 +1,81 @@
+"""Features of a checkpoint and names of measures in, scores by layer out: how a scan uses the measures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from hubscan.errors import RecipeError
+from hubscan.records import Features, Layer, Score
+from hubscan.scores.measures import MEASURES
+from hubscan.scores.notes import notes
+from hubscan.scores.size import log_size
+from hubscan.scores.transrate import transrate
+
+NAMES: Final = ("transrate", *MEASURES, "size")
+
+
+def check(metrics: Sequence[str]) -> None:
+    """Refuse measures that there are not.
+
+    Raises:
+        RecipeError: naming those there are.
+    """
+    unknown = [name for name in metrics if name not in NAMES]
+    if unknown or not metrics:
+        raise RecipeError(f"metrics: unknown measure {', '.join(unknown)!r}; there are: {', '.join(NAMES)}")
+
+
+def by_layer(
+    features: Features, labels: npt.ArrayLike, metrics: Sequence[str], seed: int
+) -> dict[str, Layer]:
+    """Return the scores of every layer; the first measure has its null and interval, being what ranks.
+
+    Raises:
+        ValueError: if a measure is not defined for these labels, or the features cannot be scored.
+    """
+    return {
+        name: Layer(
+            width=matrix.shape[1],
+            scores={
+                metric: _score(metric, matrix, labels, features.parameters, seed, ranks=place == 0)
+                for place, metric in enumerate(metrics)
+            },
+        )
+        for name, matrix in features.layers.items()
+    }
+
+
+def chosen(layers: Mapping[str, Layer], wanted: str) -> dict[str, Any]:
+    """Return what a `Scored` says of *layers*: which one stands for the checkpoint, and its scores.
+
+    That is the last one, unless the "best" is wanted. A best of many is a little lucky: its interval
+    does not know that it was chosen.
+    """
+    names = list(layers)
+    best = names[-1] if wanted == "last" else max(names, key=lambda name: _leading(layers[name]).value)
+    return {
+        "layer": best,
+        "width": layers[best].width,
+        "scores": layers[best].scores,
+        "layers": {} if wanted == "last" else dict(layers),
+    }
+
+
+def _score(metric: str, matrix: Any, labels: Any, parameters: int, seed: int, *, ranks: bool) -> Score:
+    if metric == "size":
+        return Score("size", 1, log_size(parameters))
+    if metric == "transrate":
+        score = transrate(matrix, labels, seed=seed)
+    else:
+        repeats = MEASURES[metric].repeats if ranks else 0
+        score = MEASURES[metric](matrix, labels, nulls=repeats, halves=repeats, seed=seed)
+    return replace(score, notes=(*score.notes, *notes(score, np.asarray(labels)))) if ranks else score
+
+
+def _leading(layer: Layer) -> Score:
+    return next(iter(layer.scores.values()))

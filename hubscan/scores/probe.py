@@ -1,0 +1,111 @@
+"""A cross-validated linear probe: what a linear head on frozen features gets right on rows it has not seen."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from scipy.linalg import eigh
+
+from hubscan.scores.agreement import agreement
+from hubscan.scores.labels import Classes, Matrix64, Targets, centred, checked
+
+FOLDS = 5
+PENALTIES = 10.0 ** np.arange(-4, 3.5, 0.5)  # of the mean non-zero eigenvalue of ZᵀZ
+
+
+def linear_probe(features: npt.ArrayLike, labels: npt.ArrayLike) -> float:
+    """Return how well a ridge regression of the label columns predicts rows that it was not fitted to.
+
+    Five folds; in each, on the rows outside it alone, features are standardised, and the penalty is
+    the one of eight with the least squared leave-one-out error (exact, from one factorisation a
+    penalty). The predictions of the five folds are judged together. Classes: accuracy of the
+    largest column; numbers: R², negative if worse than the mean; multi-label: average precision,
+    weighted by how often a label occurs (`hubscan.scores.agreement`). 1 is best.
+
+    Ridge on one-hot columns, not logistic regression: its leave-one-out errors and so its penalty
+    are exact and need no iteration, which makes it about twenty times as fast at n = 2 000, d =
+    1 024, and the same on every machine.
+
+    Folds are stratified, by class, by quantile of a number, or by the rarest label of a row, and
+    within that by distance from the mean; rows are dealt to them in that order. So the order of the
+    rows, unless they are equally far, and the names of the classes do not matter, nor do moving
+    the features or multiplying a column by a number. A class of fewer rows than folds is dealt to
+    as many folds as it has rows. A class of one row cannot be learnt from the others: that row
+    counts as an error.
+
+    Cost O(n·d·min(n, d)), 40 times.
+
+    Args:
+        features: (n, d) finite real numbers of any type, or a tensor; computed in float64.
+        labels: (n,) classes, (n, L) of 0 and 1, or (n,) floats; see `hubscan.scores.labels`.
+
+    Raises:
+        ValueError: if the shapes do not fit, a number is not finite, the labels are constant, or
+            there are fewer than 4 rows.
+    """
+    matrix, targets = checked(features, labels)
+    if len(matrix) < 4:
+        raise ValueError(f"at least 4 rows expected for folds and a penalty, got {len(matrix)}")
+    z = centred(matrix)
+    y = targets.columns / np.abs(targets.columns).max(axis=0)
+    fold = _folds(z, targets)
+    predicted = np.empty_like(y)
+    for number in range(FOLDS):
+        seen = fold != number
+        predicted[~seen] = _ridge(z[seen], y[seen], z[~seen])
+    return agreement(predicted * np.abs(targets.columns).max(axis=0), targets)
+
+
+def _folds(z: Matrix64, targets: Targets) -> Classes:
+    """Return the fold (n,) of each row: rows are dealt, stratum by stratum, by distance from the mean."""
+    place = np.empty(len(z), np.int64)
+    place[np.argsort(np.square(z).sum(axis=1), kind="stable")] = np.arange(len(z))
+    stratum = _strata(targets)
+    first = np.full(stratum.max() + 1, len(z))
+    np.minimum.at(first, stratum, place)  # strata by their nearest row, whatever they are called
+    fold = np.empty(len(z), np.int64)
+    fold[np.lexsort((place, first[stratum]))] = np.arange(len(z)) % FOLDS
+    return fold
+
+
+def _strata(targets: Targets) -> Classes:
+    if targets.kind != "multilabel":
+        return targets.classes
+    rarity = targets.columns / targets.weights
+    return np.where(rarity.any(axis=1), rarity.argmax(axis=1), targets.columns.shape[1])
+
+
+def _ridge(seen: Matrix64, y: Matrix64, unseen: Matrix64) -> Matrix64:
+    """Return what ridge regression of *y* (n, T) on *seen* (n, d) predicts for *unseen* (m, d)."""
+    mean, spread = seen.mean(axis=0), seen.std(axis=0)
+    scale = np.where(spread > 1e-13, spread, np.inf)  # features are at most 1: below lies rounding
+    z, target = (seen - mean) / scale, y - y.mean(axis=0)
+    sigma, left, right = _singular(z)
+    along = left.T @ target
+    penalties = PENALTIES * (sigma.sum() / min(z.shape) or 1.0)
+    best = penalties[int(np.argmin([_left_out_error(left, sigma, along, target, p) for p in penalties]))]
+    weights = right @ (along * (np.sqrt(sigma) / (sigma + best))[:, None])
+    return np.asarray((unseen - mean) / scale @ weights + y.mean(axis=0))
+
+
+def _singular(z: Matrix64) -> tuple[Matrix64, Matrix64, Matrix64]:
+    """Return σ (r,), U (n, r) and V (d, r) of Z = U √σ Vᵀ, from the smaller Gram matrix.
+
+    Directions with less than 1e-12 of the largest σ are left out: they are rounding.
+    """
+    over_rows = len(z) <= z.shape[1]
+    sigma, vectors = eigh(z @ z.T if over_rows else z.T @ z, driver="evd")
+    kept = sigma > 1e-12 * max(sigma[-1], 0.0)
+    sigma, vectors = sigma[kept], vectors[:, kept]
+    other = (z.T if over_rows else z) @ (vectors / np.sqrt(sigma))
+    return (sigma, vectors, other) if over_rows else (sigma, other, vectors)
+
+
+def _left_out_error(
+    left: Matrix64, sigma: Matrix64, along: Matrix64, target: Matrix64, penalty: float
+) -> float:
+    """Return the sum of squared errors on each row of a fit to the others, (y − ŷ)/(1 − h) in closed form."""
+    share = sigma / (sigma + penalty)
+    leverage = np.square(left) @ share + 1.0 / len(left)
+    error = (target - left @ (along * share[:, None])) / np.maximum(1.0 - leverage, 1e-12)[:, None]
+    return float(np.square(error).sum())
