@@ -5,26 +5,20 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+import scipy.linalg
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.optimize import bisect
 
 from hubscan.scores import transrate
 from hubscan.scores.coding_rate import coding_rate, conditional_rate
+from hubscan.scores.hats import leverages_of, pair_of_hats, whole_hat
+from hubscan.scores.labels import centred
+from hubscan.scores.pooled_rate import frame
+from hubscan.scores.row_space import row_space
 
 Array = npt.NDArray[Any]
-
-
-def reference_rate(z: Array, eps: float) -> float:
-    """The definition by eigenvalues, in extended precision where the sum is taken."""
-    eigenvalues = np.linalg.eigvalsh(z.T @ z).astype(np.longdouble).clip(min=0)
-    return float(0.5 * np.log1p(eigenvalues / (len(z) * eps)).sum())
-
-
-def reference_transrate(features: Array, labels: Array, eps: float = 1e-4) -> float:
-    z = features.astype(np.float64) - features.mean(axis=0, dtype=np.float64)
-    z = z * np.sqrt(len(z) / np.trace(z.T @ z))
-    within = sum((labels == c).mean() * reference_rate(z[labels == c], eps) for c in np.unique(labels))
-    return reference_rate(z, eps) - float(within)
 
 
 def made(n: int, d: int, classes: int, seed: int = 0, shift: float = 1.0) -> tuple[Array, Array]:
@@ -33,10 +27,37 @@ def made(n: int, d: int, classes: int, seed: int = 0, shift: float = 1.0) -> tup
     return rng.normal(size=(n, d)) + shift * rng.normal(size=(classes, d))[labels], labels
 
 
+# -- the paper's own number ---------------------------------------------------------------------
+
+
+def reference_rate(z: Array, eps: float) -> float:
+    """The definition by eigenvalues, in extended precision where the sum is taken."""
+    eigenvalues = np.linalg.eigvalsh(z.T @ z).astype(np.longdouble).clip(min=0)
+    return float(0.5 * np.log1p(eigenvalues / (len(z) * eps)).sum())
+
+
+def reference_equation(features: Array, labels: Array, eps: float = 1e-4) -> float:
+    z = features.astype(np.float64) - features.mean(axis=0, dtype=np.float64)
+    z = z * np.sqrt(len(z) / np.trace(z.T @ z))
+    within = sum((labels == c).mean() * reference_rate(z[labels == c], eps) for c in np.unique(labels))
+    return reference_rate(z, eps) - float(within)
+
+
 @pytest.mark.parametrize(("n", "d", "classes"), [(60, 5, 3), (40, 90, 4), (200, 32, 2), (30, 30, 30)])
 def test_raw_is_the_equation_by_eigenvalues(n: int, d: int, classes: int) -> None:
     features, labels = made(n, d, classes)
-    assert transrate(features, labels).raw == pytest.approx(reference_transrate(features, labels), rel=1e-9)
+    assert transrate(features, labels).raw == pytest.approx(reference_equation(features, labels), rel=1e-9)
+
+
+def test_null_is_what_shuffled_labels_give_of_the_raw_number() -> None:
+    features, labels = made(150, 40, 3)
+    rng = np.random.default_rng(5)
+    shuffled = [reference_equation(features, rng.permutation(labels)) for _ in range(40)]
+    score = transrate(features, labels)
+    assert score.null is not None and score.null_spread is not None
+    assert score.null == pytest.approx(np.mean(shuffled), abs=4 * float(np.std(shuffled)) / 5**0.5)
+    assert 0.2 < score.null_spread / np.std(shuffled) < 3
+    assert transrate(features, labels, nulls=0).null is None
 
 
 def test_both_gram_sides_give_the_same_rate() -> None:
@@ -53,34 +74,185 @@ def test_classes_are_weighted_by_their_rows_and_absent_numbers_are_no_classes() 
     assert conditional_rate(z, labels, 1e-4) == pytest.approx(expected, rel=1e-12)
 
 
-def test_value_is_raw_less_null() -> None:
-    score = transrate(*made(120, 16, 3))
-    assert score.raw is not None and score.null is not None
-    assert score.value == pytest.approx(score.raw - score.null, abs=1e-12)
-    low, high = score.interval
-    assert low < score.value < high
-    assert score.label == "transrate@1"
+# -- the definition, slowly ---------------------------------------------------------------------
+
+
+def reference_value(features: Array, labels: Array) -> float:
+    """The docstring's formulas on n × n matrices; the derivative by a step along the imaginary axis."""
+    x = features - features.mean(axis=0)
+    x = x / np.abs(x).max()
+    n, gram, identity = len(x), x @ x.T, np.eye(len(x))
+    indicators = (labels[:, None] == np.unique(labels)).astype(float)
+    c = scipy.linalg.orth(indicators - indicators.mean(axis=0))
+    nu, k = n - 1, c.shape[1]
+
+    def hat(ridge: complex) -> Array:
+        return np.linalg.solve((gram + ridge * identity).T, gram.T).T
+
+    def parts(ridge: complex) -> tuple[Array, Array]:
+        h = hat(ridge) if ridge else np.asarray(x @ np.linalg.pinv(x, rcond=1e-9))
+        of_class = (indicators @ np.diag(1 / indicators.sum(axis=0)) @ indicators.T) @ np.diag(h)
+        v, f = c.T @ of_class / np.sqrt(n), np.trace(h)
+        chance = c.T @ np.diag(of_class) @ c + np.outer(v, v) / (1 - f / n) + f / (n * nu) * np.eye(k)
+        seen = c.T @ h @ c
+        return seen - chance, (1 + 1e-9) * np.eye(k) - seen
+
+    free = 0.2 * nu
+    ridge = 0.0
+    if np.linalg.matrix_rank(x) > free:
+        edge = np.log(np.trace(gram))
+        ridge = np.exp(
+            bisect(lambda log: np.trace(hat(np.exp(log))).real - free, edge - 40, edge + 5, xtol=1e-15)
+        )
+    h = hat(ridge) if ridge else x @ np.linalg.pinv(x, rcond=1e-9)
+    signals = scipy.linalg.eigh(*parts(ridge), eigvals_only=True)
+    f, g2 = np.trace(h), np.trace(h @ h)
+    g = max((g2 - f**2 / nu) / (1 - (2 * f - g2) / nu), f**2 / (100 * nu))
+    t, step = signals.sum(), 1e-30
+    slope = 0.0
+    if ridge:
+        above, below = parts(ridge * (1 + 1j * step))
+        slope = np.trace(np.linalg.solve(below, above)).imag / step
+    t_there = t + slope * (1 - g / nu) / (1 - f / nu)
+    s = 9 * 2 * k * g / n**2
+    factor = min(max((t * t + s * f / g) / (max(t * t_there, 0) + s), 1), f / g)
+    total = 0.0
+    for m in signals:
+        m = max(m, -1 / 3)
+        total += 0.5 * np.log(1 + factor * m) if m >= 0 else -0.5 * np.log(1 + factor * -m / (1 + 2 * m))
+    return float(total)
+
+
+@pytest.mark.parametrize(
+    ("n", "d", "classes", "shift"),
+    [(60, 5, 3, 0.5), (60, 40, 3, 0.5), (40, 90, 4, 0.3), (80, 16, 2, 0.0), (50, 200, 12, 0.0), (120, 60, 7, 2.0)],
+)  # fmt: skip
+@pytest.mark.parametrize("spectrum", [0.0, 1.0])
+def test_the_value_is_its_definition_on_matrices_of_n_by_n(
+    n: int, d: int, classes: int, shift: float, spectrum: float
+) -> None:
+    features, labels = made(n, d, classes, seed=n, shift=shift)
+    features /= np.arange(1.0, d + 1) ** spectrum
+    value = transrate(features, labels, nulls=0).value
+    assert value == pytest.approx(reference_value(features, labels), rel=1e-8, abs=1e-10)
+
+
+def test_the_value_is_its_definition_on_unbalanced_classes_lone_rows_and_repeated_rows() -> None:
+    features, _ = made(60, 30, 2)
+    labels = np.array([0] * 40 + [1] * 15 + [2] * 4 + [7])
+    value = transrate(features, labels, nulls=0).value
+    assert value == pytest.approx(reference_value(features, labels), rel=1e-8)
+    twice, both = np.vstack([features, features]), np.concatenate([labels, labels])
+    assert transrate(twice, both, nulls=0).value == pytest.approx(reference_value(twice, both), rel=1e-8)
+
+
+def test_shuffles_take_away_what_little_is_left_of_chance() -> None:
+    features, labels = made(40, 60, 12, shift=0.0)
+    rng = np.random.default_rng(3)
+    alone = [transrate(features, rng.permutation(labels), nulls=0).value for _ in range(40)]
+    less = transrate(features, labels, nulls=0).value - transrate(features, labels, nulls=40).value
+    assert less == pytest.approx(np.mean(alone), abs=5 * np.std(alone) / 40**0.5)
+
+
+@pytest.mark.parametrize(("n", "d"), [(60, 9), (60, 40), (41, 150)])
+def test_halves_have_the_hat_matrices_of_their_rows(n: int, d: int) -> None:
+    space = row_space(centred(made(n, d, 3)[0]))
+    whole = whole_hat(space).leverages
+    labels = np.arange(n) % 3
+    rng = np.random.default_rng(0)
+    order = rng.permutation(n)
+    for halves in ((order[::2], order[1::2]), (order[: n // 2 + 3], order[n // 2 - 3 :])):
+        for rows, hat in zip(halves, pair_of_hats(space, *halves), strict=True):
+            x = space.coordinates[rows] - space.coordinates[rows].mean(axis=0)
+            ridge = space.ridge * np.eye(len(space.variances))
+            h = x @ np.linalg.solve(x.T @ x + ridge, x.T)
+            onto = frame(labels[rows]).onto
+            seen, falling = hat.seen_in(onto)
+            assert hat.trace == pytest.approx(np.trace(h), rel=1e-8)
+            assert hat.trace_squared == pytest.approx(np.trace(h @ h), rel=1e-8)
+            assert seen == pytest.approx(onto(onto(h).T), abs=1e-9)
+            assert falling == pytest.approx(onto(onto(h - h @ h).T), abs=1e-9)
+            leverages, falls = leverages_of(hat, (whole[0][rows], whole[1][rows]))
+            assert leverages.mean() == pytest.approx(np.trace(h) / len(rows), rel=1e-8)
+            assert falls.mean() == pytest.approx(np.trace(h - h @ h) / len(rows), rel=1e-7, abs=1e-12)
+            assert np.abs(leverages - np.diag(h)).max() < 0.25
+
+
+# -- what it is for -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("n", "d", "classes"),
+    [(100, 8, 2), (100, 200, 5), (60, 30, 10), (200, 64, 20), (200, 500, 50), (150, 60, 3)],
+)
+def test_shuffled_labels_score_zero_in_the_mean_and_within_the_interval(n: int, d: int, classes: int) -> None:
+    found = []
+    for seed in range(16):
+        features, labels = made(n, d, classes, seed=seed, shift=0.0)
+        found.append(transrate(features / np.sqrt(np.arange(1, d + 1)), labels, nulls=8, seed=seed))
+    values = [score.value for score in found]
+    assert abs(np.mean(values)) < 4 * np.std(values) / np.sqrt(len(values))
+    assert sum(score.interval[0] < 0 < score.interval[1] for score in found) >= 15
+
+
+@pytest.mark.parametrize("spread", [1.5, 4.0])
+def test_classes_that_differ_in_spread_and_not_in_place_score_zero(spread: float) -> None:
+    values = []
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        labels = rng.choice(3, size=300, p=[0.6, 0.3, 0.1])
+        features = rng.normal(size=(300, 400)) / np.sqrt(np.arange(1, 401)) * spread ** labels[:, None]
+        score = transrate(features, labels, nulls=4)
+        assert score.interval[0] < 0 < score.interval[1]
+        values.append(score.value)
+    assert abs(np.mean(values)) < 0.06
+
+
+@pytest.mark.parametrize("spectrum", [0.0, 0.5, 1.0])
+def test_the_same_classes_score_the_same_in_every_width(spectrum: float) -> None:
+    n, classes = 1000, 5
+    rng = np.random.default_rng(0)
+    labels = np.arange(n) % classes
+    noise, means = rng.normal(size=(n, 2048)), 2.5 * rng.normal(size=(classes, classes - 1))
+    values = []
+    for d in (64, 400, 2048):
+        features = noise[:, :d].copy()
+        features[:, 4:8] += means[labels]
+        values.append(transrate(features / np.arange(1, d + 1) ** spectrum, labels, nulls=0).value)
+    truth = 0.5 * np.linalg.slogdet(np.eye(classes - 1) + np.cov(means.T, bias=True))[1]
+    assert values == pytest.approx([truth] * 3, rel=0.05)
+    assert max(values) - min(values) < 0.1 * min(values)
 
 
 def test_separated_classes_score_above_their_interval_around_zero_and_above_mixed_ones() -> None:
     apart, together = transrate(*made(300, 8, 3, shift=5.0)), transrate(*made(300, 8, 3, shift=0.0))
-    assert apart.interval[0] > max(0.5, together.interval[1])
+    assert apart.interval[0] > 0.5
+    assert apart.interval[0] > together.interval[1]
     assert together.interval[0] < 0 < together.interval[1]
+    assert apart.label == "transrate@2"
 
 
-@pytest.mark.parametrize(("n", "d", "classes"), [(100, 8, 2), (100, 200, 5), (60, 30, 10)])
-def test_shuffled_labels_score_zero_in_the_mean(n: int, d: int, classes: int) -> None:
-    values = [transrate(*made(n, d, classes, seed=s, shift=0.0), seed=s).value for s in range(40)]
-    assert abs(np.mean(values)) < 4 * np.std(values) / np.sqrt(len(values))
+def test_the_interval_is_about_as_wide_as_the_values_of_other_samples_spread() -> None:
+    means = 0.2 * np.random.default_rng(99).normal(size=(4, 100))
+    found = []
+    for seed in range(25):
+        features, labels = made(200, 100, 4, seed=seed, shift=0.0)
+        found.append(transrate(features + means[labels], labels, nulls=0))
+    spread = np.std([score.value for score in found])
+    errors = [(score.interval[1] - score.interval[0]) / (2 * 2.228) for score in found]
+    assert 0.75 < np.mean(errors) / spread < 2
+
+
+# -- invariance and input -----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("value", [0.0, 3.0, 0.1, -1e20])
 def test_constant_features_tell_nothing(value: float) -> None:
     score = transrate(np.full((21, 4), value), np.arange(21) % 2)
-    assert (score.raw, score.null, score.value) == (0.0, 0.0, 0.0)
+    assert (score.raw, score.null, score.value, *score.interval) == (0.0, 0.0, 0.0, 0.0, 0.0)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(
     seed=st.integers(0, 1000),
     n=st.integers(6, 40),
@@ -97,10 +269,48 @@ def test_turning_scaling_and_moving_the_features_or_renaming_the_classes_changes
     names = rng.permutation(classes) * 17
     before = transrate(features, labels, seed=seed)
     after = transrate((features @ rotation + 1.0) * scale, labels, seed=seed)
-    assert after.raw == pytest.approx(before.raw, rel=1e-7, abs=1e-7)
-    assert after.value == pytest.approx(before.value, rel=1e-6, abs=1e-6)
-    assert transrate(features, names[labels]).raw == pytest.approx(before.raw, rel=1e-12)
+    for name in ("raw", "value", "low", "high"):
+        assert getattr(after, name) == pytest.approx(getattr(before, name), rel=1e-6, abs=1e-6)
+    renamed = transrate(features, names[labels], nulls=0)
+    assert renamed.raw == pytest.approx(before.raw, rel=1e-12, abs=1e-12)
+    assert renamed.value == pytest.approx(transrate(features, labels, nulls=0).value, rel=1e-9, abs=1e-9)
+    rows = rng.permutation(n)
+    moved = transrate(features[rows], labels[rows], nulls=0)
+    assert moved.value == pytest.approx(renamed.value, rel=1e-7, abs=1e-7)
     assert before.raw is not None and before.raw >= -1e-9
+
+
+def test_columns_that_do_not_vary_change_nothing() -> None:
+    features, labels = made(50, 20, 3)
+    before = transrate(features, labels)
+    for constant in (np.zeros((50, 5)), np.full((50, 5), 0.1), np.full((50, 60), -7.0)):
+        after = transrate(np.hstack([features, constant]), labels)
+        assert after.value == pytest.approx(before.value, rel=1e-9)
+        assert after.raw == pytest.approx(before.raw, rel=1e-9)
+
+
+def test_rows_from_the_ends_of_the_numbers_and_lone_or_repeated_rows_have_finite_scores() -> None:
+    features, labels = made(40, 10, 3)
+    odd = features.copy()
+    odd[0], odd[1] = 1e20, 1e-20
+    lone = np.concatenate([np.arange(30), np.zeros(10, np.int64)])
+    same = np.repeat(features[:2], 20, axis=0)
+    for x, y in (
+        (odd, labels),
+        (features, lone),
+        (features, np.arange(40)),
+        (np.repeat(features[:8], 5, axis=0), labels),
+        (same, np.repeat([0, 1], 20)),
+        (features[:2], labels[:2]),
+        (features[:3, :1], labels[:3]),
+    ):
+        score = transrate(x, y)
+        assert np.isfinite(np.array([score.value, *score.interval, score.raw, score.null], float)).all()
+
+
+def test_classes_of_one_row_each_tell_nothing() -> None:
+    features, _ = made(30, 12, 2)
+    assert transrate(features, np.arange(30)).value == pytest.approx(0.0, abs=1e-9)
 
 
 def test_the_same_seed_gives_the_same_score_and_half_precision_is_computed_in_double() -> None:
@@ -108,15 +318,29 @@ def test_the_same_seed_gives_the_same_score_and_half_precision_is_computed_in_do
     assert transrate(features, labels, seed=3) == transrate(features, labels, seed=3)
     half = features.astype(np.float16)
     assert transrate(half, labels) == transrate(half.astype(np.float64), labels)
+    assert transrate(torch.tensor(half), torch.tensor(labels)) == transrate(half, labels)
+
+
+def test_label_columns_are_taken_one_by_one_and_numbers_are_cut_into_classes() -> None:
+    features, labels = made(90, 12, 3)
+    columns = (labels[:, None] == np.arange(3)) | (np.arange(90)[:, None] % np.array([5, 7, 9]) == 0)
+    shares = columns.sum(axis=0) / columns.sum()
+    alone = [transrate(features, column.astype(int), nulls=0) for column in columns.T]
+    score = transrate(features, columns, nulls=0)
+    assert score.value == pytest.approx(shares @ np.array([one.value for one in alone]), rel=1e-9)
+    assert score.raw == pytest.approx(shares @ np.array([one.raw for one in alone], float), rel=1e-9)
+    assert score.interval[0] < score.value < score.interval[1]
+    numbers = features @ np.arange(12.0)
+    assert transrate(features, numbers).interval[0] > transrate(features, np.roll(numbers, 7)).value
 
 
 @pytest.mark.parametrize(
     ("features", "labels", "said"),
     [
-        (np.zeros((4, 2)), np.zeros(3), "expected"),
-        (np.zeros(4), np.zeros(4), "expected"),
+        (np.zeros((4, 2)), np.arange(3) % 2, "expected"),
+        (np.zeros(4), np.arange(4) % 2, "expected"),
         (np.array([[1.0], [np.nan]]), np.array([0, 1]), "NaN"),
-        (np.zeros((4, 2)), np.zeros(4), "one class"),
+        (np.zeros((4, 2)), np.zeros(4, int), "one class"),
     ],
 )
 def test_what_cannot_be_scored_is_refused(features: Array, labels: Array, said: str) -> None:

@@ -73,7 +73,7 @@ def checked(features: object, labels: object) -> tuple[Matrix64, Targets]:
     matrix, targets = as_features(features), as_targets(labels)
     if len(matrix) != len(targets.columns):
         raise ValueError(
-            f"features of {len(matrix)} rows and labels of {len(targets.columns)} expected to agree"
+            f"as many labels as rows of features expected, got {len(targets.columns)} and {len(matrix)}"
         )
     return matrix, targets
 
@@ -140,7 +140,7 @@ def centred(features: Matrix64) -> Matrix64:
     the largest entry keeps the squares of 1e-200 and of 1e200 inside float64.
     """
     largest = np.abs(features).max()
-    z = features / largest if largest > 0 else features.copy()
+    z: Matrix64 = features / (largest or 1.0)
     rounding = 8 * np.finfo(np.float64).eps * np.abs(z).max(axis=0)
     z -= z[0].copy()  # exact for a constant column, whose mean may be rounded
     z -= z.mean(axis=0)

@@ -150,12 +150,14 @@ def _maxima(curves: _Curves, lowest: int) -> tuple[Matrix64, bool]:
     log_det, log_energy, _ = curves(coarse)
     seen = _misfit(log_det[:, None], log_energy)
     place, target = _local_minima(seen)
+    best = np.ones(log_energy.shape[1])  # λ = ∞: all is noise
+    if len(place) == 0:
+        return -0.5 * (np.log(2 * np.pi) + best), True
     windows = coarse[place][:, None] + np.arange(-REACH, REACH + 1)
     points, index = np.unique(windows, return_inverse=True)
     index = index.reshape(windows.shape)
     log_det, log_energy, trust = curves(points)
     misfit, nearest = _lowest_between(log_det[index], log_energy[index, target[:, None]])
-    best = np.ones(log_energy.shape[1])  # λ = ∞: all is noise
     np.fmin.at(best, target, misfit)
     rivals = np.fmin(misfit, seen[place, target]) <= best[target] + 1.0
     sure = trust[index[np.arange(len(place)), nearest], target][rivals] >= TRUSTED

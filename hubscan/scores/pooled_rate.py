@@ -27,17 +27,13 @@ class Frame:
 
     classes: Classes  # (m,) numbered 0 … K−1, each with a row
     counts: Matrix64  # (K,)
-    turn: Matrix64  # (K, K−1) C = indicators · diag(counts)^-½ · turn
+    units: sparse.csr_array  # (K, m) the indicators of the classes, each to length 1
+    turn: Matrix64  # (K, K−1) C = unitsᵀ · turn
 
     def onto(self, matrix: Matrix64) -> Matrix64:
         """Return CᵀA for *matrix* A (m, q)."""
-        m = len(self.classes)
-        indicators = sparse.csr_array(
-            (np.ones(m), np.argsort(self.classes, kind="stable"), np.r_[0, np.cumsum(self.counts).astype(int)]),
-            shape=(len(self.counts), m),
-        )
-        sums: Matrix64 = (indicators @ matrix) / np.sqrt(self.counts)[:, None]
-        return self.turn.T @ sums
+        seen: Matrix64 = self.turn.T @ (self.units @ matrix)
+        return seen
 
     def means(self, numbers: Matrix64) -> Matrix64:
         """Return the class means (K,) of *numbers* (m,)."""
@@ -49,11 +45,15 @@ def frame(labels: Classes) -> Frame:
     """Return the frame of the classes that occur in *labels* (m,)."""
     classes = np.unique(labels, return_inverse=True)[1].astype(np.int64)
     counts = np.bincount(classes).astype(np.float64)
+    starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+    order = np.argsort(classes, kind="stable")
+    lengths = 1.0 / np.sqrt(counts)[classes[order]]
+    units = sparse.csr_array((lengths, order, starts), shape=(len(counts), len(labels)))
     # The reflection that takes the first axis to the constant column; its other columns are the frame.
     mirror = np.sqrt(counts / len(labels))
     mirror[0] += 1.0
     turn = np.eye(len(counts)) - np.outer(mirror, mirror) / mirror[0]
-    return Frame(classes, counts, turn[:, 1:])
+    return Frame(classes, counts, units, turn[:, 1:])
 
 
 def pooled_rate(hat: Hat, leverages: tuple[Matrix64, Matrix64], labels: Classes) -> float:

@@ -1,4 +1,4 @@
-"""A cross-validated linear probe: what a linear head on frozen features gets right on rows it has not seen."""
+"""A cross-validated linear probe: what a linear head on frozen features gets right on unseen rows."""
 
 from __future__ import annotations
 
@@ -7,24 +7,26 @@ import numpy.typing as npt
 from scipy.linalg import eigh
 
 from hubscan.scores.agreement import agreement
-from hubscan.scores.labels import Classes, Matrix64, Targets, centred, checked
+from hubscan.scores.labels import Classes, Kind, Matrix64, Targets, centred, checked
 
 FOLDS = 5
-PENALTIES = 10.0 ** np.arange(-4, 3.5, 0.5)  # of the mean non-zero eigenvalue of ZᵀZ
+PENALTIES = 10.0 ** np.arange(-5, 3.5, 0.5)  # of the mean non-zero eigenvalue of ZᵀZ
 
 
 def linear_probe(features: npt.ArrayLike, labels: npt.ArrayLike) -> float:
     """Return how well a ridge regression of the label columns predicts rows that it was not fitted to.
 
     Five folds; in each, on the rows outside it alone, features are standardised, and the penalty is
-    the one of eight with the least squared leave-one-out error (exact, from one factorisation a
-    penalty). The predictions of the five folds are judged together. Classes: accuracy of the
-    largest column; numbers: R², negative if worse than the mean; multi-label: average precision,
-    weighted by how often a label occurs (`hubscan.scores.agreement`). 1 is best.
+    the best of seventeen for leave-one-out predictions, which follow in closed form: for a number
+    the least squared error, for classes and labels the largest cosine with the columns. (Squared
+    error punishes a heavy penalty for its small predictions, whose order is all that counts; in
+    simulation it cost up to 4 points of accuracy.) The predictions of the five folds are judged
+    together. Classes: accuracy of the largest column; numbers: R², negative if worse than the mean;
+    multi-label: average precision, weighted by how often a label occurs
+    (`hubscan.scores.agreement`). 1 is best.
 
-    Ridge on one-hot columns, not logistic regression: its leave-one-out errors and so its penalty
-    are exact and need no iteration, which makes it about twenty times as fast at n = 2 000, d =
-    1 024, and the same on every machine.
+    Ridge on one-hot columns and not logistic regression: it found the same accuracy within a point
+    where both were tried, and it is exact, with nothing to iterate, to converge or to seed.
 
     Folds are stratified, by class, by quantile of a number, or by the rarest label of a row, and
     within that by distance from the mean; rows are dealt to them in that order. So the order of the
@@ -33,7 +35,7 @@ def linear_probe(features: npt.ArrayLike, labels: npt.ArrayLike) -> float:
     as many folds as it has rows. A class of one row cannot be learnt from the others: that row
     counts as an error.
 
-    Cost O(n·d·min(n, d)), 40 times.
+    Cost O(n·d·min(n, d)), five times with the eigenvectors.
 
     Args:
         features: (n, d) finite real numbers of any type, or a tensor; computed in float64.
@@ -52,7 +54,8 @@ def linear_probe(features: npt.ArrayLike, labels: npt.ArrayLike) -> float:
     predicted = np.empty_like(y)
     for number in range(FOLDS):
         seen = fold != number
-        predicted[~seen] = _ridge(z[seen], y[seen], z[~seen])
+        if not seen.all():
+            predicted[~seen] = _ridge(z[seen], y[seen], z[~seen], targets.kind)
     return agreement(predicted * np.abs(targets.columns).max(axis=0), targets)
 
 
@@ -72,10 +75,11 @@ def _strata(targets: Targets) -> Classes:
     if targets.kind != "multilabel":
         return targets.classes
     rarity = targets.columns / targets.weights
-    return np.where(rarity.any(axis=1), rarity.argmax(axis=1), targets.columns.shape[1])
+    rarest = np.where(rarity.any(axis=1), rarity.argmax(axis=1), targets.columns.shape[1])
+    return np.asarray(rarest, dtype=np.int64)
 
 
-def _ridge(seen: Matrix64, y: Matrix64, unseen: Matrix64) -> Matrix64:
+def _ridge(seen: Matrix64, y: Matrix64, unseen: Matrix64, kind: Kind) -> Matrix64:
     """Return what ridge regression of *y* (n, T) on *seen* (n, d) predicts for *unseen* (m, d)."""
     mean, spread = seen.mean(axis=0), seen.std(axis=0)
     scale = np.where(spread > 1e-13, spread, np.inf)  # features are at most 1: below lies rounding
@@ -83,7 +87,9 @@ def _ridge(seen: Matrix64, y: Matrix64, unseen: Matrix64) -> Matrix64:
     sigma, left, right = _singular(z)
     along = left.T @ target
     penalties = PENALTIES * (sigma.sum() / min(z.shape) or 1.0)
-    best = penalties[int(np.argmin([_left_out_error(left, sigma, along, target, p) for p in penalties]))]
+    left_out = (_left_out(left, sigma / (sigma + p), along, target) for p in penalties)
+    fit = _closeness if kind == "numbers" else _cosine
+    best = penalties[int(np.argmax([fit(predicted, target) for predicted in left_out]))]
     weights = right @ (along * (np.sqrt(sigma) / (sigma + best))[:, None])
     return np.asarray((unseen - mean) / scale @ weights + y.mean(axis=0))
 
@@ -101,11 +107,22 @@ def _singular(z: Matrix64) -> tuple[Matrix64, Matrix64, Matrix64]:
     return (sigma, vectors, other) if over_rows else (sigma, other, vectors)
 
 
-def _left_out_error(
-    left: Matrix64, sigma: Matrix64, along: Matrix64, target: Matrix64, penalty: float
-) -> float:
-    """Return the sum of squared errors on each row of a fit to the others, (y − ŷ)/(1 − h) in closed form."""
-    share = sigma / (sigma + penalty)
-    leverage = np.square(left) @ share + 1.0 / len(left)
+def _left_out(left: Matrix64, share: Matrix64, along: Matrix64, target: Matrix64) -> Matrix64:
+    """Return what each row (n, T) is predicted, less the mean, by a fit to the other rows.
+
+    y − (y − ŷ)/(1 − h), with the mean of all rows for that of the others: leaving a row out pulls
+    the mean away from it, which at a heavy penalty would turn every prediction around.
+    """
+    n = len(left)
+    leverage = np.square(left) @ share + 1.0 / n
     error = (target - left @ (along * share[:, None])) / np.maximum(1.0 - leverage, 1e-12)[:, None]
-    return float(np.square(error).sum())
+    return np.asarray(target - error + target / (n - 1))
+
+
+def _closeness(predicted: Matrix64, target: Matrix64) -> float:
+    return -float(np.square(predicted - target).sum())
+
+
+def _cosine(predicted: Matrix64, target: Matrix64) -> float:
+    length = float(np.linalg.norm(predicted) * np.linalg.norm(target))
+    return float((predicted * target).sum()) / length if length > 0 else 0.0

@@ -13,6 +13,7 @@ from hubscan.scores.coding_rate import Matrix64
 Variant: TypeAlias = Literal["transrate", "transrate-plain", "transrate-projected"]
 
 VARIANTS: Final[tuple[Variant, ...]] = get_args(Variant)
+SMALLEST_EPS: Final = 1e-300  # λ/eps stays inside float64
 
 
 def transrate_from_spectra(
@@ -42,19 +43,21 @@ def transrate_from_spectra(
 
         eps = K/n        K classes that occur
 
-    which is the mean energy of a row, Σλ = 1, over the mean number of rows behind a class's spectrum.
+    the mean energy of a row, Σλ = 1, over the mean number of rows behind the spectrum of a class.
 
-    - Why K/n. White noise of energy 1 in d directions, seen through m rows, shows eigenvalues that err
-      by the order of (1/d)·(d/m) = 1/m (Marchenko and Pastur): the width drops out. Put otherwise, the
-      code of a class is ½ log det(I + Z_cZ_cᵀ) with the mean row of energy 1: each row is heard above
-      noise as strong as itself. Of its m rows a class then spends at most m/2 as degrees of freedom,
-      Σ λ_c/(λ_c + eps) ≤ m/2, however wide the features are (Jensen; for classes of mean energy 1), so
-      that no class is coded to a finer grain than its rows can support. K/n is the mean of 1/n_c over
-      all rows. It depends on the sample alone: all candidates are coded to one relative distortion.
-    - Why no division. The rate is a total, as information is: directions that carry none add nothing
-      and cost nothing. Divided by the rank it is a density, for which the narrower of two layers wins
-      wherever eps is above the tail of the spectrum. That division is what makes the score so
-      sensitive to eps.
+    - Why K/n. A class of m rows in d directions says where its energy lies only down to a floor: white
+      noise seen through m rows errs by d/m of its mean eigenvalue 1/d once d is not below m (Marchenko
+      and Pastur), which is 1/m, whatever the width. A distortion of 1/m is a ridge of d/m times the
+      mean eigenvalue: d rows of white noise added to the m, the least that keep d directions apart.
+      A class of mean energy then spends at most half its rows as degrees of freedom,
+      Σ λ_c/(λ_c + 1/m) ≤ m/2 at every width, by concavity. K/n is the mean of 1/n_c over all rows. It
+      depends on the sample alone, so that all candidates are coded to one relative distortion.
+    - Why no division. Nats are a total, as information is: directions without energy add nothing.
+      Divided by the rank they are a density, for which the narrower of two layers wins as soon as eps
+      is above the tail of the wider one's spectrum. The division, not eps, is the knife's edge.
+
+    It orders candidates scored on the same rows. It is not zero for labels that say nothing: for that
+    see `hubscan.scores.transrate`, which needs features.
 
     Departures from the source: its listing neither scales nor weights by n_c, which is not one of the
     variants here. Rounding below zero counts as zero. Features without energy score 0.
@@ -64,7 +67,7 @@ def transrate_from_spectra(
         class_eigenvalues: (K, d') in the same unit, one class a row; trailing zeros may be left out.
         class_counts: (K,) rows in each class; a class with none is skipped, whatever its spectrum.
         variant: which of the numbers above.
-        eps: distortion relative to Σλ, above 0; None for our one setting.
+        eps: distortion relative to Σλ, from 1e-300; None for our one setting.
         rank: what the two published variants divide by; None counts the eigenvalues above rounding.
 
     Returns:
@@ -73,13 +76,13 @@ def transrate_from_spectra(
 
     Raises:
         ValueError: if the variant is unknown, shapes do not fit, a number is not finite, a count is
-            negative, no class has rows, or eps or rank is not above 0.
+            negative, no class has rows, eps is below 1e-300 or rank below 1.
     """
     whole, classes, counts = _checked(eigenvalues, class_eigenvalues, class_counts)
     if variant not in VARIANTS:
         raise ValueError(f"variant {variant!r}: one of {', '.join(VARIANTS)} expected")
-    if eps is not None and not (math.isfinite(eps) and eps > 0):
-        raise ValueError(f"eps {eps}: a number above 0 expected")
+    if eps is not None and not SMALLEST_EPS <= eps < math.inf:
+        raise ValueError(f"eps {eps}: a number from {SMALLEST_EPS} expected")
     if rank is not None and rank < 1:
         raise ValueError(f"rank {rank}: at least 1 expected")
     # Scaling by the largest first keeps the sum of 1e-310 and of 1e308 inside float64.
@@ -99,11 +102,7 @@ def transrate_from_spectra(
 
 def _rates(spectra: Matrix64, eps: float) -> Matrix64:
     """Return ½ Σ log(1 + λ/eps) of each row of *spectra* (rows, d)."""
-    # A sum of logarithms has no overflow to fear but that of λ/eps itself.
-    with np.errstate(over="ignore"):
-        ratios = spectra / eps
-    logs = np.where(np.isinf(ratios), np.log(np.maximum(spectra, 1.0)) - math.log(eps), np.log1p(ratios))
-    return np.asarray(0.5 * logs.sum(axis=1))
+    return np.asarray(0.5 * np.log1p(spectra / eps).sum(axis=1))
 
 
 def _numerical_rank(spectrum: Matrix64) -> int:

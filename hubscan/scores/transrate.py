@@ -1,4 +1,4 @@
-"""TransRate (Huang et al., ICML 2022, arXiv 2106.09362) in a form that chance, width and scale leave alone."""
+"""TransRate (Huang et al., ICML 2022, arXiv 2106.09362), calibrated against chance, width and scale."""
 
 from __future__ import annotations
 

@@ -1,0 +1,130 @@
+"""What LogME takes, beside the fixed-point code that is copied everywhere. Prints one table.
+
+    python benchmarks/logme.py                   # d = 2 048, n = 5 000, K = 20: about two minutes
+    python benchmarks/logme.py --all             # more rows, columns and classes: about ten
+
+Both on the same features with as many BLAS threads, in interleaved rounds; seconds are medians, of the
+CPU (all threads) and of the clock. `usual` is what it returns, which stops short of the maximum where
+n ≥ d, and leaves d − n terms out where n < d.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from threadpoolctl import threadpool_info
+
+from hubscan.scores.logme import log_evidence
+
+Array = npt.NDArray[Any]
+
+MAIN = [(5000, 2048, 20)]
+MORE = [(2000, 2048, 20), (5000, 2048, 200), (5000, 2048, 1000), (5000, 768, 20), (2000, 768, 20)]
+STEPS, CLOSE, GUARD = 11, 1e-3, 1e-5
+
+
+def usual(features: Array, labels: Array) -> float:
+    """The well-known algorithm: singular vectors, then for each class α and β in turn from 1 and 1."""
+    n, d = features.shape
+    left, values, right = directions(features)
+    evidences, weights = [], []
+    for label in range(int(labels.max()) + 1):
+        target = (labels == label).astype(np.float64)
+        along = left.T @ target
+        alpha, beta, ratio = fixed_point(np.square(values), np.square(along), target, n)
+        evidences.append(evidence(np.square(values), np.square(along), target, alpha, beta, ratio, d) / n)
+        weights.append(right.T @ (values * along / (ratio + np.square(values))))
+    return float(np.mean(evidences))
+
+
+def directions(features: Array) -> tuple[Array, Array, Array]:
+    n, d = features.shape
+    if n <= d:
+        return np.linalg.svd(features, full_matrices=False)
+    _, squares, right = np.linalg.svd(features.T @ features)
+    values = np.sqrt(squares)
+    rank = int((values > 1e-10).sum())
+    return (features @ right.T)[:, :rank] / values[:rank], values[:rank], right[:rank]
+
+
+def fixed_point(sigma: Array, along: Array, target: Array, n: int) -> tuple[float, float, float]:
+    alpha = beta = ratio = 1.0
+    for _ in range(STEPS):
+        ratio = alpha / beta
+        effective = (sigma / (sigma + ratio)).sum()
+        alpha = effective / ((sigma * along / np.square(ratio + sigma)).sum() + GUARD)
+        beta = (n - effective) / (residual(sigma, along, target, ratio) + GUARD)
+        if abs(alpha / beta - ratio) / ratio <= CLOSE:
+            break
+    return alpha, beta, ratio
+
+
+def residual(sigma: Array, along: Array, target: Array, ratio: float) -> float:
+    inside = (along / np.square(1 + sigma / ratio)).sum()
+    return float(inside + np.square(target).sum() - along.sum())
+
+
+def evidence(
+    sigma: Array, along: Array, target: Array, alpha: float, beta: float, ratio: float, d: int
+) -> float:
+    n = len(target)
+    determinant = np.log(alpha + beta * sigma).sum()
+    weights = (sigma * along / np.square(ratio + sigma)).sum()
+    misfit = beta * residual(sigma, along, target, ratio) + alpha * weights
+    return float(d * np.log(alpha) + n * np.log(beta / (2 * np.pi)) - determinant - misfit) / 2
+
+
+def planted(n: int, d: int, classes: int) -> tuple[Array, Array]:
+    """Classes that a linear head tells apart in part, on a spectrum that falls as those of encoders do."""
+    rng = np.random.default_rng(0)
+    labels = np.arange(n) % classes
+    spread = (1.0 + np.arange(d)) ** -0.5
+    return (rng.normal(size=(n, d)) + 0.5 * rng.normal(size=(classes, d))[labels]) * spread + 0.1, labels
+
+
+def seconds(function: Callable[[Array, Array], float], *given: Array) -> tuple[float, float, float]:
+    cpu, clock = time.process_time(), time.perf_counter()
+    value = function(*given)
+    return time.process_time() - cpu, time.perf_counter() - clock, value
+
+
+def row(n: int, d: int, classes: int, rounds: int) -> str:
+    features, labels = planted(n, d, classes)
+    log_evidence(features[:200], labels[:200] % 2)  # starts the threads
+    runs: dict[str, list[tuple[float, float, float]]] = {"usual": [], "ours": []}
+    for _ in range(rounds):
+        for name, function in (("usual", usual), ("ours", log_evidence)):
+            runs[name].append(seconds(function, features, labels))
+    cpu = {name: statistics.median(run[0] for run in times) for name, times in runs.items()}
+    clock = {name: statistics.median(run[1] for run in times) for name, times in runs.items()}
+    values = {name: times[0][2] for name, times in runs.items()}
+    return (
+        f"| {n} | {d} | {classes} | {cpu['usual']:.2f} | {cpu['ours']:.2f} | {cpu['usual'] / cpu['ours']:.1f} "
+        f"| {clock['usual']:.2f} | {clock['ours']:.2f} | {clock['usual'] / clock['ours']:.1f} "
+        f"| {values['usual']:.6f} | {values['ours']:.6f} |"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--all", action="store_true", help="more sizes than the one")
+    parser.add_argument("--rounds", type=int, default=3)
+    asked = parser.parse_args()
+    threads = max(
+        (pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"), default=1
+    )
+    print(f"{threads} BLAS threads, {asked.rounds} rounds\n")
+    print("| n | d | K | usual, CPU s | ours, CPU s | ratio | usual, s | ours, s | ratio | usual | LogME |")
+    print("|---|---|---|---|---|---|---|---|---|---|---|")
+    for n, d, classes in MAIN + (MORE if asked.all else []):
+        print(row(n, d, classes, asked.rounds), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,206 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hubscan.scores.spectra import VARIANTS, Variant, transrate_from_spectra
+
+Array = npt.NDArray[Any]
+Spectra = tuple[Array, Array, Array]
+
+PAPER = os.environ.get("HUBSCAN_PAPER", "")
+
+
+def made(n: int, d: int, classes: int, seed: int = 0, shift: float = 1.0) -> tuple[Array, Array]:
+    """Features with class means *shift* apart, and labels of unequal frequency that all occur."""
+    rng = np.random.default_rng(seed)
+    labels = np.concatenate([np.arange(classes), rng.integers(0, 1 + rng.integers(0, classes, n - classes))])
+    features = rng.normal(size=(n, d)) * rng.uniform(0.1, 2.0, d)
+    return features + shift * rng.normal(size=(classes, d))[labels], labels
+
+
+def spectra(features: Array, labels: Array) -> Spectra:
+    z = features - features.mean(axis=0)
+    blocks = [z[labels == c] for c in np.unique(labels)]
+    within = np.array([np.linalg.eigvalsh(block.T @ block / len(block)) for block in blocks])
+    return np.linalg.eigvalsh(z.T @ z / len(z)), within, np.array([len(block) for block in blocks])
+
+
+def by_log_determinants(features: Array, labels: Array, eps: float) -> float:
+    """The definition: R(Z, eps) − Σ_c (n_c/n) R(Z_c, eps) of centred rows with tr(ZᵀZ)/n = 1."""
+    z = features - features.mean(axis=0)
+    z = z * np.sqrt(len(z) / np.square(z).sum())
+
+    def rate(rows: Array) -> float:
+        return float(0.5 * np.linalg.slogdet(np.eye(z.shape[1]) + rows.T @ rows / (len(rows) * eps))[1])
+
+    return rate(z) - float(sum((labels == c).mean() * rate(z[labels == c]) for c in np.unique(labels)))
+
+
+def many(function: Any) -> Any:
+    shapes = {"n": st.integers(8, 60), "d": st.integers(1, 40), "classes": st.integers(1, 6)}
+    return settings(max_examples=25, deadline=None)(given(seed=st.integers(0, 10_000), **shapes)(function))
+
+
+@many
+def test_it_is_the_definition_by_log_determinants(seed: int, n: int, d: int, classes: int) -> None:
+    features, labels = made(n, d, classes, seed)
+    found = spectra(features, labels)
+    for eps in (1e-4, 1e-1, 10.0):
+        expected = by_log_determinants(features, labels, eps)
+        rate = transrate_from_spectra(*found, eps=eps)
+        assert rate == pytest.approx(expected, rel=1e-8, abs=1e-9)
+        assert transrate_from_spectra(*found, variant="transrate-plain", eps=eps, rank=7) == rate / 7
+    expected = by_log_determinants(features, labels, classes / n)
+    assert transrate_from_spectra(*found) == pytest.approx(expected, rel=1e-8, abs=1e-9)
+
+
+def test_it_is_the_sum_in_extended_precision_with_eigenvalues_over_thirty_orders() -> None:
+    rng = np.random.default_rng(3)
+    whole, classes, counts = (
+        10 ** rng.uniform(-30, 0, 50),
+        10 ** rng.uniform(-30, 0, (4, 50)),
+        np.arange(1, 5),
+    )
+    unit = whole.astype(np.longdouble).sum()
+    for eps in (1e-12, 1e-3, 1e6):
+        rates = [0.5 * np.log1p(row.astype(np.longdouble) / unit / eps).sum() for row in (whole, *classes)]
+        expected = rates[0] - (counts / np.longdouble(10) * rates[1:]).sum()
+        found = transrate_from_spectra(whole, classes, counts, eps=eps)
+        assert found == pytest.approx(float(expected), rel=1e-11)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_without_eps_every_variant_is_the_undivided_rate_at_classes_over_rows(variant: Variant) -> None:
+    found = spectra(*made(90, 12, 5))
+    ours = transrate_from_spectra(*found, variant=variant, rank=3)
+    assert ours == transrate_from_spectra(*found, eps=5 / 90) > 0
+
+
+def test_the_rank_left_out_is_the_rank_of_the_features() -> None:
+    features, labels = made(80, 6, 4)
+    wide = features @ np.random.default_rng(1).normal(size=(6, 30))
+    found = spectra(wide, labels)
+    for variant in VARIANTS[1:]:
+        unsaid = transrate_from_spectra(*found, variant=variant, eps=1e-3)
+        assert unsaid == transrate_from_spectra(*found, variant=variant, eps=1e-3, rank=6)
+
+
+@many
+def test_unit_order_of_classes_padding_and_absent_classes_change_nothing(
+    seed: int, n: int, d: int, classes: int
+) -> None:
+    whole, within, counts = spectra(*made(n, d, classes, seed))
+    rng = np.random.default_rng(seed)
+    before = transrate_from_spectra(whole, within, counts)
+    order = rng.permutation(len(counts))
+    for unit in (1e-300, 1e-20, 1e20, 1e300):
+        after = transrate_from_spectra(whole * unit, within[order] * unit, counts[order])
+        assert after == pytest.approx(before, rel=1e-9, abs=1e-12)
+    wider = np.pad(whole, (3, 5)), np.pad(within, [(0, 0), (3, 5)])
+    assert transrate_from_spectra(*wider, counts) == pytest.approx(before, rel=1e-9, abs=1e-12)
+    absent = np.vstack([within[:1] * np.nan, within]), np.concatenate([[0], counts])
+    assert transrate_from_spectra(whole, *absent) == before
+
+
+@many
+def test_it_is_never_negative_for_spectra_of_the_same_rows(seed: int, n: int, d: int, classes: int) -> None:
+    found = spectra(*made(n, d, classes, seed, shift=0.0))
+    for eps in (None, 1e-8, 1e-4, 1.0):
+        assert transrate_from_spectra(*found, eps=eps) >= -1e-9
+
+
+@many
+def test_at_our_setting_classes_of_mean_energy_spend_at_most_half_their_rows(
+    seed: int, n: int, d: int, classes: int
+) -> None:
+    rows = np.random.default_rng(seed).normal(size=(n, d)) ** 3
+    spectrum = np.linalg.eigvalsh(rows.T @ rows).clip(min=0)
+    spectrum /= spectrum.sum()
+    assert (spectrum / (spectrum + 1 / n)).sum() <= n / 2 + 1e-9
+
+
+def test_one_class_tells_nothing_and_classes_apart_tell_more_than_classes_together() -> None:
+    scores = [transrate_from_spectra(*spectra(*made(400, 16, 4, shift=shift))) for shift in (0.0, 1.0, 4.0)]
+    assert scores == sorted(scores)
+    assert transrate_from_spectra(*spectra(*made(50, 8, 1))) == pytest.approx(0.0, abs=1e-12)
+
+
+def test_at_our_setting_pure_noise_gains_little_with_the_width_where_a_small_eps_gains_without_end() -> None:
+    def noise(d: int, eps: float | None) -> float:
+        return transrate_from_spectra(*spectra(*made(200, d, 8, shift=0.0)), eps=eps)
+
+    at_ours = noise(500, None) - noise(80, None)
+    at_small = noise(500, 1e-6) - noise(80, 1e-6)
+    assert at_small > 10 * at_ours > 0
+
+
+def test_rounding_below_zero_counts_as_zero() -> None:
+    clean = np.array([0.5, 0.0]), np.array([[0.3, 0.0], [0.1, 0.0]]), np.array([2, 3])
+    dirty = np.array([0.5, -1e-17]), np.array([[0.3, -1e-18], [0.1, -2e-17]]), np.array([2, 3])
+    assert transrate_from_spectra(*dirty, eps=1e-8) == transrate_from_spectra(*clean, eps=1e-8)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("eps", [None, 1e-4])
+def test_features_without_energy_or_without_directions_score_zero(
+    variant: Variant, eps: float | None
+) -> None:
+    for d in (0, 4):
+        found = transrate_from_spectra(np.zeros(d), np.zeros((2, d)), [3, 5], variant=variant, eps=eps)
+        assert found == 0.0
+
+
+def test_half_and_single_precision_are_computed_in_double() -> None:
+    found = spectra(*made(60, 9, 3))
+    narrow = [spectrum.astype(np.float32) for spectrum in found]
+    wide = [spectrum.astype(np.float64) for spectrum in narrow]
+    assert transrate_from_spectra(*narrow) == transrate_from_spectra(*wide)
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"variant": "listing"}, "transrate-projected expected"),
+        ({"eps": 0.0}, "eps 0.0"),
+        ({"eps": -1.0}, "eps -1.0"),
+        ({"eps": float("nan")}, "eps nan"),
+        ({"eps": float("inf")}, "eps inf"),
+        ({"rank": 0}, "rank 0"),
+        ({"eigenvalues": [[1.0]]}, "expected, got"),
+        ({"class_eigenvalues": [1.0]}, "expected, got"),
+        ({"class_counts": [1, 2, 3]}, "expected, got"),
+        ({"class_counts": [1, -1]}, "at least one above 0"),
+        ({"class_counts": [0, 0]}, "at least one above 0"),
+        ({"class_counts": [1, float("nan")]}, "at least one above 0"),
+        ({"eigenvalues": [1.0, float("nan")]}, "NaN"),
+        ({"class_eigenvalues": [[1.0], [float("inf")]]}, "NaN"),
+    ],
+)
+def test_what_cannot_be_scored_is_refused(changed: dict[str, Any], said: str) -> None:
+    whole: dict[str, Any] = {
+        "eigenvalues": [1.0],
+        "class_eigenvalues": [[1.0], [0.5]],
+        "class_counts": [1, 2],
+    }
+    with pytest.raises(ValueError, match=said):
+        transrate_from_spectra(**(whole | changed))
+
+
+@pytest.mark.skipif(not PAPER, reason="HUBSCAN_PAPER does not name the folder of the paper's spectra")
+def test_the_papers_agreement_is_reproduced_and_one_setting_holds_for_all_cells() -> None:
+    script = Path(__file__).parents[1] / "benchmarks" / "paper.py"
+    printed = subprocess.check_output([sys.executable, script, PAPER], text=True)
+    assert "equal the published ones to the fourth decimal" in printed
+    means = {line[:40].strip(): float(line.split()[-1]) for line in printed.splitlines() if "K/n" in line}
+    assert means["undivided, eps 1 · K/n"] >= 0.90
+    assert min(means.values()) >= means["undivided, eps 1 · K/n"] - 0.03
