@@ -25,13 +25,15 @@ def linear_probe(features: npt.ArrayLike, labels: npt.ArrayLike) -> float:
     multi-label: average precision, weighted by how often a label occurs
     (`hubscan.scores.agreement`). 1 is best.
 
-    Ridge on one-hot columns and not logistic regression: it found the same accuracy within a point
-    where both were tried, and it is exact, with nothing to iterate, to converge or to seed.
+    Ridge on one-hot columns and not logistic regression: it is exact, with nothing to iterate, to
+    converge or to seed. The two are within a point of each other on simulated features of 512 and
+    more columns; with few columns ridge is lower (scikit-learn's digits, 64 columns: 0.936 against
+    0.969).
 
     Folds are stratified, by class, by quantile of a number, or by the rarest label of a row, and
     within that by distance from the mean; rows are dealt to them in that order. So the order of the
     rows, unless they are equally far, and the names of the classes do not matter, nor do moving
-    the features or multiplying a column by a number. A class of fewer rows than folds is dealt to
+    the features or multiplying all by a number. A class of fewer rows than folds is dealt to
     as many folds as it has rows. A class of one row cannot be learnt from the others: that row
     counts as an error.
 
