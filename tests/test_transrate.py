@@ -346,3 +346,16 @@ def test_label_columns_are_taken_one_by_one_and_numbers_are_cut_into_classes() -
 def test_what_cannot_be_scored_is_refused(features: Array, labels: Array, said: str) -> None:
     with pytest.raises(ValueError, match=said):
         transrate(features, labels)
+
+
+@pytest.mark.parametrize(("n", "d"), [(200, 30), (100, 60), (60, 90)])
+def test_directions_of_hardly_any_variance_break_nothing(n: int, d: int) -> None:
+    features, labels = made(n, d, 3)
+    uneven = features * np.logspace(0, -8, d)
+    rotation, _ = np.linalg.qr(np.random.default_rng(0).normal(size=(d, d)))
+    score, turned = transrate(uneven, labels), transrate(uneven @ rotation, labels)
+    assert turned.value == pytest.approx(score.value, rel=1e-3)
+    assert turned.interval == pytest.approx(score.interval, rel=1e-2)
+    space = row_space(centred(uneven @ rotation))
+    assert space.u.T @ space.u == pytest.approx(np.eye(len(space.variances)), abs=1e-6)
+    assert transrate(uneven.astype(np.float32), labels).value > 0

@@ -14,7 +14,9 @@ import numpy as np
 from scipy.linalg import blas, cholesky, lapack
 
 from hubscan.scores.labels import Classes, Matrix64
-from hubscan.scores.row_space import RESOLUTION, RowSpace
+from hubscan.scores.row_space import RowSpace
+
+PINCH = 1e-11  # of a dimension that all rows have, for those that may lack it
 
 Onto = Callable[[Matrix64], Matrix64]  # a matrix A (m, q) to CᵀA (k, q), for a frame C (m, k)
 
@@ -143,8 +145,7 @@ def _inner(space: RowSpace, u: Matrix64, gram: Matrix64) -> InnerHat:
     mean = u.mean(axis=0)
     shrinkage = space.ridge / space.variances
     gram -= np.outer(len(u) * mean, mean)
-    # Some rows may lack a dimension that all rows have: without a ridge, a pinch of one keeps the factor.
-    gram.flat[:: len(gram) + 1] += shrinkage + RESOLUTION
+    gram.flat[:: len(gram) + 1] += shrinkage + PINCH
     return InnerHat(u, _inverse(gram), shrinkage)
 
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import eigh
+from scipy.linalg import cholesky, eigh, solve_triangular
 from scipy.optimize import brentq
 
 from hubscan.scores.labels import Matrix64
 
-RESOLUTION = 1e-12  # directions with less than this share of the largest variance are rounding
+RESOLUTION = 1e-11  # directions with less than this share of the largest variance are rounding
+SLACK = 1e-7  # ... and with less than this share come out of the Gram matrix not quite orthogonal
 FREE = 0.2  # of the rows: how many dimensions the ridge leaves free at most
 
 
@@ -23,7 +24,7 @@ class RowSpace:
     """X = U·√w·Rᵀ for a rotation R that is never needed again, and a ridge Λ for it."""
 
     u: Matrix64  # (n, r) orthonormal columns of mean 0
-    variances: Matrix64  # (r,) w, the eigenvalues of XᵀX above 0
+    variances: Matrix64  # (r,) w, the eigenvalues of XᵀX above 0, descending
     ridge: float  # Λ
 
     @property
@@ -42,10 +43,19 @@ def row_space(centred: Matrix64) -> RowSpace:
     n, d = centred.shape
     gram = centred.T @ centred if d <= n else centred @ centred.T
     variances, vectors = eigh(gram, driver="evd", overwrite_a=True, check_finite=False)
-    found = variances > RESOLUTION * variances[-1]
+    found = np.flatnonzero(variances > RESOLUTION * variances[-1])[::-1]
     variances, vectors = variances[found], vectors[:, found]
-    u = centred @ vectors / np.sqrt(variances) if d <= n else np.ascontiguousarray(vectors)
-    return RowSpace(u, variances, _ridge(variances, FREE * (n - 1)))
+    u = _orthonormal(centred @ vectors / np.sqrt(variances), variances) if d <= n else vectors
+    return RowSpace(np.ascontiguousarray(u), variances, _ridge(variances, FREE * (n - 1)))
+
+
+def _orthonormal(u: Matrix64, variances: Matrix64) -> Matrix64:
+    """Return *u*, each column less what it shares with those of more variance."""
+    if variances[-1] > SLACK * variances[0]:
+        return u
+    factor = cholesky(u.T @ u, lower=True, check_finite=False)
+    turned: Matrix64 = solve_triangular(factor, u.T, lower=True, check_finite=False).T
+    return turned
 
 
 def _ridge(variances: Matrix64, free: float) -> float:
@@ -56,5 +66,5 @@ def _ridge(variances: Matrix64, free: float) -> float:
         return float((variances / (variances + np.exp(log_ridge))).sum()) - free
 
     # At the upper end every dimension keeps less than free/r of itself, at the lower one nearly all.
-    low, high = np.log(variances[0]) - 40.0, np.log(variances[-1] * len(variances) / free)
+    low, high = np.log(variances[-1]) - 40.0, np.log(variances[0] * len(variances) / free)
     return float(np.exp(brentq(excess, low, high, xtol=1e-14, rtol=1e-14)))
