@@ -27,9 +27,9 @@ from sklearn.preprocessing import StandardScaler
 
 from hubscan.scores import transrate
 from hubscan.scores.coding_rate import coding_rate, conditional_rate
-from hubscan.scores.labels import centred
-from hubscan.scores.pooled_rate import frame
+from hubscan.scores.frames import frame
 from hubscan.scores.row_space import row_space
+from hubscan.scores.rows import rows_of
 
 Array = npt.NDArray[Any]
 RIVALS = ("excess", "raw", "pooled", "hscore")
@@ -42,11 +42,13 @@ SPECTRA: dict[str, Callable[[Array], Array]] = {
 
 
 def rivals(features: Array, labels: Array, shuffles: int = 3) -> dict[str, float]:
-    x = centred(features.astype(np.float64))
+    rows = rows_of(features)
+    x = rows.take(slice(None))
     rng = np.random.default_rng(0)
     orders = [rng.permutation(labels) for _ in range(shuffles)]
-    space = row_space(x)
-    z = space.coordinates * np.sqrt(len(x) / space.variances.sum())
+    space = row_space(rows)
+    u = np.concatenate([block for _, block in space.blocks()])
+    z = space.coordinates(slice(None)) * np.sqrt(len(x) / space.variances.sum())
     conditional = conditional_rate(z, labels, 1e-4)
     null = np.mean([conditional_rate(z, order, 1e-4) for order in orders])
     # (1 − a)·S + a·(tr S/d)·I, seen from the rows
@@ -54,7 +56,9 @@ def rivals(features: Array, labels: Array, shuffles: int = 3) -> dict[str, float
     kept = space.variances / ((1 - share) * space.variances + share * mean)
 
     def explained(order: Array) -> Array:
-        seen = frame(order).onto(space.u)
+        counts = np.bincount(order)
+        sums = rows.algebra.sums(u, np.arange(len(u)), order, len(counts))
+        seen = frame(counts).turned(sums, rows.algebra)
         return np.linalg.eigvalsh((seen * kept) @ seen.T).clip(0, 1 - 1e-12)
 
     def pooled(order: Array) -> float:

@@ -9,7 +9,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hubscan.scores.labels import as_features, as_targets, centred, checked, kind_of, quantile_classes
+from hubscan.scores.labels import as_features, as_targets, checked, kind_of, quantile_classes
+from hubscan.scores.rows import centred
 
 Array = npt.NDArray[Any]
 

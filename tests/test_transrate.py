@@ -6,17 +6,15 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import scipy.linalg
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import bisect
 
 from hubscan.scores import transrate
 from hubscan.scores.coding_rate import coding_rate, conditional_rate
-from hubscan.scores.hats import leverages_of, pair_of_hats, whole_hat
-from hubscan.scores.labels import centred
-from hubscan.scores.pooled_rate import frame
+from hubscan.scores.gather import seen
 from hubscan.scores.row_space import row_space
+from hubscan.scores.rows import rows_of
 
 Array = npt.NDArray[Any]
 
@@ -155,27 +153,37 @@ def test_shuffles_take_away_what_little_is_left_of_chance() -> None:
 
 
 @pytest.mark.parametrize(("n", "d"), [(60, 9), (60, 40), (41, 150)])
-def test_halves_have_the_hat_matrices_of_their_rows(n: int, d: int) -> None:
-    space = row_space(centred(made(n, d, 3)[0]))
-    whole = whole_hat(space).leverages
+@pytest.mark.parametrize("block_numbers", [None, 100])
+def test_halves_show_the_hat_matrices_of_their_rows(
+    n: int, d: int, block_numbers: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if block_numbers:
+        monkeypatch.setattr("hubscan.scores.rows.BLOCK_NUMBERS", block_numbers)
+    space = row_space(rows_of(made(n, d, 3)[0]))
+    coordinates = np.asarray(space.coordinates(slice(None)))
     labels = np.arange(n) % 3
-    rng = np.random.default_rng(0)
-    order = rng.permutation(n)
-    for halves in ((order[::2], order[1::2]), (order[: n // 2 + 3], order[n // 2 - 3 :])):
-        for rows, hat in zip(halves, pair_of_hats(space, *halves), strict=True):
-            x = space.coordinates[rows] - space.coordinates[rows].mean(axis=0)
-            ridge = space.ridge * np.eye(len(space.variances))
-            h = x @ np.linalg.solve(x.T @ x + ridge, x.T)
-            onto = frame(labels[rows]).onto
-            seen, falling = hat.seen_in(onto)
-            assert hat.trace == pytest.approx(np.trace(h), rel=1e-8)
-            assert hat.trace_squared == pytest.approx(np.trace(h @ h), rel=1e-8)
-            assert seen == pytest.approx(onto(onto(h).T), abs=1e-9)
-            assert falling == pytest.approx(onto(onto(h - h @ h).T), abs=1e-9)
-            leverages, falls = leverages_of(hat, (whole[0][rows], whole[1][rows]))
-            assert leverages.mean() == pytest.approx(np.trace(h) / len(rows), rel=1e-8)
-            assert falls.mean() == pytest.approx(np.trace(h - h @ h) / len(rows), rel=1e-7, abs=1e-12)
-            assert np.abs(leverages - np.diag(h)).max() < 0.25
+    order = np.random.default_rng(0).permutation(n)
+    pairs = [(order[::2], order[1::2]), (order[: n // 2 + 3], order[n // 2 - 3 :])]
+    masks = [(np.isin(np.arange(n), one), np.isin(np.arange(n), other)) for one, other in pairs]
+    (whole,), halves = seen(space, [labels], 1, masks)
+    for mask, parts in zip([np.ones(n, bool), *masks[0], *masks[1]], [[whole], *halves], strict=True):
+        rows = np.flatnonzero(mask)
+        (half,) = parts
+        x = coordinates[rows] - coordinates[rows].mean(axis=0)
+        h = x @ np.linalg.solve(x.T @ x + space.ridge * np.eye(x.shape[1]), x.T)
+        falling = h - h @ h
+        indicators = (labels[rows][:, None] == np.arange(3)).astype(float)
+        c = scipy.linalg.orth(indicators - indicators.mean(axis=0))
+        assert half.trace == pytest.approx(np.trace(h), rel=1e-8)
+        assert half.trace_squared == pytest.approx(np.trace(h @ h), rel=1e-8)
+        assert np.linalg.eigvalsh(half.q) == pytest.approx(np.linalg.eigvalsh(c.T @ h @ c), abs=1e-9)
+        assert np.linalg.eigvalsh(half.q_falling) == pytest.approx(
+            np.linalg.eigvalsh(c.T @ falling @ c), abs=1e-9
+        )
+        of_class = indicators.sum(axis=0)
+        assert half.h @ of_class == pytest.approx(np.trace(h), rel=1e-8)
+        assert half.h_falling @ of_class == pytest.approx(np.trace(falling), rel=1e-7, abs=1e-12)
+        assert np.abs(half.h - (indicators.T @ np.diag(h)) / of_class).max() < 0.1
 
 
 # -- what it is for -----------------------------------------------------------------------------
@@ -318,7 +326,6 @@ def test_the_same_seed_gives_the_same_score_and_half_precision_is_computed_in_do
     assert transrate(features, labels, seed=3) == transrate(features, labels, seed=3)
     half = features.astype(np.float16)
     assert transrate(half, labels) == transrate(half.astype(np.float64), labels)
-    assert transrate(torch.tensor(half), torch.tensor(labels)) == transrate(half, labels)
 
 
 def test_label_columns_are_taken_one_by_one_and_numbers_are_cut_into_classes() -> None:
@@ -356,6 +363,7 @@ def test_directions_of_hardly_any_variance_break_nothing(n: int, d: int) -> None
     score, turned = transrate(uneven, labels), transrate(uneven @ rotation, labels)
     assert turned.value == pytest.approx(score.value, rel=1e-3)
     assert turned.interval == pytest.approx(score.interval, rel=1e-2)
-    space = row_space(centred(uneven @ rotation))
-    assert space.u.T @ space.u == pytest.approx(np.eye(len(space.variances)), abs=1e-6)
+    space = row_space(rows_of(uneven @ rotation))
+    u = np.concatenate([block for _, block in space.blocks()])
+    assert u.T @ u == pytest.approx(np.eye(space.rank), abs=1e-6)
     assert transrate(uneven.astype(np.float32), labels).value > 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -29,7 +29,7 @@ def coding_rate(features: Matrix64, eps: float) -> float:
     return float(np.log(diagonal).sum())
 
 
-def conditional_rate(features: Matrix64, labels: npt.NDArray[np.int64], eps: float) -> float:
+def conditional_rate(features: Matrix64, labels: npt.NDArray[np.integer[Any]], eps: float) -> float:
     """Return R(Z, eps | Y) = Σ_c (n_c/n) · R(Z_c, eps) in nats.
 
     *labels* (n,) may be any integers; numbers that do not occur are no classes.

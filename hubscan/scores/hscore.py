@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
-from hubscan.scores.labels import Classes, Matrix64, centred, checked
+from hubscan.scores.labels import Classes, Matrix64, checked
+from hubscan.scores.rows import centred
 
 
 def h_score(features: npt.ArrayLike, labels: npt.ArrayLike) -> float:

@@ -2,36 +2,51 @@
 
 from __future__ import annotations
 
+from collections.abc import Sized
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 Matrix64: TypeAlias = npt.NDArray[np.float64]
-Classes: TypeAlias = npt.NDArray[np.int64]
+Classes: TypeAlias = npt.NDArray[np.integer[Any]]
 Kind = Literal["classes", "multilabel", "numbers"]
 
 BINS = 10  # classes that a numeric target becomes where a measure knows classes only
 ROWS_PER_BIN = 10  # fewer would leave a class without a spread of its own
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Targets:
     """Checked labels of n rows."""
 
     kind: Kind
-    columns: Matrix64  # (n, T): one-hot classes, the label columns, or the one number
+    values: npt.NDArray[Any]  # classes (n,) numbered 0 … K−1, label columns (n, L), or numbers (n,)
     weights: Matrix64  # (T,) share of each column among all positives, summing to 1; [1.0] for numbers
+
+    def __len__(self) -> int:
+        """Return n."""
+        return len(self.values)
+
+    @cached_property
+    def columns(self) -> Matrix64:
+        """Return what a regression is to predict, (n, T): one-hot classes, label columns, or the number."""
+        if self.kind != "classes":
+            return self.values.reshape(len(self), -1)
+        columns = np.zeros((len(self), len(self.weights)))
+        columns[np.arange(len(self)), self.values] = 1.0
+        return columns
 
     @property
     def classes(self) -> Classes:
         """Return the class (n,) of each row, numbered 0 … K−1; numbers are binned."""
         if self.kind == "numbers":
-            return quantile_classes(self.columns[:, 0])
+            return quantile_classes(self.values)
         if self.kind == "multilabel":
             raise ValueError("multi-label rows have no one class; take problems()")
-        return np.asarray(self.columns.argmax(axis=1), dtype=np.int64)
+        return self.values
 
     def problems(self) -> list[tuple[float, Classes]]:
         """Return the (weight, classes) whose weighted mean a measure for classes reports.
@@ -40,7 +55,7 @@ class Targets:
         classes, one against the rest, weighted by how often the label occurs.
         """
         if self.kind == "multilabel":
-            return [(float(w), c.astype(np.int64)) for w, c in zip(self.weights, self.columns.T, strict=True)]
+            return [(float(w), c.astype(np.int64)) for w, c in zip(self.weights, self.values.T, strict=True)]
         return [(1.0, self.classes)]
 
 
@@ -71,11 +86,20 @@ def checked(features: object, labels: object) -> tuple[Matrix64, Targets]:
         ValueError: as `as_features` and `as_targets`, or if the rows do not agree.
     """
     matrix, targets = as_features(features), as_targets(labels)
-    if len(matrix) != len(targets.columns):
-        raise ValueError(
-            f"as many labels as rows of features expected, got {len(targets.columns)} and {len(matrix)}"
-        )
+    same_rows(matrix, targets)
     return matrix, targets
+
+
+def same_rows(features: Sized, targets: Targets) -> None:
+    """Refuse *targets* that are not of as many rows as the *features*.
+
+    Raises:
+        ValueError: saying how many there are of each.
+    """
+    if len(features) != len(targets):
+        raise ValueError(
+            f"as many labels as rows of features expected, got {len(targets)} and {len(features)}"
+        )
 
 
 def as_features(features: object) -> Matrix64:
@@ -133,24 +157,6 @@ def quantile_classes(target: Matrix64, bins: int | None = None) -> Classes:
     return np.asarray(np.unique(found[inverse], return_inverse=True)[1], dtype=np.int64)
 
 
-def centred(features: Matrix64) -> Matrix64:
-    """Return *features* less their column means, over their largest entry, as a new array.
-
-    Columns that are constant up to the rounding of their numbers become exactly zero. Scaling by
-    the largest entry keeps the squares of 1e-200 and of 1e200 inside float64.
-    """
-    largest = np.abs(features).max()
-    z: Matrix64 = features / (largest or 1.0)
-    rounding = 8 * np.finfo(np.float64).eps * np.abs(z).max(axis=0)
-    z -= z[0].copy()  # exact for a constant column, whose mean may be rounded
-    z -= z.mean(axis=0)
-    z[:, np.abs(z).max(axis=0) <= rounding] = 0.0
-    spread = np.abs(z).max()
-    if spread > 0:
-        z /= spread
-    return z
-
-
 def _array(values: object) -> npt.NDArray[Any]:
     """Return *values* as an array; a torch tensor comes off its device, which numpy would refuse."""
     if type(values).__module__.partition(".")[0] == "torch":
@@ -164,9 +170,7 @@ def _classes(array: npt.NDArray[Any]) -> Targets:
     names, classes = np.unique(array, return_inverse=True)
     if len(names) < 2:
         raise ValueError("labels of one class only: nothing can be told apart")
-    columns = np.zeros((len(array), len(names)))
-    columns[np.arange(len(array)), classes] = 1.0
-    return Targets("classes", columns, columns.mean(axis=0))
+    return Targets("classes", classes, np.bincount(classes) / len(classes))
 
 
 def _label_columns(array: npt.NDArray[Any]) -> Targets:
@@ -182,4 +186,4 @@ def _label_columns(array: npt.NDArray[Any]) -> Targets:
 def _numbers(target: Matrix64) -> Targets:
     if len(target) == 0 or (target == target[0]).all():
         raise ValueError("a constant target: nothing can be told apart")
-    return Targets("numbers", target[:, None], np.ones(1))
+    return Targets("numbers", target, np.ones(1))

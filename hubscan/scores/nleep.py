@@ -10,7 +10,8 @@ from scipy.linalg import eigh
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 
-from hubscan.scores.labels import Classes, Matrix64, centred, checked
+from hubscan.scores.labels import Classes, Matrix64, checked
+from hubscan.scores.rows import centred
 
 VARIANCE_KEPT = 0.8
 CLUSTERS_PER_CLASS = 5

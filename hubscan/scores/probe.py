@@ -7,7 +7,8 @@ import numpy.typing as npt
 from scipy.linalg import eigh
 
 from hubscan.scores.agreement import agreement
-from hubscan.scores.labels import Classes, Kind, Matrix64, Targets, centred, checked
+from hubscan.scores.labels import Classes, Kind, Matrix64, Targets, checked
+from hubscan.scores.rows import centred
 
 FOLDS = 5
 PENALTIES = 10.0 ** np.arange(-5, 3.5, 0.5)  # of the mean non-zero eigenvalue of ZᵀZ

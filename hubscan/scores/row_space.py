@@ -1,4 +1,4 @@
-"""Features in, their rows as coordinates that no label has touched out: the common ground of TransRate.
+"""Centred rows in, coordinates for them that no label has touched out: the common ground of TransRate.
 
 One eigendecomposition of the smaller Gram matrix serves the score, every shuffle of the labels and
 every half of the sample.
@@ -6,56 +6,102 @@ every half of the sample.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import cholesky, eigh, solve_triangular
 from scipy.optimize import brentq
 
-from hubscan.scores.labels import Matrix64
+from hubscan.scores.algebra import Algebra, Block
+from hubscan.scores.labels import Classes, Matrix64
+from hubscan.scores.rows import Rows
 
 RESOLUTION = 1e-11  # directions with less than this share of the largest variance are rounding
 SLACK = 1e-7  # ... and with less than this share come out of the Gram matrix not quite orthogonal
 FREE = 0.2  # of the rows: how many dimensions the ridge leaves free at most
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class RowSpace:
-    """X = U·√w·Rᵀ for a rotation R that is never needed again, and a ridge Λ for it."""
+    """X = U·√w·Rᵀ for a rotation R, and a ridge Λ for it.
 
-    u: Matrix64  # (n, r) orthonormal columns of mean 0
+    Of many rows U is made block by block, when it is asked for; of fewer than 2r it is there.
+    """
+
+    rows: Rows  # X (n, d)
     variances: Matrix64  # (r,) w, the eigenvalues of XᵀX above 0, descending
     ridge: float  # Λ
+    turn: Block  # (d, r) U = X·turn, or None where d > n
+    u: Block  # (n, r) orthonormal columns of mean 0; None where they are many more than wide
+    gram: Block  # of the coordinates, XᵀX (d, d) or diag(w) (r, r)
 
     @property
-    def coordinates(self) -> Matrix64:
-        """Return the rows of X, turned: (n, r)."""
-        turned: Matrix64 = self.u * np.sqrt(self.variances)
-        return turned
+    def algebra(self) -> Algebra:
+        """Return where all this lies."""
+        return self.rows.algebra
+
+    @property
+    def rank(self) -> int:
+        """Return r."""
+        return len(self.variances)
+
+    @property
+    def width(self) -> int:
+        """Return how many coordinates a row has."""
+        return int(self.gram.shape[0])
+
+    @property
+    def kept(self) -> Matrix64:
+        """Return what the ridge leaves of each direction, w/(w + Λ), (r,)."""
+        kept: Matrix64 = self.variances / (self.variances + self.ridge)
+        return kept
+
+    def blocks(self) -> Iterator[tuple[slice, Block]]:
+        """Yield the rows of U, as places and numbers (m, r)."""
+        if self.u is not None:
+            yield slice(0, len(self.rows)), self.u
+            return
+        for places, block in self.rows.blocks():
+            yield places, block @ self.turn
+
+    def coordinates(self, rows: Classes | slice) -> Block:
+        """Return the given rows of X, perhaps turned: (m, d), or (m, r) where that is narrower."""
+        if self.turn is not None:
+            return self.rows.take(rows)
+        return self.u[rows] * self.algebra.block(np.sqrt(self.variances))
 
 
-def row_space(centred: Matrix64) -> RowSpace:
-    """Return the row space of *centred* features (n, d), and its ridge.
+def row_space(rows: Rows) -> RowSpace:
+    """Return the row space of *rows*, and its ridge.
 
     Λ is the smallest ridge that leaves no more than (n − 1)/5 dimensions free, tr X(XᵀX + ΛI)⁻¹Xᵀ:
     zero where there are no more than that.
     """
-    n, d = centred.shape
-    gram = centred.T @ centred if d <= n else centred @ centred.T
-    variances, vectors = eigh(gram, driver="evd", overwrite_a=True, check_finite=False)
-    found = np.flatnonzero(variances > RESOLUTION * variances[-1])[::-1]
+    n, d = len(rows), rows.width
+    algebra = rows.algebra
+    gram = _gram(rows) if d <= n else algebra.gram(rows.take(slice(None)).T)
+    variances, vectors = algebra.eigh(gram)
+    found = np.flatnonzero(variances > RESOLUTION * variances[-1])[::-1].copy()
     variances, vectors = variances[found], vectors[:, found]
-    u = _orthonormal(centred @ vectors / np.sqrt(variances), variances) if d <= n else vectors
-    return RowSpace(np.ascontiguousarray(u), variances, _ridge(variances, FREE * (n - 1)))
+    ridge = _ridge(variances, FREE * (n - 1))
+    if d > n:
+        return RowSpace(rows, variances, ridge, None, vectors, algebra.block(np.diag(variances)))
+    turn = _turn(rows, variances, vectors)
+    u = rows.take(slice(None)) @ turn if len(variances) > n // 2 else None
+    return RowSpace(rows, variances, ridge, turn, u, gram)
 
 
-def _orthonormal(u: Matrix64, variances: Matrix64) -> Matrix64:
-    """Return *u*, each column less what it shares with those of more variance."""
+def _gram(rows: Rows) -> Block:
+    return sum(rows.algebra.gram(block) for _, block in rows.blocks())
+
+
+def _turn(rows: Rows, variances: Matrix64, vectors: Block) -> Block:
+    """Return T such that X·T has orthonormal columns, those of less variance clear of those of more."""
+    turn = vectors / rows.algebra.block(np.sqrt(variances))
     if variances[-1] > SLACK * variances[0]:
-        return u
-    factor = cholesky(u.T @ u, lower=True, check_finite=False)
-    turned: Matrix64 = solve_triangular(factor, u.T, lower=True, check_finite=False).T
-    return turned
+        return turn
+    products = sum(rows.algebra.gram(block @ turn) for _, block in rows.blocks())
+    return turn @ rows.algebra.orthonormal(products)
 
 
 def _ridge(variances: Matrix64, free: float) -> float:

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Final
+
 import numpy as np
 import numpy.typing as npt
+from threadpoolctl import ThreadpoolController
 
 from hubscan.records import Score
-from hubscan.scores.coding_rate import conditional_rate
-from hubscan.scores.hats import leverages_of, pair_of_hats, whole_hat
-from hubscan.scores.labels import Classes, Matrix64, centred, checked
+from hubscan.scores.class_rates import class_rates
+from hubscan.scores.gather import Pair, seen
+from hubscan.scores.halves import pair_of_halves
+from hubscan.scores.labels import Classes, Matrix64, as_targets, same_rows
 from hubscan.scores.pooled_rate import pooled_rate
 from hubscan.scores.row_space import RowSpace, row_space
+from hubscan.scores.rows import rows_of
 
-EPS = 1e-4
-VERSION = 2
-PAIRS = 10  # of halves, behind the interval
-STUDENT = 2.228  # 97.5 % quantile for as many pairs: the halves of a pair err in opposite directions
-RAW_NULLS = 5  # shuffles behind the null of the raw number, which hardly moves and costs most
-
-Problems = list[tuple[float, Classes]]
+EPS: Final = 1e-4
+VERSION: Final = 2
+PAIRS: Final = 10  # of halves, behind the interval
+STUDENT: Final = 2.228  # 97.5 % quantile for as many pairs: the halves of a pair err in opposite directions
+THREADS: Final = ThreadpoolController()
 
 
 def transrate(
@@ -89,16 +93,21 @@ def transrate(
     Raises:
         ValueError: if the shapes do not fit, a feature is not finite, or there is only one class.
     """
-    matrix, targets = checked(features, labels)
-    x, problems = centred(matrix), targets.problems()
-    if not x.any():
+    rows, targets = rows_of(features), as_targets(labels)
+    same_rows(rows, targets)
+    if rows.constant:
         return Score("transrate", VERSION, 0.0, low=0.0, high=0.0, raw=0.0, null=0.0, null_spread=0.0)
+    problems = targets.problems()
     rng = np.random.default_rng(seed)
-    space = row_space(x)
-    shuffles = [rng.permutation(len(x)) for _ in range(nulls)]
-    raw, shuffled_raw = _raw(space, problems, shuffles[:RAW_NULLS])
-    value = _value(space, problems, shuffles)
-    error = _standard_error(space, problems, rng)
+    orders = [rng.permutation(len(rows)).astype(np.int32) for _ in range(nulls)]
+    strata = problems[0][1] if len(problems) == 1 else np.zeros(len(rows), np.int64)
+    pairs = [pair_of_halves(strata, rng) for _ in range(PAIRS)]
+    space = row_space(rows)
+    labellings = [classes.astype(np.int32) for _, classes in problems]
+    labellings += [classes[order] for order in orders for classes in labellings[: len(problems)]]
+    weights = np.array([weight for weight, _ in problems])
+    value, error = _value(space, weights, labellings, pairs)
+    raw, *shuffled = _raw(space, weights, labellings)
     return Score(
         name="transrate",
         version=VERSION,
@@ -106,54 +115,30 @@ def transrate(
         low=value - STUDENT * error,
         high=value + STUDENT * error,
         raw=raw,
-        null=float(np.mean(shuffled_raw)) if shuffled_raw else None,
-        null_spread=float(np.std(shuffled_raw, ddof=1)) if len(shuffled_raw) > 1 else None,
+        null=float(np.mean(shuffled)) if shuffled else None,
+        null_spread=float(np.std(shuffled, ddof=1)) if len(shuffled) > 1 else None,
     )
 
 
-def _value(space: RowSpace, problems: Problems, shuffles: list[Classes]) -> float:
-    hat = whole_hat(space)
-    leverages = hat.leverages
-
-    def rate(order: Classes | slice) -> float:
-        return sum(weight * pooled_rate(hat, leverages, classes[order]) for weight, classes in problems)
-
-    chance = float(np.mean([rate(order) for order in shuffles])) if shuffles else 0.0
-    return rate(slice(None)) - chance
-
-
-def _raw(space: RowSpace, problems: Problems, shuffles: list[Classes]) -> tuple[float, list[float]]:
-    """Return the equation of the paper, and the same for each of *shuffles*."""
-    total = space.variances.sum()
-    rate = 0.5 * float(np.log1p(space.variances / (total * EPS)).sum())
-    z: Matrix64 = space.coordinates * np.sqrt(len(space.u) / total)
-
-    def saved(order: Classes | slice) -> float:
-        return rate - sum(weight * conditional_rate(z, classes[order], EPS) for weight, classes in problems)
-
-    return saved(slice(None)), [saved(order) for order in shuffles]
-
-
-def _standard_error(space: RowSpace, problems: Problems, rng: np.random.Generator) -> float:
-    """Return the spread of the rate over halves of the sample.
+def _value(
+    space: RowSpace, weights: Matrix64, labellings: Sequence[Classes], pairs: Sequence[Pair]
+) -> tuple[float, float]:
+    """Return the rate of the labels less that of the shuffled ones, and its standard error.
 
     Halves of n rows vary among themselves as the whole varies among samples: σ²(1/m − 1/n) with
     m = n/2 is σ²/n.
     """
-    strata = problems[0][1] if len(problems) == 1 else np.zeros(len(space.u), np.int64)
-    whole = whole_hat(space).leverages
-    rates = []
-    for _ in range(PAIRS):
-        halves = _halves(strata, rng)
-        for rows, hat in zip(halves, pair_of_hats(space, *halves), strict=True):
-            leverages = leverages_of(hat, (whole[0][rows], whole[1][rows]))
-            rates.append(sum(w * pooled_rate(hat, leverages, classes[rows]) for w, classes in problems))
-    return float(np.std(rates, ddof=1))
+    whole, halves = seen(space, labellings, len(weights), pairs)
+    # Matrices as wide as there are classes: on a second thread they would wait for one another.
+    with THREADS.limit(limits=1, user_api="blas"):
+        rates = np.array([pooled_rate(one) for one in whole]).reshape(-1, len(weights)) @ weights
+        of_halves = [float(weights @ [pooled_rate(one) for one in half]) for half in halves]
+    chance = float(rates[1:].mean()) if len(rates) > 1 else 0.0
+    return float(rates[0]) - chance, float(np.std(of_halves, ddof=1))
 
 
-def _halves(strata: Classes, rng: np.random.Generator) -> tuple[Classes, Classes]:
-    """Return two halves of the rows, alike in their strata; a stratum of one row is in both."""
-    order = np.lexsort((rng.random(len(strata)), strata))
-    alone = order[np.bincount(strata)[strata[order]] == 1]
-    one, other = order[::2], order[1::2]
-    return np.union1d(one, alone), np.union1d(other, alone)
+def _raw(space: RowSpace, weights: Matrix64, labellings: Sequence[Classes]) -> list[float]:
+    """Return the equation of the paper for the labels, and for each shuffle of them."""
+    rate = 0.5 * float(np.log1p(space.variances / (space.variances.sum() * EPS)).sum())
+    within = class_rates(space, labellings, EPS).reshape(-1, len(weights)) @ weights
+    return [rate - float(nats) for nats in within]

@@ -1,0 +1,123 @@
+"""Features that lie elsewhere: on disk and larger than memory, or in tensors."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import torch
+
+from hubscan.records import Score
+from hubscan.scores import transrate
+from hubscan.scores.rows import rows_of
+
+Array = npt.NDArray[Any]
+
+SHAPES = [(300, 20, 3), (120, 90, 4), (50, 140, 5), (400, 30, 150)]
+"""Free dimensions; a ridge with halves of more rows, and of fewer; more rows than columns, and fewer; many classes."""
+
+
+def made(n: int, d: int, classes: int) -> tuple[Array, Array]:
+    rng = np.random.default_rng(n)
+    labels = np.concatenate([np.arange(classes), rng.integers(0, classes, n - classes)])
+    return (rng.normal(size=(n, d)) + rng.normal(size=(classes, d))[labels]).astype(np.float32), labels
+
+
+def same(found: Score, expected: Score) -> None:
+    for name in ("value", "low", "high", "raw", "null", "null_spread"):
+        assert getattr(found, name) == pytest.approx(getattr(expected, name), rel=1e-8, abs=1e-10), name
+
+
+@pytest.mark.parametrize(("n", "d", "classes"), SHAPES)
+def test_rows_read_in_blocks_from_disk_score_as_those_in_memory(
+    n: int, d: int, classes: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    features, labels = made(n, d, classes)
+    expected = transrate(features, labels)
+    np.save(tmp_path / "features.npy", features)
+    monkeypatch.setattr("hubscan.scores.rows.BLOCK_NUMBERS", 7 * d)
+    monkeypatch.setattr("hubscan.scores.class_rates.BLOCK_NUMBERS", 7 * d)
+    on_disk = np.load(tmp_path / "features.npy", mmap_mode="r")
+    assert len(list(rows_of(on_disk).blocks())) == -(-n // 7)
+    same(transrate(on_disk, labels), expected)
+
+
+@pytest.mark.parametrize(("n", "d", "classes"), SHAPES)
+def test_a_tensor_scores_as_an_array(n: int, d: int, classes: int) -> None:
+    features, labels = made(n, d, classes)
+    same(transrate(torch.tensor(features), torch.tensor(labels)), transrate(features, labels))
+
+
+def test_columns_of_labels_score_alike_in_tensors_and_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    features, labels = made(200, 30, 4)
+    columns = (labels[:, None] == np.arange(4)) | (np.arange(200)[:, None] % np.array([3, 90, 7, 11]) == 0)
+    expected = transrate(features, columns)
+    same(transrate(torch.tensor(features), torch.tensor(columns)), expected)
+    monkeypatch.setattr("hubscan.scores.rows.BLOCK_NUMBERS", 500)
+    same(transrate(features, columns), expected)
+
+
+@pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16, torch.float32])
+def test_tensors_of_less_precision_are_computed_in_double(kind: torch.dtype) -> None:
+    features, labels = made(80, 12, 4)
+    low = torch.tensor(features).to(kind)
+    same(transrate(low, labels), transrate(low.double(), labels))
+    assert transrate(low, labels) == transrate(low, labels)
+
+
+def test_what_a_tensor_cannot_be_is_refused_like_an_array() -> None:
+    labels = np.array([0, 1])
+    for features, said in (
+        (torch.tensor([[1.0], [float("nan")]]), "NaN"),
+        (torch.tensor([[1j], [2]]), "real"),
+        (torch.zeros(2), "expected"),
+        (torch.zeros(3, 2), "as many labels"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            transrate(features, labels)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the peak of memory from /proc")
+def test_the_number_of_rows_does_not_bound_memory(tmp_path: Path) -> None:
+    rng, width = np.random.default_rng(0), 128
+
+    def peak(rows: int) -> int:
+        path = tmp_path / f"{rows}.npy"
+        mapped = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=(rows, width))
+        for first in range(0, rows, 10_000):
+            mapped[first : first + 10_000] = rng.normal(size=(10_000, width))
+        mapped.flush()
+        return int(subprocess.run([sys.executable, "-c", PEAK, path], check=True, capture_output=True).stdout)
+
+    few, many = peak(70_000), peak(280_000)
+    assert many - few < 210_000 * width * 4 / 2  # bytes: the further rows take twice as many on disk
+
+
+PEAK = """
+import sys, threading, time
+import numpy as np
+from hubscan.scores import transrate
+
+def anonymous():
+    with open("/proc/self/status") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith("RssAnon")) * 1024
+
+features = np.load(sys.argv[1], mmap_mode="r")
+highest, done = 0, False
+def watch():
+    global highest
+    while not done:
+        highest = max(highest, anonymous())
+        time.sleep(0.002)
+watcher = threading.Thread(target=watch)
+watcher.start()
+transrate(features, np.arange(len(features)) % 5, nulls=5)
+done = True
+watcher.join()
+print(highest)
+"""
