@@ -110,19 +110,23 @@ def row(n: int, d: int, classes: int, rounds: int) -> str:
     return f"| {n} | {d} | {classes} | {taken} | {values['usual']:.6f} | {values['ours']:.6f} |"
 
 
+def table(sizes: list[tuple[int, int, int]], rounds: int) -> None:
+    threads = max(
+        (pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"), default=1
+    )
+    print(f"{threads} BLAS threads, {rounds} rounds\n")
+    print("| n | d | K | usual, CPU s | ours, CPU s | ratio | usual, s | ours, s | ratio | usual | LogME |")
+    print("|---|---|---|---|---|---|---|---|---|---|---|")
+    for n, d, classes in sizes:
+        print(row(n, d, classes, rounds), flush=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--all", action="store_true", help="more sizes than the one")
     parser.add_argument("--rounds", type=int, default=3)
     asked = parser.parse_args()
-    threads = max(
-        (pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"), default=1
-    )
-    print(f"{threads} BLAS threads, {asked.rounds} rounds\n")
-    print("| n | d | K | usual, CPU s | ours, CPU s | ratio | usual, s | ours, s | ratio | usual | LogME |")
-    print("|---|---|---|---|---|---|---|---|---|---|---|")
-    for n, d, classes in MAIN + (MORE if asked.all else []):
-        print(row(n, d, classes, asked.rounds), flush=True)
+    table(MAIN + (MORE if asked.all else []), asked.rounds)
 
 
 if __name__ == "__main__":
