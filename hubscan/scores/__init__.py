@@ -6,6 +6,10 @@ Pure functions for anybody's arrays or tensors::
 
     transrate(features, labels).value     # with .low .high .raw .null
     logme(features, labels).value         # nulls=20 adds .null, halves=20 adds .low and .high
+    knn(tokens, tags, groups=sentence)    # rows that belong together are not held against one another
+
+Labels are (n,) integers for classes, (n,) floats for numbers, (n, L) of 0 and 1 for several labels a
+row; of token labels, each token is a row.
 """
 
 from __future__ import annotations

@@ -7,14 +7,21 @@ import numpy.typing as npt
 from scipy import sparse
 
 from hubscan.scores.agreement import agreement
-from hubscan.scores.labels import Matrix64, checked
+from hubscan.scores.halves import groups_of
+from hubscan.scores.labels import Classes, Matrix64, checked
 
 NEIGHBOURS = 5
 TIED = 1e-10  # cosines this close differ by rounding
 BLOCK_BYTES = 64 * 2**20  # of cosines held at a time
 
 
-def nearest_neighbours(features: npt.ArrayLike, labels: npt.ArrayLike, *, k: int = NEIGHBOURS) -> float:
+def nearest_neighbours(
+    features: npt.ArrayLike,
+    labels: npt.ArrayLike,
+    *,
+    k: int = NEIGHBOURS,
+    groups: npt.ArrayLike | None = None,
+) -> float:
     """Return how well each row's label follows from the *k* other rows nearest to it in direction.
 
     The prediction is the mean of the neighbours' label columns. Classes: accuracy of the most
@@ -39,18 +46,22 @@ def nearest_neighbours(features: npt.ArrayLike, labels: npt.ArrayLike, *, k: int
         features: (n, d) finite real numbers of any type, or a tensor; computed in float64.
         labels: (n,) classes, (n, L) of 0 and 1, or (n,) floats; see `hubscan.scores.labels`.
         k: how many neighbours, at least 1.
+        groups: (n,) names; rows of one group, as the words of a sentence, are not one another's neighbours.
 
     Raises:
         ValueError: if the shapes do not fit, a number is not finite, the labels are constant, or
-            k < 1.
+            k < 1, or all rows are of one group.
     """
     if k < 1:
         raise ValueError(f"k ≥ 1 neighbours expected, got {k}")
     matrix, targets = checked(features, labels)
     z = _directions(matrix)
     n = len(z)
+    together = groups_of(groups, n)
+    alone = np.arange(n) if together is None else together
+    k = min(k, n - int(np.bincount(alone).max()))
     step = max(1, BLOCK_BYTES // (8 * n))
-    shares = (_shares(z, start, min(step, n - start), min(k, n - 1)) for start in range(0, n, step))
+    shares = (_shares(z, alone, slice(start, start + step), k) for start in range(0, n, step))
     return agreement(np.vstack([share @ targets.columns for share in shares]), targets)
 
 
@@ -63,14 +74,14 @@ def _directions(matrix: Matrix64) -> Matrix64:
     return z
 
 
-def _shares(z: Matrix64, start: int, rows: int, k: int) -> sparse.csr_array:
-    """Return the share (rows, n) that every row has in the prediction of rows *start* and on."""
-    cosines = z[start : start + rows] @ z.T
-    cosines[np.arange(rows), start + np.arange(rows)] = -np.inf
+def _shares(z: Matrix64, groups: Classes, some: slice, k: int) -> sparse.csr_array:
+    """Return the share (m, n) that every row has in the prediction of *some* rows."""
+    cosines = z[some] @ z.T
+    cosines[groups[some, None] == groups] = -np.inf
     kth = np.partition(cosines, -k, axis=1)[:, -k, None]
     row, column = np.nonzero(cosines >= kth - TIED)
     nearer = cosines[row, column] > kth[row, 0] + TIED
-    count_nearer = np.bincount(row[nearer], minlength=rows)
-    count_tied = np.bincount(row[~nearer], minlength=rows)
+    count_nearer = np.bincount(row[nearer], minlength=len(cosines))
+    count_tied = np.bincount(row[~nearer], minlength=len(cosines))
     share = np.where(nearer, 1.0, ((k - count_nearer) / count_tied)[row]) / k
     return sparse.csr_array((share, (row, column)), shape=cosines.shape)

@@ -69,7 +69,7 @@ def kind_of(labels: object) -> Kind:
     Raises:
         ValueError: if they are none of these: text, objects, complex or another shape.
     """
-    array = _array(labels)
+    array = as_array(labels)
     if array.dtype.kind not in "biuf":
         raise ValueError(f"labels must be class numbers, 0/1 columns or numbers, not {array.dtype}")
     if array.ndim == 2:
@@ -108,7 +108,7 @@ def as_features(features: object) -> Matrix64:
     Raises:
         ValueError: if they are not a matrix of at least one row and column, or not finite.
     """
-    array = _array(features)
+    array = as_array(features)
     if array.dtype.kind not in "biuf":
         raise ValueError(f"features must be real numbers, not {array.dtype}")
     if array.ndim != 2 or 0 in array.shape:
@@ -130,7 +130,7 @@ def as_targets(labels: object) -> Targets:
         ValueError: if nothing can be told apart (one class, a constant target, only constant
             columns), a number is NaN or infinite, or `kind_of` refuses them.
     """
-    array, kind = _array(labels), kind_of(labels)
+    array, kind = as_array(labels), kind_of(labels)
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         raise ValueError("labels contain NaN or infinite numbers")
     if kind == "numbers":
@@ -157,7 +157,7 @@ def quantile_classes(target: Matrix64, bins: int | None = None) -> Classes:
     return np.asarray(np.unique(found[inverse], return_inverse=True)[1], dtype=np.int64)
 
 
-def _array(values: object) -> npt.NDArray[Any]:
+def as_array(values: object) -> npt.NDArray[Any]:
     """Return *values* as an array; a torch tensor comes off its device, which numpy would refuse."""
     if type(values).__module__.partition(".")[0] == "torch":
         tensor: Any = values

@@ -10,9 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from hubscan.records import Score
-from hubscan.scores.halves import half_of_each_class
+from hubscan.scores.halves import groups_of, pair_of_halves
+from hubscan.scores.labels import Classes, as_array
 
-Function = Callable[[Any, Any], float]
+Function = Callable[..., float]
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class Measure:
     version: int
     function: Function
     repeats: int = 20  # how many shuffles and halves stand behind a ranking by it
+    predicts: bool = False  # some rows from others, which are not to be of the same group
 
     def __post_init__(self) -> None:
         """Take over what the function says about itself."""
@@ -39,19 +41,25 @@ class Measure:
         features: npt.ArrayLike,
         labels: npt.ArrayLike,
         *,
+        groups: npt.ArrayLike | None = None,
         nulls: int = 0,
         halves: int = 0,
         seed: int = 0,
     ) -> Score:
         """Return the score of *features* (n, d) for *labels*.
 
+        Rows that belong together, as the words of one sentence do, have the same name among *groups*
+        (n,): halves keep them together, and a measure that predicts rows from others does not use them
+        for one another.
+
         Raises:
             ValueError: if the measure is not defined for them, or they cannot be used.
         """
-        value = self.function(features, labels)
-        rng = np.random.default_rng(seed)
-        shuffled = self._shuffled(features, labels, nulls, rng)
-        error = self._standard_error(features, labels, halves, rng)
+        rows, rng = as_array(labels), np.random.default_rng(seed)
+        together = groups_of(groups, len(rows))
+        value = self._value(features, rows, together)
+        shuffled = [self._value(features, rng.permutation(rows), together) for _ in range(nulls)]
+        error = self._standard_error(features, rows, together, halves, rng)
         return Score(
             name=self.name,
             version=self.version,
@@ -62,19 +70,20 @@ class Measure:
             null_spread=float(np.std(shuffled, ddof=1)) if len(shuffled) > 1 else None,
         )
 
-    def _shuffled(self, features: Any, labels: Any, nulls: int, rng: np.random.Generator) -> list[float]:
-        rows = np.asarray(labels)
-        return [self.function(features, rows[rng.permutation(len(rows))]) for _ in range(nulls)]
+    def _value(self, features: Any, labels: Any, groups: Classes | None) -> float:
+        if self.predicts:
+            return self.function(features, labels, groups=groups)
+        return self.function(features, labels)
 
     def _standard_error(
-        self, features: Any, labels: Any, halves: int, rng: np.random.Generator
+        self, features: Any, rows: Any, groups: Classes | None, halves: int, rng: np.random.Generator
     ) -> float | None:
         if halves < 2:
             return None
-        rows = np.asarray(labels)
         strata = np.unique(rows, return_inverse=True)[1] if _classes(rows) else np.zeros(len(rows), np.int64)
-        chosen = [half_of_each_class(strata, rng) for _ in range(halves)]
-        return float(np.std([self.function(features[half], rows[half]) for half in chosen], ddof=1))
+        chosen = [pair_of_halves(strata, rng, groups)[0] for _ in range(halves)]
+        found = [self._value(features[h], rows[h], None if groups is None else groups[h]) for h in chosen]
+        return float(np.std(found, ddof=1))
 
 
 def _classes(labels: npt.NDArray[Any]) -> bool:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
+from scipy import sparse
 from scipy.linalg import eigh
 
 from hubscan.scores.agreement import agreement
+from hubscan.scores.halves import groups_of, strata_of_groups
 from hubscan.scores.labels import Classes, Kind, Matrix64, Targets, checked
 from hubscan.scores.rows import centred
 
@@ -14,7 +16,9 @@ FOLDS = 5
 PENALTIES = 10.0 ** np.arange(-5, 3.5, 0.5)  # of the mean non-zero eigenvalue of ZᵀZ
 
 
-def linear_probe(features: npt.ArrayLike, labels: npt.ArrayLike) -> float:
+def linear_probe(
+    features: npt.ArrayLike, labels: npt.ArrayLike, *, groups: npt.ArrayLike | None = None
+) -> float:
     """Return how well a ridge regression of the label columns predicts rows that it was not fitted to.
 
     Five folds; in each, on the rows outside it alone, features are standardised, and the penalty is
@@ -43,17 +47,20 @@ def linear_probe(features: npt.ArrayLike, labels: npt.ArrayLike) -> float:
     Args:
         features: (n, d) finite real numbers of any type, or a tensor; computed in float64.
         labels: (n,) classes, (n, L) of 0 and 1, or (n,) floats; see `hubscan.scores.labels`.
+        groups: (n,) names; rows of one group, as the words of a sentence, go into one fold.
 
     Raises:
-        ValueError: if the shapes do not fit, a number is not finite, the labels are constant, or
-            there are fewer than 4 rows.
+        ValueError: if the shapes do not fit, a number is not finite, the labels are constant, there
+            are fewer than 4 rows, or all of them are of one group.
     """
     matrix, targets = checked(features, labels)
     if len(matrix) < 4:
         raise ValueError(f"at least 4 rows expected for folds and a penalty, got {len(matrix)}")
     z = centred(matrix)
     y = targets.columns / np.abs(targets.columns).max(axis=0)
-    fold = _folds(z, targets)
+    together = groups_of(groups, len(z))
+    strata = _strata(targets)
+    fold = _folds(z, strata) if together is None else _folds_of_groups(z, strata, together)
     predicted = np.empty_like(y)
     for number in range(FOLDS):
         seen = fold != number
@@ -62,16 +69,22 @@ def linear_probe(features: npt.ArrayLike, labels: npt.ArrayLike) -> float:
     return agreement(predicted * np.abs(targets.columns).max(axis=0), targets)
 
 
-def _folds(z: Matrix64, targets: Targets) -> Classes:
+def _folds(z: Matrix64, stratum: Classes) -> Classes:
     """Return the fold (n,) of each row: rows are dealt, stratum by stratum, by distance from the mean."""
     place = np.empty(len(z), np.int64)
     place[np.argsort(np.square(z).sum(axis=1), kind="stable")] = np.arange(len(z))
-    stratum = _strata(targets)
     first = np.full(stratum.max() + 1, len(z))
     np.minimum.at(first, stratum, place)  # strata by their nearest row, whatever they are called
     fold = np.empty(len(z), np.int64)
     fold[np.lexsort((place, first[stratum]))] = np.arange(len(z)) % FOLDS
     return fold
+
+
+def _folds_of_groups(z: Matrix64, stratum: Classes, groups: Classes) -> Classes:
+    """Return the fold (n,) of each row: groups are dealt like rows, by the mean of theirs."""
+    counts = np.bincount(groups)
+    members = sparse.csr_array((1.0 / counts[groups], (groups, np.arange(len(z)))))
+    return _folds(members @ z, strata_of_groups(stratum, groups))[groups]
 
 
 def _strata(targets: Targets) -> Classes:

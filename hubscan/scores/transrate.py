@@ -12,7 +12,7 @@ from threadpoolctl import ThreadpoolController
 from hubscan.records import Score
 from hubscan.scores.class_rates import class_rates
 from hubscan.scores.gather import Pair, seen
-from hubscan.scores.halves import pair_of_halves
+from hubscan.scores.halves import groups_of, pair_of_halves
 from hubscan.scores.labels import Classes, Matrix64, as_targets, same_rows
 from hubscan.scores.pooled_rate import pooled_rate
 from hubscan.scores.row_space import RowSpace, row_space
@@ -29,6 +29,7 @@ def transrate(
     features: npt.ArrayLike,
     labels: npt.ArrayLike,
     *,
+    groups: npt.ArrayLike | None = None,
     nulls: int = 20,
     seed: int = 0,
 ) -> Score:
@@ -80,28 +81,36 @@ def transrate(
     one against the rest, weighted by their share of all positives. Features that do not vary tell
     nothing: all is 0.
 
+    Of **token labels** each row is a token; *groups* names its sentence. Tokens of one sentence are
+    drawn together or not at all, so halves keep them together: the interval is that of other sentences.
+
     Invariant under rotation, scaling, shifts, constant columns and names of the classes. Work:
     one Gram matrix and one eigendecomposition of size r = min(n, d), and for each pair of halves one
-    Gram matrix and two Cholesky factors.
+    Gram matrix and two inverses; for each shuffle one log-determinant a class, of its rows where they
+    are fewer than columns. Where n ≥ 2r, rows are read block by block into second moments: memory is
+    of some 20 matrices of d × d and 41 of K × d, and half a kilobyte a row, so that an array may lie
+    on disk (`numpy.load(..., mmap_mode="r")`). A torch tensor is computed with on its device.
 
     Args:
-        features: (n, d) finite numbers of any type; computed in float64.
+        features: (n, d) finite numbers of any type, an array or a tensor; computed in float64.
         labels: (n,) class numbers, (n,) floats or (n, L) columns of 0 and 1; see `labels.kind_of`.
+        groups: (n,) names of what rows belong to, where they were not drawn one by one.
         nulls: how many shuffles; with 0 the value is less exactly 0 for noise, and null is None.
         seed: of the shuffles and halves; the same seed gives the same score.
 
     Raises:
-        ValueError: if the shapes do not fit, a feature is not finite, or there is only one class.
+        ValueError: if the shapes do not fit, a feature is not finite, or there is one class or group only.
     """
     rows, targets = rows_of(features), as_targets(labels)
     same_rows(rows, targets)
+    together = groups_of(groups, len(rows))
     if rows.constant:
         return Score("transrate", VERSION, 0.0, low=0.0, high=0.0, raw=0.0, null=0.0, null_spread=0.0)
     problems = targets.problems()
     rng = np.random.default_rng(seed)
     orders = [rng.permutation(len(rows)).astype(np.int32) for _ in range(nulls)]
     strata = problems[0][1] if len(problems) == 1 else np.zeros(len(rows), np.int64)
-    pairs = [pair_of_halves(strata, rng) for _ in range(PAIRS)]
+    pairs = [pair_of_halves(strata, rng, together) for _ in range(PAIRS)]
     space = row_space(rows)
     labellings = [classes.astype(np.int32) for _, classes in problems]
     labellings += [classes[order] for order in orders for classes in labellings[: len(problems)]]
