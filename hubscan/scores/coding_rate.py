@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from scipy.linalg import cholesky
+from scipy.linalg import cholesky, svdvals
 
 Matrix64: TypeAlias = npt.NDArray[np.float64]
+
+LOUD: Final = 3e3  # root of the mean energy of a row over eps; its square times rounding is 2e-9
 
 
 def coding_rate(features: Matrix64, eps: float) -> float:
@@ -16,17 +18,28 @@ def coding_rate(features: Matrix64, eps: float) -> float:
 
     The rows of *features* Z (n, d) are taken as they are: neither centred nor scaled. As
     det(I_d + ZᵀZ/a) = det(I_n + ZZᵀ/a), the smaller Gram matrix is factored: O(n·d·min(n, d)).
+    Where the energy of a row is so large, in units of *eps*, that rounding would pass for variance
+    next to the identity, singular values are taken, those that are rounding as zero.
     A matrix without rows needs no nats.
     """
     n, d = features.shape
     if n == 0:
         return 0.0
+    if np.linalg.norm(features) > LOUD * np.sqrt(n * eps):
+        return _by_singular_values(features, n * eps)
     gram = features.T @ features if d <= n else features @ features.T
     gram /= n * eps
     gram.flat[:: len(gram) + 1] += 1.0
     # I + Gram is positive definite whatever the features, so the cheapest factorisation serves.
     diagonal = cholesky(gram, lower=True, overwrite_a=True, check_finite=False).diagonal()
     return float(np.log(diagonal).sum())
+
+
+def _by_singular_values(features: Matrix64, scale: float) -> float:
+    values = svdvals(features, check_finite=False)
+    values = values[values > values[0] * max(features.shape) * np.finfo(np.float64).eps]
+    # log(1 + σ²/a), without a square that could overflow
+    return 0.5 * float(np.logaddexp(0.0, 2.0 * np.log(values) - np.log(scale)).sum())
 
 
 def conditional_rate(features: Matrix64, labels: npt.NDArray[np.integer[Any]], eps: float) -> float:

@@ -1,0 +1,57 @@
+"""Every TransRate against fifty digits, on random and on degenerate input."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy.typing as npt
+import pytest
+
+from hubscan.scores import (
+    transrate,
+    transrate_equation,
+    transrate_listing,
+    transrate_plain,
+    transrate_projected,
+)
+from tests import exact
+from tests.test_measures import degenerate
+
+Array = npt.NDArray[Any]
+
+
+def cases() -> dict[str, tuple[Array, Array]]:
+    """The degenerate ones, and those in which rounding at a large scale would pass for variance."""
+    found = degenerate()
+    for name in ("fewer rows than columns", "repeated rows", "a constant column"):
+        features, labels = found[name]
+        found[f"{name}, of 1e20"] = features * 1e20, labels
+    return found
+
+
+CASES = pytest.mark.parametrize("case", cases())
+
+
+@CASES
+@pytest.mark.parametrize(
+    "measure", [transrate_listing, transrate_equation, transrate_plain], ids=lambda m: m.name
+)
+def test_the_numbers_in_circulation_are_exact(case: str, measure: Any) -> None:
+    features, labels = cases()[case]
+    expected = getattr(exact, measure.name.removeprefix("transrate-"))(features, labels)
+    assert measure(features, labels).value == pytest.approx(float(expected), rel=1e-8)
+
+
+@pytest.mark.parametrize("case", [case for case in cases() if "fewer" not in case and "constant" not in case])
+def test_the_projected_number_is_exact_where_the_covariance_has_an_inverse(case: str) -> None:
+    features, labels = cases()[case]
+    expected = float(exact.projected(features, labels))
+    assert transrate_projected(features, labels).value == pytest.approx(expected, rel=1e-8)
+
+
+@CASES
+def test_the_calibrated_number_and_its_raw_one_are_exact(case: str) -> None:
+    features, labels = cases()[case]
+    score = transrate(features, labels, nulls=0)
+    assert score.raw == pytest.approx(float(exact.raw(features, labels)), rel=1e-8)
+    assert score.value == pytest.approx(float(exact.calibrated(features, labels)), rel=1e-8, abs=1e-9)
