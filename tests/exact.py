@@ -101,7 +101,7 @@ def projected(features: Array, labels: Array) -> Exact:
 
 
 def calibrated(features: Array, labels: Array) -> Exact:
-    """`transrate@2` without shuffles, by matrices of n × n; derivatives by a step of 1e-20."""
+    """`transrate@3` without shuffles, by matrices of n × n; derivatives by a step of 1e-20."""
     x = less_means(exact(features))
     n, nu, k = x.rows, x.rows - 1, len(classes(labels)) - 1
     gram = x * x.T
@@ -117,18 +117,27 @@ def calibrated(features: Array, labels: Array) -> Exact:
 
     signal, rest = parts(mpf(0))
     factor = mp.inverse(mp.cholesky(rest))
-    ratios = mp.eigsy(factor * signal * factor.T, eigvals_only=True)
+    ratios, vectors_of = mp.eigsy(factor * signal * factor.T)
+    ratios = list(ratios)
     h = hat(ridge)
     f, square = _trace(h), _trace(h * h)
     g = max((square - f**2 / nu) / (1 - (2 * f - square) / nu), f**2 / (100 * nu))
-    t, step, slope = mp.fsum(ratios), mpf(10) ** -20, mpf(0)
+    step, slopes = mpf(10) ** -20, [mpf(0)] * k
     if ridge:
-        above, below = (_trace(mp.inverse(b) * a) for a, b in (parts(step), parts(-step)))
-        slope = (above - below) / (2 * step)
-    there = t + slope * (1 - g / nu) / (1 - f / nu)
-    s = 9 * 2 * k * g / mpf(n) ** 2
-    c = min(max((t * t + s * f / g) / (max(t * there, 0) + s), 1), f / g)
-    return mp.fsum(_nats(c, max(m, -mpf(1) / 3)) for m in ratios)
+        (above, rest_above), (below, rest_below) = parts(step), parts(-step)
+        for j in range(k):
+            z = factor.T * vectors_of[:, j]
+            change = (above - below) - (rest_above - rest_below) * ratios[j]
+            slopes[j] = (z.T * change * z)[0] / (2 * step)
+    left = [m + slope * (1 - g / nu) / (1 - f / nu) for m, slope in zip(ratios, slopes, strict=True)]
+    s = 9 * 2 * g / mpf(n) ** 2
+
+    def c(told: Exact, kept: Exact, doubt: Exact, otherwise: Exact) -> Exact:
+        return min(max((told * told + doubt * otherwise) / (max(told * kept, 0) + doubt), 1), f / g)
+
+    common = c(mp.fsum(ratios), mp.fsum(left), s * k, f / g)
+    each = [common if k == 1 else c(m, kept, s, common) for m, kept in zip(ratios, left, strict=True)]
+    return mp.fsum(_nats(c, max(m, -mpf(1) / 3)) for m, c in zip(ratios, each, strict=True))
 
 
 def _nats(c: Exact, m: Exact) -> Exact:

@@ -129,7 +129,7 @@ def test_progress_goes_to_stderr_and_names_each_checkpoint(
     answer, _, stderr = text_scan
     count = len(answer["ranking"]) + len(answer["skipped"])
     for model in models(answer):
-        assert f"{model}: transrate@2" in stderr
+        assert f"{model}: transrate@3" in stderr
     assert f"[{count}/{count}]" in stderr
 
 

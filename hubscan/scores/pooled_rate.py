@@ -7,9 +7,10 @@ there are classes.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from scipy.linalg import cholesky, eigvalsh, lapack
+from scipy.linalg import eigh, eigvalsh
 
 from hubscan.scores.frames import frame
 from hubscan.scores.labels import Matrix64
@@ -43,35 +44,25 @@ def pooled_rate(seen: Seen) -> float:
     """Return Σ ± ½ log(1 + c|m|) in nats, 0 for one class. See `transrate` for m and c."""
     if len(seen.counts) < 2:
         return 0.0
-    signals, fall = _signals(seen)
-    c = _fisher_factor(seen, signals, fall)
+    signals, falls = _signals(seen)
+    c = _fisher_factors(seen, signals, falls)
     # Below zero by what the adjusted correlation m/(1 + m) of the other sign would be above.
     negative = np.minimum(signals, 0.0).clip(min=BELOW)
     rates = np.log1p(c * np.maximum(signals, 0.0)) - np.log1p(c * -negative / (1.0 + 2.0 * negative))
     return 0.5 * float(rates.sum())
 
 
-def _signals(seen: Seen) -> tuple[Matrix64, float]:
-    """Return the eigenvalues m of Q − N against B = (1 + δ)I − Q, and −d(Σ m)/d log Λ.
-
-    With Σ m = tr B⁻¹(Q − N) the latter is tr B⁻¹(B + Q − N)B⁻¹Q̇ − tr B⁻¹Ṅ, and B + Q is (1 + δ)I: no
-    eigenvectors are needed.
-    """
+def _signals(seen: Seen) -> tuple[Matrix64, Matrix64]:
+    """Return the eigenvalues m of Q − N against (1 + δ)I − Q, and −dm/d log Λ, (K−1,) each."""
     chance, chance_falling = _chance(seen)
     within = -seen.q
     within.flat[:: len(within) + 1] += 1.0 + SEPARATE
-    signals: Matrix64 = eigvalsh(seen.q - chance, within, check_finite=False)
-    if not seen.h_falling.any():  # no ridge: nothing falls with it
-        return signals, 0.0
-    inverse = _inverse(within)
-    left = (1.0 + SEPARATE) * inverse - inverse @ chance
-    fall = float((left * (inverse @ seen.q_falling).T).sum() - (inverse * chance_falling).sum())
-    return signals, fall
-
-
-def _inverse(positive: Matrix64) -> Matrix64:
-    below: Matrix64 = lapack.dpotri(cholesky(positive, lower=True, check_finite=False), lower=1)[0]
-    return below + np.tril(below, -1).T
+    if not seen.h_falling.any():  # no ridge: nothing falls with it, and no eigenvectors are needed
+        signals: Matrix64 = eigvalsh(seen.q - chance, within, check_finite=False)
+        return signals, np.zeros_like(signals)
+    signals, z = eigh(seen.q - chance, within, check_finite=False)
+    falls = (1.0 + signals) * (z * (seen.q_falling @ z)).sum(axis=0) - (z * (chance_falling @ z)).sum(axis=0)
+    return signals, falls
 
 
 def _chance(seen: Seen) -> tuple[Matrix64, Matrix64]:
@@ -91,14 +82,18 @@ def _chance(seen: Seen) -> tuple[Matrix64, Matrix64]:
     return chance, falling
 
 
-def _fisher_factor(seen: Seen, signals: Matrix64, fall: float) -> float:
-    """Return c, by which the ridge understates the separation along its own discriminants."""
+def _fisher_factors(seen: Seen, signals: Matrix64, falls: Matrix64) -> Matrix64:
+    """Return c (K−1,), by which the ridge understates the separation along each of its own discriminants."""
     f, g, rows = seen.trace, seen.trace_squared, seen.rows - 1
     true_g = (g - f * f / rows) / (1.0 - (2.0 * f - g) / rows)
     true_g = max(true_g, f * f / (WIDEST * rows))
     like_noise = f / true_g
-    told = float(signals.sum())
-    kept = told - fall * (1.0 - true_g / rows) / (1.0 - f / rows)
-    doubt = SURE**2 * 2.0 * len(signals) * true_g / seen.rows**2
-    c = (told * told + doubt * like_noise) / (max(told * kept, 0.0) + doubt)
-    return float(np.clip(c, 1.0, like_noise))
+    kept = signals - falls * (1.0 - true_g / rows) / (1.0 - f / rows)
+    doubt = SURE**2 * 2.0 * true_g / seen.rows**2
+
+    def factor(told: Any, left: Any, doubt: float, otherwise: float) -> Any:
+        c = (told * told + doubt * otherwise) / (np.maximum(told * left, 0.0) + doubt)
+        return np.clip(c, 1.0, like_noise)
+
+    common = factor(signals.sum(), kept.sum(), doubt * len(signals), like_noise)
+    return np.atleast_1d(common if len(signals) == 1 else factor(signals, kept, doubt, common))

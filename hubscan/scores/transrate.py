@@ -19,7 +19,7 @@ from hubscan.scores.row_space import RowSpace, row_space
 from hubscan.scores.rows import rows_of
 
 EPS: Final = 1e-4
-VERSION: Final = 2
+VERSION: Final = 3
 PAIRS: Final = 10  # of halves, behind the interval
 STUDENT: Final = 2.228  # 97.5 % quantile for as many pairs: the halves of a pair err in opposite directions
 THREADS: Final = ThreadpoolController()
@@ -33,7 +33,7 @@ def transrate(
     nulls: int = 20,
     seed: int = 0,
 ) -> Score:
-    """Return how many nats the labels tell about where the features lie, as `transrate@2`.
+    """Return how many nats the labels tell about where the features lie, as `transrate@3`.
 
     **value** is the rate that classes save when all are coded with one scatter within them,
     ½ log det S_T − ½ log det S_W, of the features as a ridge sees them, less chance. With X (n, d)
@@ -48,12 +48,13 @@ def transrate(
         value = Σ ½ log(1 + c·m), less the same for shuffled labels (mean of *nulls*; near 0)
             for m < 0: −½ log(1 + c·|m|/(1 − 2|m|)), m at least −1/3: as the opposite correlation
 
-    and c, which undoes what the ridge takes from the separation of the classes::
+    and c, which undoes what the ridge takes from the separation along a direction::
 
-        c = (t² + s·c₀)/(max(t·t′, 0) + s), kept in [1, c₀]
-            t = Σ m,  t′ = t + (dt/d log Λ)·(1 − g/ν)/(1 − f/ν),  ν = n − 1
+        c = C(m, m′, s, C(Σm, Σm′, s·(K−1), c₀))      for K = 2 the inner C alone
+            C(t, t′, s, c₀) = (t² + s·c₀)/(max(t·t′, 0) + s), kept in [1, f/g]
+            m′ = m + (dm/d log Λ)·(1 − g/ν)/(1 − f/ν),  ν = n − 1
             c₀ = f/g,  g = (tr H² − f²/ν)/(1 − (2f − tr H²)/ν), at least f²/(100·ν)
-            s = 9·2(K−1)g/n²
+            s = 9·2g/n²
 
     Why: under normal features with equal covariance Σ within the classes and mean differences Δ, the
     rate saved is ½ log det(I + ΔᵀΣ⁻¹Δ), whatever the width. In samples (i) Q of no signal is not 0
@@ -63,14 +64,16 @@ def transrate(
     Σ⁻¹ cannot be had from n < d rows; the ridge puts A = (Σ + κI)⁻¹ in its place, with κ the eps of
     a coding rate. ΔᵀAΔ is the smaller for it, but (ΔᵀAΔ)²/ΔᵀAΣAΔ, the separation along the
     discriminants AΔ (the projection of the paper's experiments), is exact for isotropic noise of any
-    width and for signal in a few strong directions. c is the ratio ΔᵀAΔ/ΔᵀAΣAΔ over all classes;
-    the weaker the signal t, the more it is that of the noise, c₀.
+    width and for signal in a few strong directions. c is the ratio ΔᵀAΔ/ΔᵀAΣAΔ of a direction. The
+    weaker its signal m (s is nine times the variance of chance), the more c is that of all directions
+    together, and the weaker these are, the more it is that of the noise, c₀.
 
     **raw** is the equation of the paper, with Z the centred features scaled to tr(ZᵀZ)/n = 1, and
     eps = 1e-4: R(Z, eps) − Σ_c (n_c/n)·R(Z_c, eps). **null** is the mean of the same for shuffled
     labels (five of the shuffles), and *null_spread* their standard deviation. Most of raw is null.
-    Unlike in version 1, value is not raw − null: that difference also rewards classes for their
-    spread, and grows with the width.
+    Value is not raw − null, as it was in version 1: that difference also rewards classes for their
+    spread, and grows with the width. Version 2 had one c for all directions, and lost an eighth of
+    what lies in strong and in weak directions at once.
 
     **low** and **high** are value ± 2.23 standard errors: the spread of the value over ten splits of
     the sample into halves, without replacement and within the classes (a delete-half jackknife; the
