@@ -4,7 +4,7 @@
     python benchmarks/calibration.py --wide           # with n = 10 000 and d = 4 096: half an hour more
     python benchmarks/calibration.py --real FOLDER    # FOLDER/<dataset>__<encoder>.npy and <dataset>__y.npy
 
-Each measure stands beside `transrate` (version 2): `excess` is version 1, raw less shuffled labels;
+Each measure stands beside `transrate` (version 3): `excess` is version 1, raw less shuffled labels;
 `raw` the equation of the paper at eps 1e-4; `pooled` ½ log det S_T − ½ log det S_W, shrunk by
 Ledoit-Wolf, less shuffled labels; `hscore` the Ledoit-Wolf H-score.
 """
@@ -165,36 +165,44 @@ def planted_features(
 
 def real(folder: Path) -> None:
     """Print the agreement of each measure on some rows with a cross-validated probe on all rows."""
-    print("\nReal encoders: weighted Kendall, Spearman, and points of accuracy lost by taking the first")
-    total: dict[str, list[tuple[float, ...]]] = {}
+    print("\nReal encoders, mean over 200, 300, 500 and 1 000 rows: weighted Kendall | Spearman | points of")
+    print("accuracy lost by taking the first\n")
+    names = ("transrate", *RIVALS)
+    print("| dataset | encoders | " + " | ".join(names) + " |\n|---|---|" + "---|" * len(names))
+    total: dict[str, list[Array]] = {}
     for path in sorted(folder.glob("*__y.npy")):
         dataset, y = path.name.removesuffix("__y.npy"), np.load(path)
         files = [p for p in sorted(folder.glob(f"{dataset}__*.npy")) if p != path]
         features = [np.load(p).astype(np.float64) for p in files]
         truth = np.array([probe(x, y) for x in features])
+        cells: dict[str, list[Array]] = {}
         for n in (200, 300, 500, 1000):
-            rows = np.random.default_rng(n).permutation(len(y))[:n]
-            found = [
-                {"transrate": transrate(x[rows], y[rows]).value, **rivals(x[rows], y[rows])} for x in features
-            ]
-            for measure in found[0]:
-                values = np.array([f[measure] for f in found])
-                agreement = (
-                    weightedtau(truth, values, rank=None)[0],
-                    spearmanr(truth, values)[0],
-                    100 * (truth.max() - truth[values.argmax()]),
-                )
+            for measure, agreement in agreements(features, y, truth, n).items():
+                cells.setdefault(measure, []).append(agreement)
                 total.setdefault(measure, []).append(agreement)
-                print(
-                    f"{dataset:<12} {len(files):>3} encoders, {n:>4} rows  {measure:<9}" + told(agreement),
-                    flush=True,
-                )
-    for measure, cells in total.items():
-        print(f"mean of {len(cells)} cells  {measure:<9}" + told(np.mean(cells, axis=0)))
+        print(f"| {dataset} | {len(files)} | {means(cells, names)} |", flush=True)
+    print(f"| mean | | {means(total, names)} |")
+
+
+def agreements(features: list[Array], y: Array, truth: Array, n: int) -> dict[str, Array]:
+    rows = np.random.default_rng(n).permutation(len(y))[:n]
+    found = [{"transrate": transrate(x[rows], y[rows]).value, **rivals(x[rows], y[rows])} for x in features]
+    agreed = {}
+    for measure in found[0]:
+        values = np.array([f[measure] for f in found])
+        lost = 100 * (truth.max() - truth[values.argmax()])
+        agreed[measure] = np.array(
+            [weightedtau(truth, values, rank=None)[0], spearmanr(truth, values)[0], lost]
+        )
+    return agreed
+
+
+def means(cells: dict[str, list[Array]], names: tuple[str, ...]) -> str:
+    return " | ".join(told(np.mean(cells[name], axis=0)) for name in names)
 
 
 def told(agreement: Any) -> str:
-    return f"{agreement[0]:>8.3f}{agreement[1]:>8.3f}{agreement[2]:>7.1f}"
+    return f"{agreement[0]:.3f} / {agreement[1]:.3f} / {agreement[2]:.1f}"
 
 
 def probe(x: Array, y: Array) -> float:
@@ -208,7 +216,7 @@ def probe(x: Array, y: Array) -> float:
                 cv=folds,
             ).mean()
         )
-        for c in (1e-3, 1e-2)
+        for c in (1e-3, 1e-2, 1e-1, 1.0)
     )
 
 

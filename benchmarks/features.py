@@ -1,0 +1,145 @@
+"""What do real encoders make of real data? Writes the features that `calibration.py --real` reads.
+
+    python benchmarks/features.py ROOT FOLDER                 # every dataset below ROOT
+    python benchmarks/features.py ROOT FOLDER --only imdb digits --random
+
+*ROOT* holds `models/<org>/<name>` and `datasets/<org>/<name>` as they lie on the Hub; `hubscan demo
+--folder ROOT --build-only` makes such a folder. Rows are drawn, read and pooled as a scan does it, so
+their number is that of the sample: *--rows* in equal shares of the classes. For every dataset and every
+encoder of its kind, texts or pictures, there is then
+
+    FOLDER/<dataset>__<encoder>.npy     (n, d) float32, the last layer
+    FOLDER/<dataset>__y.npy             (n,) int64
+
+A checkpoint that cannot be used is named with its reason and left out. Files that are there are kept,
+so a run that was cut off goes on; hence one folder, one setting of *--rows* and *--max-length*.
+*--random* adds a twin with random weights of the smallest checkpoint of texts and of pictures: it knows
+nothing of the world, though random convolutions tell digits apart as well as trained ones.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from transformers import AutoConfig, AutoModel
+
+from hubscan import catalog, encoders
+from hubscan.errors import CheckpointError, HubscanError
+from hubscan.extract import extract
+from hubscan.fetch import fetch
+from hubscan.recipe import Recipe
+from hubscan.records import Modality, Sample, Skipped
+from hubscan.sample import draw
+
+SUFFIX = "_random"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Features of real encoders on real data.")
+    parser.add_argument("root", type=Path, help="holds models/<org>/<name> and datasets/<org>/<name>")
+    parser.add_argument("folder", type=Path, help="where the features are to be")
+    parser.add_argument("--rows", type=int, default=2000, help="rows of each dataset, if it has as many")
+    parser.add_argument("--max-length", type=int, default=64, help="tokens of a text")
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="datasets, in this order")
+    parser.add_argument("--random", action="store_true", help="add twins with random weights")
+    asked = parser.parse_args()
+    asked.folder.mkdir(parents=True, exist_ok=True)
+    with candidates(asked.root, asked.random) as models:
+        for dataset in datasets(asked.root, asked.only):
+            recipe = Recipe(dataset=str(dataset), samples=asked.rows, max_length=asked.max_length)
+            try:
+                sample = draw(recipe)
+            except HubscanError as error:
+                print(f"{dataset.name}: left out: {error}", flush=True)
+                continue
+            embed(dataset.name, sample, models, recipe, asked.folder)
+
+
+def datasets(root: Path, only: list[str] | None) -> list[Path]:
+    found = {path.name: path for path in sorted((root / "datasets").glob("*/*"))}
+    unknown = set(only or ()) - set(found)
+    if unknown:
+        raise SystemExit(f"no dataset {', '.join(sorted(unknown))}; there are: {', '.join(found)}")
+    return [found[name] for name in only or found]
+
+
+@contextmanager
+def candidates(root: Path, random: bool) -> Iterator[dict[Modality, list[Path]]]:
+    """Yield the checkpoints of each kind, the smallest first, with a random twin of that if asked."""
+    models: dict[Modality, list[Path]] = {"text": [], "image": []}
+    for path in sorted((root / "models").glob("*/*"), key=size):
+        models["image" if (path / "preprocessor_config.json").exists() else "text"].append(path)
+    with tempfile.TemporaryDirectory() as temporary:
+        if random:
+            for paths in models.values():
+                paths += [twin(path, Path(temporary)) for path in paths[:1]]
+        yield models
+
+
+def size(checkpoint: Path) -> int:
+    return sum(file.stat().st_size for file in checkpoint.glob("*.safetensors"))
+
+
+def twin(checkpoint: Path, at: Path) -> Path:
+    """Return a copy of *checkpoint* whose weights were drawn, not learnt."""
+    copy = at / f"{checkpoint.name}{SUFFIX}"
+    shutil.copytree(checkpoint, copy, ignore=shutil.ignore_patterns("*.safetensors"))
+    torch.manual_seed(0)
+    AutoModel.from_config(AutoConfig.from_pretrained(checkpoint)).save_pretrained(copy)
+    return copy
+
+
+def embed(
+    dataset: str, sample: Sample, models: dict[Modality, list[Path]], recipe: Recipe, folder: Path
+) -> None:
+    """Write the labels, and the features of each checkpoint that are not there yet."""
+    modality = next(iter(sample.inputs))
+    print(f"{dataset}: {sample.draw.rows} rows, {dict(sample.draw.classes)}", flush=True)
+    labels = folder / f"{dataset}__y.npy"
+    if labels.exists() and not np.array_equal(np.load(labels), sample.labels):
+        raise SystemExit(f"{labels}: of other rows; name another folder")
+    save(labels, sample.labels)
+    for model in models[modality]:
+        file = folder / f"{dataset}__{model.name}.npy"
+        if file.exists():
+            continue
+        begun = time.perf_counter()
+        try:
+            features = computed(model, sample, modality, recipe)
+        except Exception as error:  # a stranger's checkpoint may fail anywhere
+            print(f"  {model.name:32} left out: {type(error).__name__}: {error}", flush=True)
+            continue
+        save(file, features)
+        shape = " × ".join(map(str, features.shape))
+        print(f"  {model.name:32} {shape}, {time.perf_counter() - begun:.1f} s", flush=True)
+
+
+def computed(model: Path, sample: Sample, modality: Modality, recipe: Recipe) -> npt.NDArray[np.float32]:
+    """Return the features as `hubscan.assess` computes them, without its cache."""
+    found = next(iter(catalog.named([str(model)], recipe, modality)))
+    if isinstance(found, Skipped):
+        raise CheckpointError(found.reason)
+    encoder = encoders.load(fetch(found).folder, modality, recipe.pooling, recipe.max_length)
+    return extract(encoder, sample.inputs[modality], recipe.device).matrix
+
+
+def save(file: Path, array: npt.NDArray[Any]) -> None:
+    """Write *file* whole or not at all."""
+    partial = file.with_name(file.name + ".partial")
+    with partial.open("wb") as opened:
+        np.save(opened, array)
+    partial.replace(file)
+
+
+if __name__ == "__main__":
+    main()
