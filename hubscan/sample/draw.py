@@ -20,7 +20,8 @@ from hubscan.pictures import PictureError, decode
 from hubscan.recipe import TASKS
 from hubscan.records import Draw, Input, Modality, Sample
 from hubscan.sample.columns import Columns, find, modality_of
-from hubscan.sample.reservoir import Reservoir, row_keys
+from hubscan.sample.keys import row_keys
+from hubscan.sample.reservoir import Reservoir
 from hubscan.sample.source import Source, open_split
 
 if TYPE_CHECKING:
