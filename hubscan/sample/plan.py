@@ -12,7 +12,7 @@ probability q_c / N_c.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -128,15 +128,26 @@ class _Kept:
         )
 
     def taken(self, places: npt.NDArray[np.intp] | npt.NDArray[np.bool_]) -> _Kept:
-        return _Kept(*(column[places] for column in self._columns()))
+        return _Kept(
+            self.rows[places],
+            self.groups[places],
+            self.strata[places],
+            self.blocks[places],
+            self.keys[places],
+        )
 
     def joined(self, other: _Kept) -> _Kept:
-        pairs = zip(self._columns(), other._columns(), strict=True)
-        return _Kept(*(np.concatenate(pair) for pair in pairs))
+        return _Kept(
+            np.concatenate([self.rows, other.rows]),
+            np.concatenate([self.groups, other.groups]),
+            np.concatenate([self.strata, other.strata]),
+            np.concatenate([self.blocks, other.blocks]),
+            np.concatenate([self.keys, other.keys]),
+        )
 
     def below(self, limits: Keys) -> _Kept:
         """Leave out what comes behind all that its stratum needs."""
-        return self.taken(self.blocks <= limits[self.strata]) if len(limits) else self
+        return self.taken(self.blocks <= limits[self.strata])
 
     def limits(self, shares: Counts) -> Keys:
         """Return the key (strata,) behind which a stratum that is full already takes no more."""
@@ -154,9 +165,6 @@ class _Kept:
         order = np.lexsort((self.keys, self.blocks, self.strata))
         position = _positions(self.strata[order])
         return self.taken(order[position < shares[self.strata[order]]])
-
-    def _columns(self) -> Iterator[npt.NDArray[np.generic]]:
-        yield from (self.rows, self.groups, self.strata, self.blocks, self.keys)
 
 
 def _cut(members: Members, seed: int, block_rows: int) -> _Kept:
