@@ -49,6 +49,7 @@ KINDS_OF_LABEL: Final[Mapping[str, tuple[LabelKind, ...]]] = {
     "integers": ("multilabel", "token"),
     "texts": ("multilabel", "token"),
 }
+MOSTLY: Final = 0.9
 Peek = Callable[[Sequence[str]], pa.Table]
 """Gives the first rows of some columns."""
 
@@ -135,12 +136,21 @@ def _words_beside(labels: Sequence[str], kinds: Mapping[str, str], peek: Peek, r
         return None
     lists = [name for name, kind in kinds.items() if kind == "texts" and name != labels[0]]
     lists = [name for name in lists if name in recipe.input_columns] if recipe.input_columns else lists
-    rows = peek([*lists, labels[0]]) if lists else None
-    return next((name for name in lists if rows and _lengths(rows[name]) == _lengths(rows[labels[0]])), None)
+    if not lists:
+        return None
+    rows = peek([*lists, labels[0]])
+    lengths = _lengths(rows[labels[0]])
+    return next((name for name in lists if _agree(_lengths(rows[name]), lengths)), None)
 
 
 def _lengths(column: pa.ChunkedArray) -> list[int | None]:
     return [None if row is None else len(row) for row in column.to_pylist()]
+
+
+def _agree(words: list[int | None], labels: list[int | None]) -> bool:
+    """Return whether nearly all rows have a label for each word; a few may be damaged."""
+    pairs = [pair for pair in zip(words, labels, strict=True) if None not in pair]
+    return sum(one == other for one, other in pairs) >= MOSTLY * max(len(pairs), 1)
 
 
 def _kind(labels: Sequence[str], kinds: Mapping[str, str], words: str | None, recipe: Recipe) -> LabelKind:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 TEXT_SHARE: Final = 0.05  # of a split's bytes: what a draw of texts may read
 FILE_FACTOR: Final = 3.0  # times the bytes of the drawn rows: what a draw of images may read
-FREE_BYTES: Final = 32_000_000  # below which nobody counts
+FREE_BYTES: Final = 8_000_000  # below which nobody counts
 ROUNDS: Final = 8  # of replacing rows that turn out to be unusable
 
 
