@@ -135,11 +135,10 @@ def _at_url(recipe: Recipe, url: str) -> Source:
     elif url.partition("?")[0].endswith(".parquet"):
         rows = ParquetTable(files)
     else:
-        raise DatasetError(
-            f"{url}: at a URL, parquet files and tars can be read; download it and pass the path"
-        )
+        raise DatasetError(f"{url}: at a URL, only parquet files and tars can be read; download it")
     facts = "".join(f"{file.name} {file.size}\n" for file in files)
-    digest = hashlib.sha256(facts.encode() + getattr(rows, "footers", b"")).hexdigest()
+    footers = rows.footer_hash if isinstance(rows, ParquetTable) else ""
+    digest = hashlib.sha256((facts + footers).encode()).hexdigest()
     return Source(url, f"url:{digest}", None, split, rows, _from_nowhere, files)
 
 

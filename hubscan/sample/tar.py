@@ -23,6 +23,7 @@ from hubscan.sample.files import AHEAD_BYTES, File, Window
 IMAGES: Final = frozenset(["jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff", "ppm"])
 SOUNDS: Final = frozenset(["wav", "flac", "mp3", "ogg", "opus", "m4a"])
 MOST_FILE_BYTES: Final = 2**28  # of one file within; a larger one is left out of its row
+END_BYTES: Final = 512
 HEAD_ROWS: Final = 100
 BATCH_ROWS: Final = 100
 STORED: Final = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
@@ -90,6 +91,9 @@ def _members(file: File) -> Iterator[tuple[str, bytes]]:
                 if member.isfile() and member.size <= MOST_FILE_BYTES:
                     opened = tar.extractfile(member)  # into memory: nothing is ever unpacked
                     yield member.name, opened.read() if opened else b""
+        # Without its end mark a tar that was cut off between two files looks whole.
+        if file.name.partition("?")[0].endswith(".tar") and any(file.read(file.size - END_BYTES, file.size)):
+            raise DatasetError(f"{file.name}: no tar, or damaged: it is cut off")
     except (tarfile.TarError, EOFError, OSError) as error:
         raise DatasetError(f"{file.name}: no tar, or damaged: {error}") from error
 
