@@ -117,9 +117,14 @@ def _results(engine: Engine, opened: run.Run, plan: Plan) -> Iterator[Progress |
 def _check_readable(sample: Sample) -> None:
     """Refuse inputs that no encoder here reads yet."""
     first = next(iter(sample.inputs["text"]), "") if "text" in sample.inputs else ""
-    if sample.places is not None or isinstance(first, tuple):
-        what = "labels of words" if sample.places is not None else "pairs of texts"
-        raise RankingError(f"{sample.draw.dataset}: {what} can be drawn, but no encoder reads them yet")
+    unread = {
+        "labels of words": sample.places is not None,
+        "pairs of texts": isinstance(first, tuple) and sample.places is None,
+        "sounds": "audio" in sample.inputs,
+    }
+    for what, there in unread.items():
+        if there:
+            raise RankingError(f"{sample.draw.dataset}: {what} can be drawn, but no encoder reads them yet")
 
 
 def _settled(recipe: Recipe, drawn: Draw, modality: Modality) -> Recipe:

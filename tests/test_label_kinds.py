@@ -257,6 +257,32 @@ def test_a_sample_of_every_kind_written_and_read_is_the_same(tmp_path: Path, kin
             assert np.array_equal(again.places, sample.places)
 
 
+@pytest.mark.parametrize(
+    "kind", ["pair", "number", "many integers", "multilabel", "columns", "token", "both"]
+)
+def test_the_recipe_that_says_what_was_done_gives_the_same_rows_again(tmp_path: Path, kind: str) -> None:
+    from hubscan.scan import _settled
+    from tests.test_draw import picture
+
+    text = [f"t{i}" for i in range(60)]
+    image = [{"bytes": picture((i, 0, 0)), "path": None} for i in range(60)]
+    forms: dict[str, dict[str, Any]] = {
+        "pair": {"premise": text, "hypothesis": text, "label": [0, 1] * 30},
+        "number": {"text": text, "score": [i / 7 for i in range(60)]},
+        "many integers": {"text": text, "label": list(range(60))},
+        "multilabel": {"text": text, "labels": [["a"] * (i % 2) + ["b"] * (i % 3 > 0) for i in range(60)]},
+        "columns": {"text": text, "u": [0, 1] * 30, "v": [1, 0, 0] * 20},
+        "token": tagged(60),
+        "both": {"image": image, "caption": text, "label": [0, 1] * 30},
+    }
+    sample = drawn(forms[kind], tmp_path, **({"label_columns": ("u", "v")} if kind == "columns" else {}))
+    asked = recipe.resolve({"dataset": str(tmp_path / "data.parquet"), "samples": 20})
+    settled = _settled(asked, sample.draw, next(iter(sample.inputs)))
+    (tmp_path / "again.yaml").write_text(recipe.to_yaml(settled))
+    again = draw(recipe.resolve({}, tmp_path / "again.yaml"))
+    assert again.draw.fingerprint == sample.draw.fingerprint
+
+
 def test_a_dataset_saved_to_disk_is_drawn_from_with_its_splits_and_its_selection(tmp_path: Path) -> None:
     features = Features({"text": Value("string"), "label": ClassLabel(names=["no", "yes"])})
     whole = Dataset.from_dict({"text": [f"t{i}" for i in range(90)], "label": [0, 1, 1] * 30}, features)

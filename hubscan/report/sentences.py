@@ -17,7 +17,7 @@ from hubscan.report.words import (
 
 CLEARLY = 1.5  # a tied checkpoint is worth naming if it is so many times faster, or smaller
 FEW_CLASSES = 6
-NAMES_OF_KIND = {"class": "classes", "multilabel": "labels", "token": "tags"}
+NAMES_OF_KIND = {"class": "classes", "multilabel": "labels", "token": "tags", "number": "numbers"}
 ROUNDING = 1e-6  # nats; constant features score 1e-16, which is no more than zero
 
 
@@ -110,9 +110,10 @@ def _recommended(ranking: Ranking, chosen: Ranked | None, names: dict[int, str])
     best, digits = ranking.best, decimals(ranking)
     if chosen is None:
         score = leading(best.scored)
+        labels = NAMES_OF_KIND[ranking.draw.label_kind]
         interval = " to ".join(number(bound, digits) for bound in score.interval)
         return (
-            f"No checkpoint tells the classes of {plain(ranking.draw.dataset)} apart better than shuffled "
+            f"No checkpoint tells the {labels} of {plain(ranking.draw.dataset)} apart better than shuffled "
             f"labels would: the best, {names[best.rank]}, scores {number(score.value, digits)} ({interval})."
         )
     license = plain(chosen.scored.candidate.license or "licence not stated")
