@@ -11,12 +11,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import chisquare
 
-from hubscan.sample.plan import Labelled, Members, planned, within
+from hubscan.sample.plan import Blocks, Labelled, Members, Plan, blocks_within, planned
 from hubscan.sample.quotas import Counts, equal, proportional
 from tests.test_reservoir import equal_shares
 from tests.test_reservoir import kept as kept_by_a_reservoir
 
 CHUNK_GROUPS = 3
+
+
+def within(
+    labelled: Labelled, quotas: Counts, seed: int, *, costs: Counts, budget: int
+) -> tuple[Plan, Blocks]:
+    blocks = blocks_within(labelled, quotas, costs=costs, budget=budget, largest_group=100)
+    return planned(labelled, quotas, seed, blocks), blocks
 
 
 def split(groups: list[list[int]]) -> Labelled:
@@ -45,14 +52,20 @@ GROUPS = st.lists(st.lists(st.integers(0, 4), max_size=17), min_size=1, max_size
 )
 
 
-@given(groups=GROUPS, seed=st.integers(0, 2**63 - 1), exponent=st.integers(0, 5), share=st.floats(0, 1))
+@given(
+    groups=GROUPS,
+    seed=st.integers(0, 2**63 - 1),
+    exponent=st.integers(0, 5),
+    together=st.booleans(),
+    share=st.floats(0, 1),
+)
 def test_every_plan_draws_exactly_the_quotas_and_no_row_twice(
-    groups: list[list[int]], seed: int, exponent: int, share: float
+    groups: list[list[int]], seed: int, exponent: int, together: bool, share: float
 ) -> None:
     flat = [c for group in groups for c in group]
     counts = counted(groups)
     quotas = np.floor(counts * share).astype(np.int64)
-    plan = planned(split(groups), quotas, seed, 1 << exponent)
+    plan = planned(split(groups), quotas, seed, Blocks(1 << exponent, together))
     assert len(np.unique(plan.rows)) == len(plan.rows)
     assert [flat[row] for row in plan.rows] == plan.classes.tolist()
     assert np.array_equal(np.bincount(plan.classes, minlength=len(counts)), quotas)
@@ -83,7 +96,7 @@ def test_every_row_of_a_class_is_drawn_equally_often_whatever_the_blocks(block_r
     quotas = np.array([7, 5, 4])
     drawn = np.zeros(sum(map(len, UNEVEN)))
     for seed in range(1000):
-        drawn[planned(split(UNEVEN), quotas, seed, block_rows).rows] += 1
+        drawn[planned(split(UNEVEN), quotas, seed, Blocks(block_rows)).rows] += 1
     flat = np.array([c for group in UNEVEN for c in group])
     for c in range(3):
         # Rows of a block come together, which makes counts that vary more than single rows' would:
@@ -94,16 +107,19 @@ def test_every_row_of_a_class_is_drawn_equally_often_whatever_the_blocks(block_r
         assert chisquare([spread, len(found) - 1]).pvalue > 0.001 or spread < len(found) - 1
 
 
+@pytest.mark.parametrize("together", [False, True])
 @pytest.mark.parametrize("block_rows", [2, 4, 8])
-def test_every_row_group_gives_rows_in_proportion_to_what_it_has(block_rows: int) -> None:
+def test_every_row_group_gives_rows_in_proportion_to_what_it_has(block_rows: int, together: bool) -> None:
     """The mean over many seeds, against its own standard error: a bias of blocks would show here."""
-    quota, seeds = 6, 4000
+    quota, seeds = 6, 3000
     sizes = np.array([len([c for c in group if c == 0]) for group in UNEVEN])
     group_of = np.repeat(np.arange(len(UNEVEN)), [len(group) for group in UNEVEN])
     drawn = np.array(
         [
             np.bincount(
-                group_of[planned(split(UNEVEN), np.array([quota, 0, 0]), seed, block_rows).rows],
+                group_of[
+                    planned(split(UNEVEN), np.array([quota, 0, 0]), seed, Blocks(block_rows, together)).rows
+                ],
                 minlength=len(UNEVEN),
             )
             for seed in range(seeds)
@@ -121,21 +137,18 @@ def test_a_thousand_classes_share_the_row_groups_that_are_read(seed: int) -> Non
     quotas = np.full(1000, 2)
     costs = np.full(1000, 100)
     apart = planned(split(groups), quotas, seed)
-    plan = within(split(groups), quotas, seed, costs=costs, budget=20_000, largest_group=100)
+    plan, _ = within(split(groups), quotas, seed, costs=costs, budget=20_000)
     assert len(apart.touched) > 800
     assert len(plan.touched) <= 200 and len(plan.rows) == 2000
 
 
 def test_a_budget_that_row_groups_cannot_meet_gives_the_plan_that_reads_least() -> None:
     groups = [[0, 1] * 50 for _ in range(40)]
-    plan = within(
-        split(groups), np.array([100, 100]), 3, costs=np.full(40, 10**6), budget=1, largest_group=100
-    )
-    assert len(plan.rows) == 200 and len(plan.touched) <= 8
-    generous = within(
-        split(groups), np.array([100, 100]), 3, costs=np.full(40, 10**6), budget=10**8, largest_group=100
-    )
-    assert generous.block_rows == 1 and len(generous.touched) > 35
+    quotas, costs = np.array([100, 100]), np.full(40, 10**6)
+    plan, blocks = within(split(groups), quotas, 3, costs=costs, budget=1)
+    assert len(plan.rows) == 200 and len(plan.touched) <= 8 and blocks.rows >= 32
+    plan, blocks = within(split(groups), quotas, 3, costs=costs, budget=10**8)
+    assert blocks == Blocks(1) and len(plan.touched) > 35
 
 
 @given(counts=st.lists(st.integers(0, 50), min_size=1, max_size=9), size=st.integers(1, 120))

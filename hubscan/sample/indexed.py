@@ -15,7 +15,7 @@ from hubscan.sample.coding import Coder
 from hubscan.sample.columns import Columns
 from hubscan.sample.kept import Collected, Kept, Label, labels_of
 from hubscan.sample.keys import keys_of
-from hubscan.sample.plan import Labelled, Plan, within
+from hubscan.sample.plan import SINGLE, Blocks, Labelled, Plan, blocks_within, planned
 from hubscan.sample.quotas import Counts, equal, proportional
 from hubscan.sample.spool import Spool, available, strata
 from hubscan.sample.table import Rows, Table
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 TEXT_SHARE: Final = 0.05  # of a split's bytes: what a draw of texts may read
 FILE_FACTOR: Final = 3.0  # times the bytes of the drawn rows: what a draw of images may read
+OVER: Final = 1.1  # how far a draw may be over its budget before that is said
 FREE_BYTES: Final = 8_000_000  # below which nobody counts
 ROUNDS: Final = 8  # of replacing rows that turn out to be unusable
 
@@ -73,11 +74,12 @@ def _drawn(
     costs, budget = table.costs(columns.all), _budget(table, columns, recipe)
     largest = int(np.diff(table.starts).max(initial=1))
     hand, spoilt = _Hand(), np.zeros(count, np.int64)
-    for _ in range(ROUNDS):
+    blocks = SINGLE
+    for turn in range(ROUNDS):
         quotas = shares(there - spoilt, columns, recipe)
-        plan = within(
-            members, quotas + spoilt, recipe.seed, costs=costs, budget=budget, largest_group=largest
-        )
+        if turn == 0:
+            blocks = blocks_within(members, quotas, costs=costs, budget=budget, largest_group=largest)
+        plan = planned(members, quotas + spoilt, recipe.seed, blocks)
         if not _look(table, columns, coder, reader, plan, hand):
             break
         is_bad = np.isin(plan.rows, list(hand.bad))
@@ -91,8 +93,8 @@ def _drawn(
         strata=chosen,
         groups=len(costs),
         groups_read=len(hand.groups),
-        block_rows=plan.block_rows,
-        notes=tuple(_notes(plan, costs, budget, table)),
+        block_rows=blocks.rows,
+        notes=tuple(_notes(plan, blocks, costs, budget, table)),
     )
 
 
@@ -150,16 +152,16 @@ def _budget(table: Table, columns: Columns, recipe: Recipe) -> int:
     return max(int(allowed), FREE_BYTES)
 
 
-def _notes(plan: Plan, costs: Counts, budget: int, table: Table) -> Iterator[str]:
-    if plan.block_rows == 1:
+def _notes(plan: Plan, blocks: Blocks, costs: Counts, budget: int, table: Table) -> Iterator[str]:
+    if blocks.rows == 1:
         return
     price, groups = int(costs[plan.touched].sum()), len(costs)
     rows = int(np.median(np.diff(table.starts)))
     yield (
         f"row groups of {rows:,} rows and {_megabytes(np.median(costs))} are read as a whole, so up to "
-        f"{plan.block_rows} rows of a class were drawn together, from {len(plan.touched):,} of {groups:,}"
+        f"{blocks.rows} rows of a class were drawn together, from {len(plan.touched):,} of {groups:,}"
     )
-    if price > budget:
+    if price > OVER * budget:
         yield f"the row groups are so large that {_megabytes(price)} of them had to be read"
 
 

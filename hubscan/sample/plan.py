@@ -22,6 +22,8 @@ import numpy.typing as npt
 from hubscan.sample.keys import Keys, Places, block_keys, fractions, keys_of
 from hubscan.sample.quotas import Counts
 
+PILOT_SEED: Final = 2**64 - 1  # a recipe's seed is less
+AIM: Final = 0.85  # of the budget, since a draw may cost more than what was tried
 KEPT_FACTOR: Final = 4  # candidates are weeded when there are so many times more than can be drawn
 
 
@@ -45,7 +47,6 @@ class Plan:
     rows: Places  # (n,)
     classes: npt.NDArray[np.int32]  # (n,)
     groups: npt.NDArray[np.int32]  # (n,)
-    block_rows: int
 
     @property
     def touched(self) -> npt.NDArray[np.int32]:
@@ -53,53 +54,70 @@ class Plan:
         return np.unique(self.groups)
 
 
-def planned(labelled: Labelled, quotas: Counts, seed: int, block_rows: int = 1) -> Plan:
-    """Return the plan that draws *quotas* (C,) rows of the classes in blocks of *block_rows*, a power of two.
+@dataclass(frozen=True, slots=True)
+class Blocks:
+    """How rows of a class are drawn: by themselves, or some that lie in one row group together."""
 
-    The members are gone through once for k = 1 and twice for more; never more of them are held
-    than one chunk and some times the sample.
+    rows: int = 1  # of the largest blocks; a power of two
+    together: bool = False  # what is left over in a row group comes when its first block comes, so that
+    #                         fewer row groups are read, and rows of a class come from fewer places
+
+
+SINGLE: Final = Blocks()
+
+
+def planned(labelled: Labelled, quotas: Counts, seed: int, blocks: Blocks = SINGLE) -> Plan:
+    """Return the plan that draws *quotas* (C,) rows of the classes in *blocks*.
+
+    The members are gone through once for single rows and twice for blocks; never more of them are
+    held than one chunk and some times the sample.
     """
-    sizes = block_rows.bit_length()
-    shares = quotas if block_rows == 1 else _shares(labelled, quotas, seed, block_rows)
+    sizes = blocks.rows.bit_length()
+    shares = quotas if blocks.rows == 1 else _shares(labelled, quotas, seed, blocks)
     kept = _Kept.none()
     for members in labelled():
-        kept = kept.joined(_cut(members, seed, block_rows).below(kept.limits(shares)))
+        kept = kept.joined(_cut(members, seed, blocks).below(kept.limits(shares)))
         if len(kept.rows) > KEPT_FACTOR * int(quotas.sum()) + 1024:
             kept = kept.weeded(shares)
     kept = kept.weeded(shares)
-    return Plan(kept.rows, (kept.strata // sizes).astype(np.int32), kept.groups, block_rows)
+    return Plan(kept.rows, (kept.strata // sizes).astype(np.int32), kept.groups)
 
 
-def within(
+def blocks_within(
     labelled: Labelled,
     quotas: Counts,
-    seed: int,
     *,
     costs: npt.NDArray[np.int64],
     budget: int,
     largest_group: int,
-) -> Plan:
-    """Return the plan with the smallest blocks that reads at most *budget* bytes.
+) -> Blocks:
+    """Return the smallest blocks with which a plan reads about *budget* bytes or less.
+
+    They are tried out with keys that no draw has: were they chosen by what the draw itself costs,
+    its rows would no longer be equally likely. So it costs a little more or less than was tried.
 
     Args:
         labelled: the members.
         quotas: (C,) rows to draw of each class.
-        seed: of the draw.
         costs: (G,) bytes to read each row group.
-        budget: bytes; where row groups are too large for it, the plan that reads least is returned.
+        budget: bytes; where row groups are too large for it, what reads least is returned.
         largest_group: rows of the largest row group, in one block of which all of it fits.
     """
-    plan = planned(labelled, quotas, seed)
-    best, price = plan, int(costs[plan.touched].sum())
+    aim = int(AIM * budget)
+    best, price = SINGLE, _price(planned(labelled, quotas, PILOT_SEED), costs)
     whole_group = 1 << max(largest_group - 1, 1).bit_length()
-    block = min(_first_guess(price, budget), whole_group)
-    while price > budget and block <= whole_group:
-        plan = planned(labelled, quotas, seed, block)
-        cost = int(costs[plan.touched].sum())
-        if cost < price:
-            best, price = plan, cost
-        block *= 2
+    rows = min(_first_guess(price, aim), whole_group)
+    while price > aim and rows <= whole_group:
+        for blocks in (Blocks(rows), Blocks(rows, together=True)):
+            cost = _price(planned(labelled, quotas, PILOT_SEED, blocks), costs)
+            if price > aim and cost < price:
+                best, price = blocks, cost
+        rows *= 2
     return best
+
+
+def _price(plan: Plan, costs: npt.NDArray[np.int64]) -> int:
+    return int(costs[plan.touched].sum())
 
 
 def _first_guess(price: int, budget: int) -> int:
@@ -167,27 +185,32 @@ class _Kept:
         return self.taken(order[position < shares[self.strata[order]]])
 
 
-def _cut(members: Members, seed: int, block_rows: int) -> _Kept:
+def _cut(members: Members, seed: int, blocks: Blocks) -> _Kept:
     """Return *members* in their blocks."""
     keys = keys_of(seed, members.rows)
-    if block_rows == 1:
+    if blocks.rows == 1:
         return _Kept(members.rows, members.groups, members.classes.astype(np.int64), keys, keys)
     order = np.lexsort((keys, members.classes, members.groups))
     groups, classes = members.groups[order].astype(np.int64), members.classes[order].astype(np.int64)
     lots = groups * (int(classes.max(initial=0)) + 1) + classes
     position, count = _positions(lots), _counts(lots)
-    exponents, numbers = _blocks(position, count, block_rows)
+    exponents, numbers = _blocks(position, count, blocks.rows)
+    if blocks.together:
+        numbers = np.maximum(numbers, 0)
     return _Kept(
         members.rows[order],
         members.groups[order],
-        classes * block_rows.bit_length() + exponents,
+        classes * blocks.rows.bit_length() + exponents,
         block_keys(seed, groups, numbers),
         keys[order],
     )
 
 
 def _blocks(position: Places, count: Places, block_rows: int) -> tuple[Places, Places]:
-    """Return log2 of the size, and the number, of the block that a row at *position* of *count* is in."""
+    """Return log2 of the size of the block that a row at *position* of *count* is in, and its number.
+
+    Whole blocks are numbered 0, 1 and so on, those of the rest −1, −2 and so on by their size.
+    """
     whole = block_rows.bit_length() - 1
     exponents = np.full(len(position), whole, np.int64)
     numbers = position >> whole
@@ -196,16 +219,16 @@ def _blocks(position: Places, count: Places, block_rows: int) -> tuple[Places, P
     for bit in range(whole):
         start = rest >> (bit + 1) << (bit + 1)
         inside = (behind >= start) & (behind < start + (1 << bit)) & (rest >> bit & 1 == 1)
-        exponents[inside], numbers[inside] = bit, 0
+        exponents[inside], numbers[inside] = bit, -1 - bit
     return exponents, numbers
 
 
-def _shares(labelled: Labelled, quotas: Counts, seed: int, block_rows: int) -> Counts:
+def _shares(labelled: Labelled, quotas: Counts, seed: int, blocks: Blocks) -> Counts:
     """Return how many rows to take of each stratum: *quotas* over the sizes, rounded at random."""
-    sizes = block_rows.bit_length()
+    sizes = blocks.rows.bit_length()
     available = np.zeros(len(quotas) * sizes, np.int64)
     for members in labelled():
-        available += np.bincount(_cut(members, seed, block_rows).strata, minlength=len(available))
+        available += np.bincount(_cut(members, seed, blocks).strata, minlength=len(available))
     by_size = available.reshape(len(quotas), sizes)
     totals = np.maximum(by_size.sum(axis=1), 1)
     # Exact in integers up to here; u in [0, 1) makes floor(x + u) right on average.
