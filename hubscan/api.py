@@ -28,8 +28,8 @@ def rank(
     """Rank checkpoints for *dataset*, and return the ranking.
 
     Args:
-        dataset: an id on the Hub, or a local csv, tsv, jsonl, parquet file or folder.
-        task: "text-classification" or "image-classification"; by default what the columns say.
+        dataset: an id on the Hub; a local csv, tsv, jsonl, parquet, arrow or tar file, or folder; a URL.
+        task: a pipeline tag, such as "image-classification"; by default what the columns say.
         models: ids, `id@revision` or local folders; by default the Hub is asked.
         run: where the run folder is to be; by default it is temporary and gone afterwards.
         **recipe_keys: any other key of a recipe, such as `samples=500`, `limit=10`, `seed=1`.

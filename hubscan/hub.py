@@ -5,6 +5,7 @@ The client reads `HF_ENDPOINT` and its cache folders when it is imported; nothin
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -77,19 +78,22 @@ def patient(call: Callable[[], T]) -> T:
 
 @dataclass
 class Traffic:
-    """Bytes of the bodies that the Hub's client received."""
+    """What the Hub's client received: bytes of bodies, and answers of any kind."""
 
     bytes_read: int = 0
+    requests: int = 0
 
 
 @contextmanager
 def counted() -> Iterator[Traffic]:
     """Count what arrives over the network while the block runs."""
-    traffic = Traffic()
+    traffic, lock = Traffic(), threading.Lock()
 
     def count(response: httpx.Response) -> None:
-        if response.request.method == "GET":
-            traffic.bytes_read += int(response.headers.get("Content-Length") or 0)
+        with lock:
+            traffic.requests += 1
+            if response.request.method == "GET":
+                traffic.bytes_read += int(response.headers.get("Content-Length") or 0)
 
     session = get_session()
     hooks = session.event_hooks

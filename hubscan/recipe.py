@@ -20,13 +20,16 @@ from hubscan.records import Modality
 
 TASKS: Final[Mapping[str, Modality]] = {
     "text-classification": "text",
+    "token-classification": "text",
     "image-classification": "image",
+    "audio-classification": "audio",
 }
 
 # In a checkout the recipes lie beside the package, in a wheel inside it.
 _SHIPPED: Final = (Path(__file__).parent / "recipes", Path(__file__).parents[1] / "recipes")
 
 _MAGNITUDES = {"": 1, "K": 10**3, "M": 10**6, "B": 10**9}
+_BYTES = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 
 
 def count(text: object) -> object:
@@ -39,7 +42,18 @@ def count(text: object) -> object:
     return round(float(found[1]) * _MAGNITUDES[found[2]]) if found else text
 
 
+def byte_size(text: object) -> object:
+    """Read `500MB`, `1.5G` or `250000` as a number of bytes; anything else is left for the type check.
+
+    >>> byte_size("1.5GB")
+    1500000000
+    """
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)([KMGT]?)B?", text.upper()) if isinstance(text, str) else None
+    return round(float(found[1]) * _BYTES[found[2]]) if found else text
+
+
 Count = Annotated[int, BeforeValidator(count), Field(ge=0)]
+Size = Annotated[int, BeforeValidator(byte_size), Field(ge=1)]
 # A control character in a name is a mistake at best, and would garble a terminal or a YAML file.
 Name = Annotated[str, Field(min_length=1, pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff]+$")]
 Names = Annotated[tuple[Name, ...], Field(strict=False)]  # YAML gives lists; each name stays strict
@@ -51,13 +65,17 @@ class Recipe(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     # what
-    task: Literal["text-classification", "image-classification"] | None = None
+    task: (
+        Literal["text-classification", "token-classification", "image-classification", "audio-classification"]
+        | None
+    ) = None
     dataset: Name | None = None
     config: Name | None = None
     split: Name | None = None
     revision: Name | None = None
     input_columns: Names = ()
-    label_column: Name | None = None
+    label_columns: Names = ()  # several are the 0/1 columns of one multi-label target
+    label_kind: Literal["class", "multilabel", "number", "token"] | None = None
 
     # who: explicit checkpoints, or a query
     models: Names = ()
@@ -76,6 +94,8 @@ class Recipe(BaseModel):
 
     # how
     samples: int = Field(1000, ge=10, le=1_000_000)
+    balance: bool = True  # classes in equal shares; else in proportion, none left out that has two rows
+    max_bytes: Size = 2_000_000_000  # of what can only be read from its beginning, over the network
     seed: int = Field(0, ge=0, lt=2**63)
     metrics: Names = ("transrate",)
     pooling: Literal["auto", "mean", "cls", "last", "max", "pooler"] = "auto"

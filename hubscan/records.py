@@ -16,11 +16,14 @@ if TYPE_CHECKING:  # numpy costs 0.1 s, and the command line reads these records
     import numpy as np
     import numpy.typing as npt
 
-    Labels = npt.NDArray[np.int64]
+    Rows = npt.NDArray[np.int64]
+    Labels = npt.NDArray[np.int64] | npt.NDArray[np.float64] | npt.NDArray[np.uint8]
     Matrix = npt.NDArray[np.float32]
 
 Modality = Literal["text", "image", "audio"]
-Input = str | bytes  # a text, or an image as it lay in its file
+LabelKind = Literal["class", "multilabel", "number", "token"]
+Input = str | tuple[str, ...] | bytes
+"""A text; a pair of texts, or a sentence as its words; an image or a sound as it lay in its file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +59,20 @@ class Draw:
     config: str | None
     split: str
     columns: Mapping[str, str]  # role to column: {"text": "review", "label": "sentiment"}
-    label_kind: str
-    classes: Mapping[str, int]  # class name to number of rows drawn, in the order of the label numbers
-    rows: int
+    label_kind: LabelKind
+    classes: Mapping[str, int]  # class, label or tag to rows that have it, in label order; {} of numbers
+    rows: int  # of words where every word has a label
     seed: int
-    rows_seen: int  # rows of the split that the draw looked at
-    dropped: Mapping[str, int]  # reason to number of rows: {"empty text": 3}
+    rows_seen: int  # rows of the split whose label the draw looked at, or which came by in one pass
+    dropped: Mapping[str, int]  # reason to number of rows: {"empty input": 3}
     bytes_read: int  # bytes that came over the network
     fingerprint: str  # hash of all that decides the rows; equal exactly when two scans saw the same rows
+    duplicates: int = 0  # drawn rows whose input another drawn row has already, byte for byte
+    requests: int = 0  # requests sent over the network
+    groups: int = 0  # row groups of the split; 0 where rows came in one pass
+    groups_read: int = 0  # those of which more than the label was read
+    block_rows: int = 1  # rows of a class that were drawn together; 1: each by itself
+    notes: tuple[str, ...] = ()  # what a reader should know of how the rows came, one sentence each
 
     @property
     def local(self) -> bool:
@@ -76,9 +85,11 @@ class Sample:
     """The drawn rows; every checkpoint sees exactly these, in this order."""
 
     draw: Draw
-    inputs: Mapping[Modality, tuple[Input, ...]]  # one entry a modality, each of n rows
-    labels: Labels  # (n,) index into `draw.classes`
-    row_ids: Labels  # (n,) position of the row in the split
+    inputs: Mapping[Modality, tuple[Input, ...]]  # one entry a modality, n inputs each unless `places` says
+    labels: Labels  # "class" and "token" (n,) int64 into `draw.classes`, "number" (n,) float64,
+    #                 "multilabel" (n, L) uint8 of 0 and 1, a column for each of `draw.classes`
+    row_ids: Rows  # (n,) position of the row in the split
+    places: Rows | None = None  # (n, 2) of "token": which of the inputs, and which of its words; sorted
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,25 +3,39 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import TypeAdapter
 
-from hubscan.records import Draw, Sample
+from hubscan.records import Draw, Input, LabelKind, Sample
 
 _DRAW = b"hubscan.draw"
 _INPUT = "input."
+_TYPES: Final[dict[LabelKind, Any]] = {
+    "class": np.int64,
+    "token": np.int64,
+    "number": np.float64,
+    "multilabel": np.uint8,
+}
 
 
 def write(sample: Sample, path: Path, *, inputs: bool) -> None:
-    """Write row ids, labels and the draw's description, and the inputs too if asked."""
-    columns = {"row": pa.array(sample.row_ids), "label": pa.array(sample.labels)}
+    """Write row ids, labels and the draw's description, and the inputs too if asked.
+
+    Where every word has a label, a row is a word, and its sentence stands with the first of its words.
+    """
+    columns = {"row": pa.array(sample.row_ids), "label": pa.array(sample.labels.tolist(), _type(sample))}
+    if sample.places is not None:
+        columns |= {"input": pa.array(sample.places[:, 0]), "word": pa.array(sample.places[:, 1])}
     if inputs:
-        columns |= {_INPUT + name: pa.array(values) for name, values in sample.inputs.items()}
+        for name, values in sample.inputs.items():
+            columns[_INPUT + name] = pa.array(_one_a_row(values, sample))
     described = json.dumps(asdict(sample.draw)).encode()
     table = pa.table(columns).replace_schema_metadata({_DRAW: described})
     pq.write_table(table, path, compression="zstd")
@@ -30,11 +44,33 @@ def write(sample: Sample, path: Path, *, inputs: bool) -> None:
 def read(path: Path) -> Sample:
     """Return the sample in *path*, with such inputs as the file has."""
     table = pq.read_table(path)
-    described = json.loads(table.schema.metadata[_DRAW])
+    draw: Draw = TypeAdapter(Draw).validate_python(json.loads(table.schema.metadata[_DRAW]))
     names = [name for name in table.column_names if name.startswith(_INPUT)]
+    labels = np.array(table["label"].to_pylist(), _TYPES[draw.label_kind])
+    places = None
+    if "word" in table.column_names:
+        places = np.stack([table["input"].to_numpy(), table["word"].to_numpy()], axis=1).astype(np.int64)
     return Sample(
-        draw=TypeAdapter(Draw).validate_python(described),
-        inputs={name.removeprefix(_INPUT): tuple(table[name].to_pylist()) for name in names},
-        labels=table["label"].to_numpy().astype(np.int64),
+        draw=draw,
+        inputs={name.removeprefix(_INPUT): _inputs(table[name]) for name in names},
+        labels=labels.reshape(table.num_rows, -1) if draw.label_kind == "multilabel" else labels,
         row_ids=table["row"].to_numpy().astype(np.int64),
+        places=places,
     )
+
+
+def _type(sample: Sample) -> pa.DataType:
+    kind = pa.from_numpy_dtype(_TYPES[sample.draw.label_kind])
+    return pa.list_(kind) if sample.draw.label_kind == "multilabel" else kind
+
+
+def _one_a_row(values: Sequence[Input], sample: Sample) -> list[Input | None]:
+    if sample.places is None:
+        return list(values)
+    new = np.diff(sample.places[:, 0], prepend=-1) != 0
+    return [values[place] if first else None for place, first in zip(sample.places[:, 0], new, strict=True)]
+
+
+def _inputs(column: pa.ChunkedArray) -> tuple[Input, ...]:
+    found = (value for value in column.to_pylist() if value is not None)
+    return tuple(tuple(value) if isinstance(value, list) else value for value in found)

@@ -81,6 +81,7 @@ def prepare(recipe: Recipe, lock: run.Lock | None = None) -> Iterator[Entered | 
     yield Entered("drawing the sample")
     sample = draw(recipe)
     modality = next(iter(sample.inputs))
+    _check_readable(sample)
     recipe = _settled(recipe, sample.draw, modality)
     if lock:
         _same_rows(lock.draw, sample.draw)
@@ -113,19 +114,37 @@ def _results(engine: Engine, opened: run.Run, plan: Plan) -> Iterator[Progress |
         yield event
 
 
+def _check_readable(sample: Sample) -> None:
+    """Refuse inputs that no encoder here reads yet."""
+    first = next(iter(sample.inputs["text"]), "") if "text" in sample.inputs else ""
+    unread = {
+        "labels of words": sample.places is not None,
+        "pairs of texts": isinstance(first, tuple) and sample.places is None,
+        "sounds": "audio" in sample.inputs,
+    }
+    for what, there in unread.items():
+        if there:
+            raise RankingError(f"{sample.draw.dataset}: {what} can be drawn, but no encoder reads them yet")
+
+
 def _settled(recipe: Recipe, drawn: Draw, modality: Modality) -> Recipe:
     """Return *recipe* with what the draw found out, so that it says what was done."""
     return recipe.model_copy(
         update={
-            "task": f"{modality}-classification",
+            "task": "token-classification" if drawn.label_kind == "token" else f"{modality}-classification",
             "dataset": drawn.dataset,
             "config": drawn.config,
             "split": drawn.split,
             "revision": _hub_revision(drawn),
-            "input_columns": (drawn.columns[modality],),
-            "label_column": drawn.columns["label"],
+            "input_columns": tuple(c for role, c in drawn.columns.items() if not _is_label(role)),
+            "label_columns": tuple(c for role, c in drawn.columns.items() if _is_label(role)),
+            "label_kind": drawn.label_kind,
         }
     )
+
+
+def _is_label(role: str) -> bool:
+    return role.partition("_")[0] == "label"
 
 
 def _hub_revision(drawn: Draw) -> str | None:

@@ -273,7 +273,7 @@ BAD_DATA: dict[str, tuple[list[str], str]] = {
     "unknown dataset": (["--dataset", "no/such"], "not on the Hub"),
     "unknown split": (["--dataset", "reviews", "--split", "dev"], "no split 'dev'; there are: train, test"),
     "unknown column": (["--dataset", "reviews", "--label-column", "stars"], "--label-column stars: no such column; there are: text (text), label (class)"),
-    "no labels": (["--dataset", "tester/unlabelled"], "no column of class labels"),
+    "no labels": (["--dataset", "tester/unlabelled"], "no column of labels"),
     "hidden labels": (["--dataset", "tester/hidden-labels", "--split", "test"], "no labelled row"),
     "one class": (["--dataset", "tester/one-class"], "one class only"),
     "which config": (["--dataset", "tester/two-configs"], "pick a config with --config; there are: plain, shouted"),

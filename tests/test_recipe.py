@@ -51,7 +51,7 @@ def test_an_unknown_key_is_refused_with_file_key_and_the_nearest_name(tmp_path: 
         ("samples: 1", "samples: should be greater than or equal to 10"),
         ("languages: [no]", "languages.0: should be a valid string, got False"),
         ("models: a/b", "models: should be a valid tuple"),
-        ("task: juggling", "task: should be 'text-classification' or 'image-classification'"),
+        ("task: juggling", "task: should be 'text-classification', 'token-classification',"),
         ("device: gpu", "device: String should match pattern"),
         ("seed: 1\nseed: 2", "the key 'seed' stands there twice"),
         ("- a list", "a recipe is a mapping"),
@@ -100,7 +100,7 @@ KEYS = st.fixed_dictionaries(
     optional={
         "dataset": NAMES,
         "split": NAMES,
-        "label_column": NAMES,
+        "label_columns": st.lists(NAMES).map(tuple),
         "languages": st.lists(NAMES).map(tuple),
         "input_columns": st.lists(NAMES).map(tuple),
         "samples": st.integers(10, 10**6),

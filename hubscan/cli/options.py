@@ -13,7 +13,10 @@ import click
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-TASKS = click.Choice(["text-classification", "image-classification"])
+TASKS = click.Choice(
+    ["text-classification", "token-classification", "image-classification", "audio-classification"]
+)
+LABEL_KINDS = click.Choice(["class", "multilabel", "number", "token"])
 SORTS = click.Choice(["downloads", "likes", "trending_score", "last_modified", "created_at"])
 LAYERS = click.Choice(["last", "best", "each"])
 POOLINGS = click.Choice(["auto", "mean", "cls", "last", "max", "pooler"])
@@ -23,7 +26,7 @@ DATA = [
     click.option(
         "--dataset",
         metavar="ID_OR_PATH",
-        help="On the Hub, or a csv, tsv, jsonl, parquet file or folder.",
+        help="On the Hub; a csv, tsv, jsonl, parquet, arrow or tar file; a folder; a URL.",
     ),
     click.option("--config", metavar="NAME", help="Which configuration of the dataset."),
     click.option("--split", metavar="NAME", help="Which split; default: train, or the first there is."),
@@ -33,9 +36,16 @@ DATA = [
         "input_columns",
         multiple=True,
         metavar="NAME",
-        help="What the checkpoints read.",
+        help="What the checkpoints read; twice for a pair of texts, or an image and its text.",
     ),
-    click.option("--label-column", metavar="NAME", help="What is to be told apart."),
+    click.option(
+        "--label-column",
+        "label_columns",
+        multiple=True,
+        metavar="NAME",
+        help="What is to be told apart; repeat for 0/1 columns.",
+    ),
+    click.option("--label-kind", type=LABEL_KINDS, help="Of the labels; default: what the column holds."),
 ]
 QUERY = [
     click.option("--search", metavar="WORDS", help="Words in the checkpoint's id."),
@@ -68,6 +78,16 @@ NAMED = [
 ]
 HOW = [
     click.option("--samples", type=click.IntRange(min=10), metavar="N", help="Rows to draw; default: 1000."),
+    click.option(
+        "--balance/--no-balance",
+        default=None,
+        help="Classes in equal shares, the default, or in proportion.",
+    ),
+    click.option(
+        "--max-bytes",
+        metavar="N",
+        help="Such as 2GB, the default: where a split can only be read from its beginning.",
+    ),
     click.option(
         "--seed",
         type=click.IntRange(min=0),

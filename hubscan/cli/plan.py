@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from hubscan import recipe as recipes
-from hubscan.records import Input
+from hubscan.records import Input, Modality, Sample
+from hubscan.report import sentences
+from hubscan.report.words import cut, plain
 from hubscan.scan import Plan
 
 SHOWN_CHARACTERS = 72
@@ -12,14 +16,14 @@ SHOWN_CHARACTERS = 72
 def as_text(plan: Plan) -> str:
     """Return the sample, two of its rows, the candidates and the resolved recipe."""
     drawn, lock = plan.sample.draw, plan.lock
-    classes = ", ".join(f"{name} {count}" for name, count in drawn.classes.items())
     columns = ", ".join(f"{role}: {name}" for role, name in drawn.columns.items())
     lines = [
         f"sample      {drawn.rows} rows of {drawn.dataset}@{drawn.revision[:12]}, split {drawn.split}",
         f"columns     {columns}",
-        f"classes     {classes}",
+        f"labels      {drawn.label_kind}: {sentences.classes(drawn)}",
         *(f"dropped     {count} × {reason}" for reason, count in drawn.dropped.items()),
-        *_examples(plan),
+        *(f"note        {note}" for note in sentences.draw_notes(drawn)),
+        *_examples(plan.sample),
         f"checkpoints {len(lock.candidates)}",
         *(
             f"  {c.model}@{c.revision[:12]}  {_size(c.parameters)}  {c.license or '-'}"
@@ -32,18 +36,33 @@ def as_text(plan: Plan) -> str:
     return "\n".join(lines).rstrip()
 
 
-def _examples(plan: Plan) -> list[str]:
-    inputs = next(iter(plan.sample.inputs.values()))
-    names = list(plan.sample.draw.classes)
-    places = (0, len(inputs) - 1)
-    return [f"example     {names[plan.sample.labels[i]]}: {_shown(inputs[i])}" for i in places]
+def _examples(sample: Sample) -> Iterator[str]:
+    for row in (0, sample.draw.rows - 1):
+        place = row if sample.places is None else int(sample.places[row, 0])
+        shown = " | ".join(_shown(values[place], kind) for kind, values in sample.inputs.items())
+        yield f"example     {_label(sample, row)}: {shown}"
 
 
-def _shown(value: Input) -> str:
+def _label(sample: Sample, row: int) -> str:
+    label, names = sample.labels[row], [plain(name) for name in sample.draw.classes]
+    if sample.draw.label_kind == "number":
+        return f"{label:g}"
+    if sample.draw.label_kind == "multilabel":
+        return ", ".join(name for name, has in zip(names, label, strict=True) if has) or "no label"
+    if sample.places is None:
+        return names[int(label)]
+    place, word = sample.places[row].tolist()
+    return f"{names[int(label)]} of {plain(sample.inputs['text'][place][word])!r}"
+
+
+def _shown(value: Input, modality: Modality) -> str:
     if isinstance(value, bytes):
-        return f"an image file of {len(value)} bytes"
-    flat = " ".join(value.split())
-    return flat if len(flat) <= SHOWN_CHARACTERS else flat[: SHOWN_CHARACTERS - 1] + "…"
+        article = "an image" if modality == "image" else "a sound"
+        return f"{article} file of {len(value)} bytes"
+    if isinstance(value, tuple):
+        joint = " + " if len(value) == 2 else " "
+        return cut(joint.join(plain(part) for part in value), SHOWN_CHARACTERS)
+    return cut(plain(value), SHOWN_CHARACTERS)
 
 
 def _size(parameters: int | None) -> str:

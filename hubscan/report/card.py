@@ -134,11 +134,13 @@ def _sample_table(draw: Draw) -> Markdown:
         "config": draw.config or "none",
         "split": draw.split,
         "columns": ", ".join(f"{role}: {column}" for role, column in draw.columns.items()),
-        "rows": f"{draw.rows:,} of the {draw.rows_seen:,} seen, classes in equal shares where they suffice",
+        "rows": f"{draw.rows:,} of the {draw.rows_seen:,} seen",
+        "exact copies among them": draw.duplicates,
         "left out": sentences.dropped(draw),
         "seed": draw.seed,
         "fingerprint": draw.fingerprint,
         "read over the network": byte_count(draw.bytes_read),
+        **({"how they came": "; ".join(draw.notes)} if draw.notes else {}),
     }
     return table(["sample", "value"], facts.items())
 

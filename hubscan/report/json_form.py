@@ -65,6 +65,12 @@ def _sample(draw: Draw) -> dict[str, Any]:
         "seed": draw.seed,
         "rows_seen": draw.rows_seen,
         "dropped": dict(draw.dropped),
+        "duplicates": draw.duplicates,
+        "requests": draw.requests,
+        "row_groups": draw.groups,
+        "row_groups_read": draw.groups_read,
+        "block_rows": draw.block_rows,
+        "notes": list(draw.notes),
     }
 
 

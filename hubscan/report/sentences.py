@@ -17,6 +17,7 @@ from hubscan.report.words import (
 
 CLEARLY = 1.5  # a tied checkpoint is worth naming if it is so many times faster, or smaller
 FEW_CLASSES = 6
+NAMES_OF_KIND = {"class": "classes", "multilabel": "labels", "token": "tags", "number": "numbers"}
 ROUNDING = 1e-6  # nats; constant features score 1e-16, which is no more than zero
 
 
@@ -49,16 +50,32 @@ def sample(ranking: Ranking) -> str:
         classes(draw),
         f"seed {draw.seed}",
     ]
-    return "; ".join([", ".join(parts), dropped(draw), f"{byte_count(draw.bytes_read)} read"])
+    read = f"{byte_count(draw.bytes_read)} read"
+    groups = (
+        f"{read} from {draw.groups_read:,} of {draw.groups:,} row groups" if draw.block_rows > 1 else read
+    )
+    return ". ".join(["; ".join([", ".join(parts), dropped(draw), groups]), *draw_notes(draw)])
+
+
+def draw_notes(draw: Draw) -> list[str]:
+    """Return what to know of how the rows came, one sentence each without its full stop."""
+    twice = (
+        f"{draw.duplicates:,} of the rows copy others exactly, which makes a ranking look surer than it is"
+    )
+    notes = [*([twice] if draw.duplicates else []), *draw.notes]
+    return [plain(note[:1].upper() + note[1:]) for note in notes]
 
 
 def classes(draw: Draw) -> str:
     """Return the classes with their rows, or when they are many their number and range."""
     counts = draw.classes
+    if draw.label_kind == "number":
+        return f"numbers of {plain(draw.columns.get('label', 'a column'))}"
+    what = NAMES_OF_KIND[draw.label_kind]
     if len(counts) <= FEW_CLASSES:
-        return "classes " + ", ".join(f"{plain(name)} {rows:,}" for name, rows in counts.items())
+        return f"{what} " + ", ".join(f"{plain(name)} {rows:,}" for name, rows in counts.items())
     fewest, most = min(counts.values()), max(counts.values())
-    return f"{len(counts)} classes of {fewest:,}" + (f" to {most:,}" if most > fewest else "") + " rows"
+    return f"{len(counts)} {what} of {fewest:,}" + (f" to {most:,}" if most > fewest else "") + " rows"
 
 
 def dropped(draw: Draw) -> str:
@@ -93,9 +110,10 @@ def _recommended(ranking: Ranking, chosen: Ranked | None, names: dict[int, str])
     best, digits = ranking.best, decimals(ranking)
     if chosen is None:
         score = leading(best.scored)
+        labels = NAMES_OF_KIND[ranking.draw.label_kind]
         interval = " to ".join(number(bound, digits) for bound in score.interval)
         return (
-            f"No checkpoint tells the classes of {plain(ranking.draw.dataset)} apart better than shuffled "
+            f"No checkpoint tells the {labels} of {plain(ranking.draw.dataset)} apart better than shuffled "
             f"labels would: the best, {names[best.rank]}, scores {number(score.value, digits)} ({interval})."
         )
     license = plain(chosen.scored.candidate.license or "licence not stated")

@@ -1,137 +1,252 @@
-"""The columns of a split in; which one is the input and which one the label, out."""
+"""The columns of a split in; which are the input and which the label, and of what kind it is, out."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
-from datasets import ClassLabel, Features, Image, IterableDataset, Value
 
 from hubscan.errors import DatasetError
-from hubscan.records import Modality
+from hubscan.records import LabelKind, Modality
+from hubscan.sample.column_kinds import declared_names
+
+if TYPE_CHECKING:
+    from datasets import Features
+
+    from hubscan.recipe import Recipe
 
 INPUT_NAMES: Final[Mapping[Modality, tuple[str, ...]]] = {
     "text": ("text", "sentence", "content", "review", "document", "body", "tweet", "title"),
     "image": ("image", "img", "picture", "photo", "pixels"),
+    "audio": ("audio", "speech", "sound", "wav"),
 }
-LABEL_NAMES: Final = ("label", "labels", "class", "category", "target", "sentiment", "y")
-LABEL_KINDS: Final = frozenset({"class", "integer", "boolean", "text"})
-PEEKED_ROWS: Final = 100
+PAIR_NAMES: Final = (
+    ("premise", "hypothesis"),
+    ("sentence1", "sentence2"),
+    ("question1", "question2"),
+    ("question", "sentence"),
+    ("text_a", "text_b"),
+    ("text1", "text2"),
+    ("sentence_a", "sentence_b"),
+    ("query", "passage"),
+    ("question", "passage"),
+)
+CAPTION_NAMES: Final = ("text", "caption", "description", "title", "sentence", "question")
+LABEL_NAMES: Final = (
+    *("label", "labels", "class", "category", "target", "sentiment", "y"),
+    *("tags", "genres", "topics", "score", "similarity_score", "cls"),
+)
+KINDS_OF_LABEL: Final[Mapping[str, tuple[LabelKind, ...]]] = {
+    # What a column of each kind can be as a label; the first is what it is taken for.
+    "class": ("class",),
+    "integer": ("class", "number", "multilabel"),
+    "boolean": ("class", "multilabel"),
+    "text": ("class",),
+    "number": ("number", "class"),
+    "classes": ("multilabel", "token"),
+    "integers": ("multilabel", "token"),
+    "texts": ("multilabel", "token"),
+}
+MOSTLY: Final = 0.9
+Peek = Callable[[Sequence[str]], pa.Table]
+"""Gives the first rows of some columns."""
 
 
 @dataclass(frozen=True)
 class Columns:
-    """The decision: one input column, one label column, and the names of the classes if declared."""
+    """The decision."""
 
-    input: str
-    label: str
-    class_names: tuple[str, ...] | None  # of a ClassLabel; its numbers index these
+    inputs: Mapping[Modality, tuple[str, ...]]  # one column a modality; two are a pair of texts
+    labels: tuple[str, ...]  # one, or several of 0 and 1
+    kind: LabelKind
+    names: tuple[str, ...] | None  # of a ClassLabel; its numbers index these
+    one_hot: bool = False  # each row's list has a 0 or a 1 for every label
+    fixed: bool = False  # the kind was asked for or declared, and no look at the values changes it
+
+    @property
+    def all(self) -> list[str]:
+        """Return the columns to read, each once."""
+        return list(
+            dict.fromkeys([*(name for names in self.inputs.values() for name in names), *self.labels])
+        )
+
+    def roles(self) -> dict[str, str]:
+        """Return role to column, as results tell it: text, text_2, image, audio, label, label_2."""
+        named = [*self.inputs.items(), ("label", self.labels)]
+        return {
+            role if place == 1 else f"{role}_{place}": column
+            for role, columns in named
+            for place, column in enumerate(columns, start=1)
+        }
 
 
-def find(
-    rows: IterableDataset, modality: Modality, asked_input: str | None, asked_label: str | None
-) -> Columns:
-    """Return the input and label columns of *rows*, the asked ones or those that stand out.
+def find(features: Features, kinds: Mapping[str, str], peek: Peek, recipe: Recipe) -> Columns:
+    """Return the columns that *recipe* asks for, or those that stand out.
+
+    Args:
+        features: what the dataset declares of its columns.
+        kinds: of each column, from `column_kinds`.
+        peek: gives the first rows, and is asked for lists only: their lengths tell tags of words
+            from labels of a whole text.
+        recipe: the asked task, columns and kind of label.
 
     Raises:
-        DatasetError: naming the candidates and the flag to pass, when none stands out.
+        DatasetError: naming the candidates, their kinds and the flag to pass, when none stands out.
     """
-    features = rows.features
-    kinds = _kinds_of_features(features) if features else _kinds_of_schema(_peek(rows))
-    label = asked_label or _the_label(kinds)
-    _check(label, kinds, LABEL_KINDS, "--label-column", "class labels")
-    others = {name: kind for name, kind in kinds.items() if name != label}
-    column = asked_input or _the_input(others, modality)
-    _check(column, others, {modality}, "--input-column", f"{modality}s")
-    declared = features.get(label) if features else None
-    names = tuple(declared.names) if isinstance(declared, ClassLabel) else None
-    return Columns(column, label, names)
-
-
-def modality_of(rows: IterableDataset) -> Modality:
-    """Return what the split holds: images if it has a column of them, else texts."""
-    features = rows.features or {}
-    return "image" if any(isinstance(feature, Image) for feature in features.values()) else "text"
+    labels = recipe.label_columns or (_the_label(kinds),)
+    for name in labels:
+        _check(name, kinds, KINDS_OF_LABEL, "--label-column", "labels")
+    words = _words_beside(labels, kinds, peek, recipe)
+    kind = _kind(labels, kinds, words, recipe)
+    others = {name: k for name, k in kinds.items() if name not in labels}
+    inputs: dict[Modality, tuple[str, ...]] = (
+        {"text": (words,)} if kind == "token" and words else _inputs(others, recipe)
+    )
+    declared = declared_names(features.get(labels[0])) if len(labels) == 1 else None
+    return Columns(
+        inputs,
+        tuple(labels),
+        kind,
+        declared,
+        one_hot=kind == "multilabel" and declared is None and _one_hot(labels, kinds, peek),
+        fixed=recipe.label_kind is not None or declared is not None,
+    )
 
 
 def _the_label(kinds: Mapping[str, str]) -> str:
-    declared = [name for name, kind in kinds.items() if kind == "class"]
+    declared = [name for name, kind in kinds.items() if kind in ("class", "classes")]
     if len(declared) == 1:
         return declared[0]
-    usable = [name for name, kind in kinds.items() if kind in LABEL_KINDS]
+    usable = [name for name, kind in kinds.items() if kind in KINDS_OF_LABEL]
     named = [name for name in LABEL_NAMES if name in (declared or usable)]
     if named:
         return named[0]
-    if not (declared or _numbered(kinds)):
-        raise DatasetError(f"no column of class labels; there are: {_listed(kinds)}; pass --label-column")
-    raise DatasetError(f"which column is the label? pass --label-column; there are: {_listed(kinds)}")
+    if not (declared or any(kind not in ("text", "number") for kind in map(kinds.__getitem__, usable))):
+        raise DatasetError(f"no column of labels; there are: {listed(kinds)}; pass --label-column")
+    raise DatasetError(f"which column is the label? pass --label-column; there are: {listed(kinds)}")
 
 
-def _the_input(kinds: Mapping[str, str], modality: Modality) -> str:
+def _words_beside(labels: Sequence[str], kinds: Mapping[str, str], peek: Peek, recipe: Recipe) -> str | None:
+    """Return the column with a word for each label of a row's list, if there is one."""
+    if len(labels) > 1 or "token" not in KINDS_OF_LABEL[kinds[labels[0]]]:
+        return None
+    if recipe.label_kind not in (None, "token"):
+        return None
+    lists = [name for name, kind in kinds.items() if kind == "texts" and name != labels[0]]
+    lists = [name for name in lists if name in recipe.input_columns] if recipe.input_columns else lists
+    if not lists:
+        return None
+    rows = peek([*lists, labels[0]])
+    lengths = _lengths(rows[labels[0]])
+    return next((name for name in lists if _agree(_lengths(rows[name]), lengths)), None)
+
+
+def _lengths(column: pa.ChunkedArray) -> list[int | None]:
+    return [None if row is None else len(row) for row in column.to_pylist()]
+
+
+def _agree(words: list[int | None], labels: list[int | None]) -> bool:
+    """Return whether nearly all rows have a label for each word; a few may be damaged."""
+    pairs = [pair for pair in zip(words, labels, strict=True) if None not in pair]
+    return sum(one == other for one, other in pairs) >= MOSTLY * max(len(pairs), 1)
+
+
+def _kind(labels: Sequence[str], kinds: Mapping[str, str], words: str | None, recipe: Recipe) -> LabelKind:
+    possible = KINDS_OF_LABEL[kinds[labels[0]]]
+    if len(labels) > 1:
+        found: LabelKind = "multilabel"
+    elif recipe.label_kind is not None:
+        found = recipe.label_kind
+    else:
+        found = "token" if words else possible[0]
+    flag = f"--label-column {', '.join(labels)}: holds {kinds[labels[0]]} values"
+    if found not in possible or (found == "multilabel" and kinds[labels[0]] in ("integer", "boolean")) != (
+        len(labels) > 1
+    ):
+        raise DatasetError(f"{flag}, which are not labels of kind {found}; there are: {listed(kinds)}")
+    if found == "token" and words is None:
+        raise DatasetError(f"{flag}, but no column of words has as many; there are: {listed(kinds)}")
+    if (found == "token") != (recipe.task == "token-classification") and recipe.task:
+        right = "token-classification" if found == "token" else "text-classification, or another column"
+        raise DatasetError(f"{flag}, labels of kind {found}; pass --task {right}")
+    return found
+
+
+def _one_hot(labels: Sequence[str], kinds: Mapping[str, str], peek: Peek) -> bool:
+    if len(labels) > 1 or kinds[labels[0]] != "integers":
+        return False
+    rows = [row for row in peek(labels)[labels[0]].to_pylist() if row is not None]
+    return (
+        len({len(row) for row in rows}) == 1 and len(rows[0]) > 1 and {v for r in rows for v in r} <= {0, 1}
+    )
+
+
+def _inputs(kinds: Mapping[str, str], recipe: Recipe) -> dict[Modality, tuple[str, ...]]:
+    if recipe.input_columns:
+        return _asked(recipe.input_columns, kinds, recipe)
+    modality = _modality(kinds, recipe)
+    found: dict[Modality, tuple[str, ...]] = {modality: _the_input(kinds, modality)}
+    caption = next((name for name in CAPTION_NAMES if kinds.get(name) == "text"), None)
+    if modality == "image" and recipe.task is None and caption:
+        found["text"] = (caption,)
+    return found
+
+
+def _modality(kinds: Mapping[str, str], recipe: Recipe) -> Modality:
+    from hubscan.recipe import TASKS
+
+    if recipe.task:
+        return TASKS[recipe.task]
+    present = set(kinds.values())
+    return "image" if "image" in present else "audio" if "audio" in present else "text"
+
+
+def _asked(names: Sequence[str], kinds: Mapping[str, str], recipe: Recipe) -> dict[Modality, tuple[str, ...]]:
+    modality = _modality({name: kinds.get(name, "") for name in names}, recipe)
+    inputs: dict[Modality, tuple[str, ...]] = {}
+    for name in names:
+        fitting = {modality} if recipe.task and len(names) == 1 else {"text", "image", "audio"}
+        what = f"{modality}s" if len(fitting) == 1 else "texts, images or sounds"
+        _check(name, kinds, fitting, "--input-column", what)
+        kind: Modality = kinds[name]  # type: ignore[assignment]  # checked a line ago
+        inputs[kind] = (*inputs.get(kind, ()), name)
+    most = {"text": 2, "image": 1, "audio": 1}
+    if any(len(columns) > most[kind] for kind, columns in inputs.items()):
+        raise DatasetError(
+            f"--input-column {', '.join(names)}: one text, a pair of texts, one image or one sound; "
+            "there are too many"
+        )
+    return inputs
+
+
+def _the_input(kinds: Mapping[str, str], modality: Modality) -> tuple[str, ...]:
     fitting = [name for name, kind in kinds.items() if kind == modality]
+    pairs = [pair for pair in PAIR_NAMES if set(pair) <= set(fitting)]
+    if modality == "text" and pairs:
+        return pairs[0]
     named = [name for name in INPUT_NAMES[modality] if name in fitting]
     if len(fitting) == 1 or named:
-        return named[0] if named else fitting[0]
+        return (named[0] if named else fitting[0],)
     if not fitting:
-        raise DatasetError(f"no column of {modality}s; there are: {_listed(kinds)}")
-    raise DatasetError(f"which column is the {modality}? pass --input-column; there are: {_listed(kinds)}")
+        raise DatasetError(f"no column of {modality}s; there are: {listed(kinds)}")
+    raise DatasetError(
+        f"which column is the {modality}? pass --input-column"
+        f"{' (twice for a pair)' if modality == 'text' else ''}; there are: {listed(kinds)}"
+    )
 
 
-def _check(
-    column: str, kinds: Mapping[str, str], fitting: set[str] | frozenset[str], flag: str, what: str
-) -> None:
+def _check(column: str, kinds: Mapping[str, str], fitting: object, flag: str, what: str) -> None:
+    assert isinstance(fitting, set | Mapping)
     if column not in kinds:
-        raise DatasetError(f"{flag} {column}: no such column; there are: {_listed(kinds)}")
+        raise DatasetError(f"{flag} {column}: no such column; there are: {listed(kinds)}")
     if kinds[column] not in fitting:
         raise DatasetError(
-            f"{flag} {column}: holds {kinds[column]} values, not {what}; there are: {_listed(kinds)}"
+            f"{flag} {column}: holds {kinds[column]} values, not {what}; there are: {listed(kinds)}"
         )
 
 
-def _numbered(kinds: Mapping[str, str]) -> bool:
-    return any(kind in ("integer", "boolean") for kind in kinds.values())
-
-
-def _listed(kinds: Mapping[str, str]) -> str:
+def listed(kinds: Mapping[str, str]) -> str:
+    """Return the columns with their kinds, for a message."""
     return ", ".join(f"{name} ({kind})" for name, kind in kinds.items())
-
-
-def _kinds_of_features(features: Features) -> dict[str, str]:
-    return {name: _kind_of_feature(feature) for name, feature in features.items()}
-
-
-def _kind_of_feature(feature: object) -> str:
-    if isinstance(feature, ClassLabel):
-        return "class"
-    if isinstance(feature, Image):
-        return "image"
-    if isinstance(feature, Value):
-        return _kind_of_type(feature.dtype)
-    return type(feature).__name__.lower()
-
-
-def _kinds_of_schema(schema: pa.Schema) -> dict[str, str]:
-    return {field.name: _kind_of_type(str(field.type)) for field in schema}
-
-
-def _kind_of_type(name: str) -> str:
-    """Return the kind of a type by its name, which Arrow and `datasets` share."""
-    for pattern, kind in (
-        (r"(large_)?string(_view)?", "text"),
-        (r"u?int\d+", "integer"),
-        (r"bool", "boolean"),
-        (r"(half)?(float|double|decimal).*", "number"),
-    ):
-        if re.fullmatch(pattern, name):
-            return kind
-    return name.split("<")[0]
-
-
-def _peek(rows: IterableDataset) -> pa.Schema:
-    """Return the schema of the first rows: a csv or jsonl stream declares no features."""
-    for table in rows.with_format("arrow").iter(batch_size=PEEKED_ROWS):
-        return table.schema
-    raise DatasetError("the split has no rows")

@@ -13,30 +13,9 @@ from collections.abc import Iterator, Set
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-import numpy as np
-import numpy.typing as npt
-
 T = TypeVar("T")
-Keys = npt.NDArray[np.uint64]
 
 NO_LIMIT = 2**64
-
-
-def row_keys(seed: int, first: int, count: int) -> Keys:
-    """Return one 64-bit key for each of the rows *first* … *first + count − 1*.
-
-    The finaliser of splitmix64 (Steele, Lea & Flood, 2014) over the row number, started at a place
-    that a first round over the seed gives: uniform, and distinct within a seed.
-    """
-    rows = np.arange(first, first + count, dtype=np.uint64)
-    start = _mixed(np.array([seed], dtype=np.uint64) + np.uint64(0x9E3779B97F4A7C15))
-    return _mixed(rows * np.uint64(0x9E3779B97F4A7C15) + start)
-
-
-def _mixed(x: Keys) -> Keys:
-    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return x ^ (x >> np.uint64(31))
 
 
 @dataclass

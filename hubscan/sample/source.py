@@ -1,21 +1,30 @@
-"""A dataset id or a path in, one split as a stream out, with the commit that it has."""
+"""A dataset id, a URL or a path in; one split with the commit that it has, not yet read, out."""
 
 from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import datasets
-from datasets import IterableDataset, load_dataset
+from datasets import load_dataset_builder
 from datasets.exceptions import DatasetNotFoundError
 
 from hubscan.errors import DatasetError
 from hubscan.hub import api, explained, patient
+from hubscan.remote import RemoteFile
+from hubscan.sample.arrow import ArrowTable
+from hubscan.sample.cells import Fetch
+from hubscan.sample.files import File, StoredFile, open_file
+from hubscan.sample.parquet import ParquetTable
+from hubscan.sample.rows import opened
+from hubscan.sample.stream import Stream
+from hubscan.sample.table import Table
+from hubscan.sample.tar import TarStream
 
 if TYPE_CHECKING:
     from hubscan.recipe import Recipe
@@ -26,25 +35,35 @@ READERS: Final = {
     ".jsonl": ("json", {}),
     ".json": ("json", {}),
     ".parquet": ("parquet", {}),
+    ".arrow": ("arrow", {}),
+    ".tar": ("webdataset", {}),
 }
+SINGLE_SPLIT: Final = "train"  # what a file that knows nothing of splits is called
 
 
 @dataclass(frozen=True)
 class Source:
     """One split, not yet read."""
 
-    dataset: str  # the canonical id, or the local path
+    dataset: str  # the canonical id, the URL, or the local path
     revision: str
     config: str | None
     split: str
-    rows: IterableDataset
+    rows: Table | Stream
+    fetch: Fetch  # gives the files that cells name
+    files: Sequence[File] = field(default_factory=tuple)
+
+    def stored(self) -> tuple[int, int]:
+        """Return the bytes and requests that did not go through the Hub's client."""
+        found = [file for file in self.files if isinstance(file, StoredFile)]
+        return sum(file.bytes_read for file in found), sum(file.requests for file in found)
 
 
 def open_split(recipe: Recipe) -> Source:
-    """Return the split that *recipe* asks for, as a stream.
+    """Return the split that *recipe* asks for.
 
     A bare name such as `imdb` is resolved to its canonical id and commit first: the current
-    `load_dataset` cannot follow the redirect that the Hub answers with.
+    `datasets` cannot follow the redirect that the Hub answers with.
 
     Raises:
         HubError: if the Hub cannot be reached or does not know the dataset.
@@ -52,6 +71,8 @@ def open_split(recipe: Recipe) -> Source:
     """
     if recipe.dataset is None:
         raise DatasetError("no dataset: pass --dataset ID_OR_PATH, or set it in the recipe")
+    if "://" in recipe.dataset:
+        return _at_url(recipe, recipe.dataset)
     path = Path(recipe.dataset).expanduser()
     if path.exists():
         return _open_local(recipe, path)
@@ -59,24 +80,100 @@ def open_split(recipe: Recipe) -> Source:
     with explained(f"dataset {name}"):
         info = patient(lambda: api().dataset_info(name, revision=recipe.revision))
     with _read_errors(info.id):
-        splits = load_dataset(info.id, recipe.config, revision=info.sha, streaming=True)
-    split = _chosen_split(recipe, info.id, list(splits))
-    config = recipe.config or splits[split].info.config_name
-    return Source(info.id, str(info.sha), config, split, splits[split])
+        builder = load_dataset_builder(info.id, recipe.config, revision=info.sha)
+        split = _chosen_split(recipe, info.id, [str(split) for split in builder.config.data_files])
+        rows, files = opened(builder, split)
+    config = recipe.config or builder.config.name
+    return Source(
+        info.id, str(info.sha), config, split, rows, _from_hub(f"hf://datasets/{info.id}@{info.sha}/"), files
+    )
 
 
 def _open_local(recipe: Recipe, path: Path) -> Source:
     name = str(recipe.dataset)
     with _read_errors(name):
+        if _saved(path):
+            return _open_saved(recipe, path)
         if path.is_dir():
-            splits = load_dataset(str(path.resolve()), recipe.config, streaming=True)
+            builder = load_dataset_builder(str(path.resolve()), recipe.config)
             files = sorted(file for file in path.rglob("*") if file.is_file())
         else:
             reader, options = _reader(path)
-            splits = load_dataset(reader, data_files=str(path.resolve()), streaming=True, **options)
+            builder = load_dataset_builder(reader, data_files=str(path.resolve()), **options)
             files = [path]
-    split = _chosen_split(recipe, name, list(splits))
-    return Source(name, _content_hash(path, files), recipe.config, split, splits[split])
+        split = _chosen_split(recipe, name, [str(split) for split in builder.config.data_files])
+        rows, parts = opened(builder, split)
+    return Source(name, _content_hash(path, files), recipe.config, split, rows, _from_disk, parts)
+
+
+def _saved(path: Path) -> bool:
+    """Return whether *path* is what `save_to_disk` of `datasets` writes."""
+    return any((path / name).is_file() for name in ("state.json", "dataset_dict.json"))
+
+
+def _open_saved(recipe: Recipe, path: Path) -> Source:
+    name = str(recipe.dataset)
+    found = datasets.load_from_disk(str(path))
+    single = isinstance(found, datasets.Dataset)
+    split = _chosen_split(recipe, name, [SINGLE_SPLIT] if single else list(found))
+    dataset = found if single else found[split]
+    if dataset._indices is not None:  # rows were selected: their places lie beside the table
+        dataset = dataset.flatten_indices()
+    files = sorted(file for file in path.rglob("*") if file.is_file())
+    table = ArrowTable(dataset.data.table, dataset.features)
+    return Source(name, _content_hash(path, files), None, split, table, _from_disk)
+
+
+def _at_url(recipe: Recipe, url: str) -> Source:
+    """Return the parquet files or tars that *url* names; `{000..012}` and, but for http, `*` name several."""
+    if re.match(r"\w+://[^/]*:[^/]*@", url):
+        raise DatasetError("the URL holds a password, which would stand in every result; take it out")
+    files = [open_file(address) for address in _expanded(url)]
+    split = _chosen_split(recipe, url, [SINGLE_SPLIT])
+    if re.search(r"\.tar(\.\w+)?$", url.partition("?")[0]):
+        rows: Table | Stream = TarStream(files)
+    elif url.partition("?")[0].endswith(".parquet"):
+        rows = ParquetTable(files)
+    else:
+        raise DatasetError(f"{url}: at a URL, only parquet files and tars can be read; download it")
+    facts = "".join(f"{file.name} {file.size}\n" for file in files)
+    footers = rows.footer_hash if isinstance(rows, ParquetTable) else ""
+    digest = hashlib.sha256((facts + footers).encode()).hexdigest()
+    return Source(url, f"url:{digest}", None, split, rows, _from_nowhere, files)
+
+
+def _expanded(url: str) -> list[str]:
+    found = re.search(r"\{(\d+)\.\.(\d+)\}", url)
+    if found:
+        width, last = len(found[1]), min(int(found[2]), int(found[1]) + 100_000)
+        numbers = range(int(found[1]), last + 1)
+        return [f"{url[: found.start()]}{number:0{width}}{url[found.end() :]}" for number in numbers]
+    if "*" in url and not url.startswith("http"):
+        import fsspec
+
+        system, path = fsspec.core.url_to_fs(url)
+        return [system.unstrip_protocol(name) for name in sorted(system.glob(path))]
+    return [url]
+
+
+def _from_hub(prefix: str) -> Fetch:
+    """Return what gives the files of the dataset's own commit, and no others."""
+
+    def fetch(path: str) -> bytes:
+        if not path.startswith(prefix):
+            raise FileNotFoundError(path)
+        file = RemoteFile(path)
+        return file.read(0, file.size)
+
+    return fetch
+
+
+def _from_disk(path: str) -> bytes:
+    return Path(path).read_bytes()
+
+
+def _from_nowhere(path: str) -> bytes:
+    raise FileNotFoundError(path)
 
 
 def _reader(path: Path) -> tuple[str, dict[str, Any]]:
@@ -92,8 +189,8 @@ def _content_hash(root: Path, files: list[Path]) -> str:
     digest = hashlib.sha256()
     for file in files:
         digest.update(str(file.relative_to(root.parent)).encode())
-        with file.open("rb") as opened:
-            digest.update(hashlib.file_digest(opened, "sha256").digest())
+        with file.open("rb") as stream:
+            digest.update(hashlib.file_digest(stream, "sha256").digest())
     return f"sha256:{digest.hexdigest()}"
 
 
@@ -107,7 +204,7 @@ def _chosen_split(recipe: Recipe, dataset: str, splits: list[str]) -> str:
 
 @contextmanager
 def _read_errors(dataset: str) -> Iterator[None]:
-    """Turn what `load_dataset` raises into one line that names the choices there are."""
+    """Turn what `datasets` raises into one line that names the choices there are."""
     with explained(f"dataset {dataset}"):
         try:
             yield
@@ -128,7 +225,7 @@ def _read_errors(dataset: str) -> Iterator[None]:
 
 
 def _config_advice(error: Exception) -> str:
-    """Return the configs that a `ValueError` of `load_dataset` names, or its first sentence."""
+    """Return the configs that a `ValueError` of `datasets` names, or its first sentence."""
     listed = re.search(r"(?:available configs|Available): (\[[^\]]*\])", str(error))
     if listed is None:
         return _one_line(error)

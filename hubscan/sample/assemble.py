@@ -1,0 +1,141 @@
+"""The drawn rows in, the `Sample` with its description and fingerprint out."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from hubscan.errors import DatasetError
+from hubscan.records import Draw, Input, Sample
+from hubscan.sample import words
+from hubscan.sample.coding import Coder
+from hubscan.sample.columns import Columns
+from hubscan.sample.kept import Collected, Kept
+from hubscan.sample.source import Source
+
+if TYPE_CHECKING:
+    from hubscan.recipe import Recipe
+
+HOW_NOT_WHAT = {"bytes_read", "requests", "groups", "groups_read", "block_rows", "notes", "fingerprint"}
+
+
+def assembled(recipe: Recipe, source: Source, columns: Columns, coder: Coder, found: Collected) -> Sample:
+    """Return the sample that *found* makes.
+
+    Raises:
+        DatasetError: if nothing was found, or nothing that could be told apart.
+    """
+    where = f"{source.dataset}, split {source.split!r}, column {', '.join(columns.labels)!r}"
+    dropped = dict(coder.dropped + found.dropped)
+    if not found.kept:
+        reasons = ", ".join(f"{count} × {reason}" for reason, count in dropped.items()) or "no rows"
+        raise DatasetError(f"{where}: no labelled row ({reasons}); try another --split or --label-column")
+    drawn = words.chosen(found.kept, found.strata, recipe) if columns.kind == "token" else []
+    kept = _with_words(found.kept, drawn) if columns.kind == "token" else found.kept
+    labels, classes = _labels(kept, drawn, columns, coder)
+    _tell_apart(labels, classes, columns, where)
+    inputs = {modality: tuple(one.inputs[modality] for one in kept) for modality in columns.inputs}
+    places = _places(kept, drawn) if columns.kind == "token" else None
+    row_ids = np.array([row for row, _, _ in drawn] if drawn else [one.row for one in kept], np.int64)
+    description = Draw(
+        dataset=source.dataset,
+        revision=source.revision,
+        config=source.config,
+        split=source.split,
+        columns=columns.roles(),
+        label_kind=columns.kind,
+        classes=classes,
+        rows=len(row_ids),
+        seed=recipe.seed,
+        rows_seen=found.rows_seen,
+        dropped=dropped,
+        bytes_read=0,
+        fingerprint="",
+        duplicates=_duplicates(list(zip(*inputs.values(), strict=True))),
+        groups=found.groups,
+        groups_read=found.groups_read,
+        block_rows=found.block_rows,
+        notes=found.notes,
+    )
+    sample = Sample(description, inputs, labels, row_ids, places)
+    return replace(sample, draw=replace(description, fingerprint=_fingerprint(sample)))
+
+
+def _with_words(kept: Sequence[Kept], drawn: Sequence[words.Word]) -> list[Kept]:
+    used = {row for row, _, _ in drawn}
+    return [one for one in kept if one.row in used]
+
+
+def _places(kept: Sequence[Kept], drawn: Sequence[words.Word]) -> npt.NDArray[np.int64]:
+    number = {one.row: place for place, one in enumerate(kept)}
+    return np.array([(number[row], place) for row, place, _ in drawn], np.int64).reshape(-1, 2)
+
+
+def _labels(
+    kept: Sequence[Kept], drawn: Sequence[words.Word], columns: Columns, coder: Coder
+) -> tuple[npt.NDArray[Any], dict[str, int]]:
+    """Return the labels as a `Sample` has them, and the rows of each by name."""
+    if columns.kind == "number":
+        return np.array([one.label.number for one in kept], np.float64), {}
+    token = columns.kind == "token"
+    rows = [(tag,) for _, _, tag in drawn] if token else [one.label.codes for one in kept]
+    counts = np.bincount([code for codes in rows for code in codes], minlength=len(coder.values))
+    order = [code for code in coder.order() if counts[code]]
+    number = {code: place for place, code in enumerate(order)}
+    names = coder.names()
+    classes = {names[code]: int(counts[code]) for code in order}
+    if columns.kind != "multilabel":
+        return np.array([number[codes[0]] for codes in rows], np.int64), classes
+    matrix = np.zeros((len(rows), len(order)), np.uint8)
+    for row, codes in enumerate(rows):
+        matrix[row, [number[code] for code in codes]] = 1
+    return matrix, classes
+
+
+def _tell_apart(labels: npt.NDArray[Any], classes: dict[str, int], columns: Columns, where: str) -> None:
+    """Refuse labels that are all the same."""
+    if columns.kind == "number":
+        same = f"one number only ({labels[0]:g})" if len(np.unique(labels)) < 2 else None
+    elif columns.kind == "multilabel":
+        varied = ((labels == 0).any(axis=0) & (labels == 1).any(axis=0)).any()
+        same = None if varied else f"all rows have the same labels ({', '.join(classes) or 'none'})"
+    else:
+        same = f"one class only ({next(iter(classes), 'none')})" if len(classes) < 2 else None
+    if same:
+        raise DatasetError(
+            f"{where}: {same}, so there is nothing to tell apart; try another --split or --label-column"
+        )
+
+
+def _duplicates(inputs: Sequence[tuple[Input, ...]]) -> int:
+    return len(inputs) - len({hashlib.sha256(b"".join(map(_content, one))).digest() for one in inputs})
+
+
+def _fingerprint(sample: Sample) -> str:
+    """Hash what was drawn and what it was drawn from, down to the bytes of the inputs."""
+    # Where a local file lies does not change its rows; its revision is a hash over its content.
+    aside = HOW_NOT_WHAT | ({"dataset"} if sample.draw.local else set())
+    origin = {k: v for k, v in asdict(sample.draw).items() if k not in aside}
+    digest = hashlib.sha256(json.dumps(origin, sort_keys=True).encode())
+    digest.update(sample.row_ids.tobytes() + np.ascontiguousarray(sample.labels).tobytes())
+    if sample.places is not None:
+        digest.update(sample.places.tobytes())
+    for values in sample.inputs.values():
+        for value in values:
+            digest.update(_content(value))
+    return digest.hexdigest()
+
+
+def _content(value: Input) -> bytes:
+    """Return an input as bytes that no other input has, beginning with their number."""
+    if isinstance(value, tuple):
+        content = b"".join(map(_content, value))
+    else:
+        content = value.encode("utf-8", "surrogatepass") if isinstance(value, str) else value
+    return len(content).to_bytes(8, "little") + content

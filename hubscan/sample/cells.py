@@ -1,0 +1,97 @@
+"""A cell of a table in, what an encoder reads out, or the reason why it cannot."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+import pyarrow as pa
+
+from hubscan.pictures import PictureError, decode
+from hubscan.records import Input, LabelKind, Modality
+
+MOST_CHARACTERS: Final = 500_000  # no encoder reads as many; a few such texts would fill the memory
+EMPTY: Final = "empty input"
+CUT: Final = "text cut"
+
+Fetch = Callable[[str], bytes]
+"""Gives the content of a file that a cell names; raises `FileNotFoundError` for one it may not read."""
+
+
+class Unusable(Exception):
+    """Nothing can be made of this cell; the message is a reason to count rows by."""
+
+
+class Reader:
+    """Reads the inputs of rows, and counts the texts that it cut."""
+
+    def __init__(self, inputs: Mapping[Modality, tuple[str, ...]], kind: LabelKind, fetch: Fetch) -> None:
+        self._inputs = inputs
+        self._tokens = kind == "token"
+        self._fetch = fetch
+        self.cut = 0
+
+    def read(self, table: pa.Table, place: int) -> dict[Modality, Input]:
+        """Return the inputs of row *place*.
+
+        Raises:
+            Unusable: if one of them is empty or cannot be read.
+        """
+        return {
+            modality: self._one(modality, [_value(table.column(name), place) for name in columns])
+            for modality, columns in self._inputs.items()
+        }
+
+    def _one(self, modality: Modality, values: Sequence[Any]) -> Input:
+        if modality != "text":
+            return self._file(modality, values[0])
+        if self._tokens:
+            return _words(values[0])
+        texts = tuple(self._text(value) for value in values)
+        return texts if len(texts) > 1 else texts[0]
+
+    def _text(self, value: Any) -> str:
+        if not isinstance(value, str) or not value.strip():
+            raise Unusable(EMPTY)
+        self.cut += len(value) > MOST_CHARACTERS
+        return value[:MOST_CHARACTERS]
+
+    def _file(self, modality: Modality, value: Any) -> bytes:
+        content = self._content(value, modality)
+        if not content:
+            raise Unusable(EMPTY)
+        if modality == "image":
+            try:
+                decode(content)
+            except PictureError as reason:
+                raise Unusable(str(reason)) from reason
+        return content
+
+    def _content(self, value: Any, modality: Modality) -> bytes:
+        """Return the bytes of a cell: they lie in it, or in a file that it names."""
+        if isinstance(value, bytes):
+            return value
+        stored = value if isinstance(value, Mapping) else {"path": value}
+        if stored.get("bytes") is not None:
+            return bytes(stored["bytes"])
+        path = stored.get("path")
+        if not isinstance(path, str) or not path:
+            raise Unusable(EMPTY)
+        try:
+            return self._fetch(path)
+        except OSError as error:
+            raise Unusable(f"{modality} file missing") from error
+
+
+def _words(value: Any) -> tuple[str, ...]:
+    words = tuple(word if isinstance(word, str) else "" for word in value or ())
+    if not any(word.strip() for word in words):
+        raise Unusable(EMPTY)
+    return words
+
+
+def _value(column: pa.ChunkedArray, place: int) -> Any:
+    try:
+        return column[place].as_py()
+    except UnicodeDecodeError as error:
+        raise Unusable("text is not UTF-8") from error

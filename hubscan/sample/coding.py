@@ -1,0 +1,201 @@
+"""Label columns in, small numbers out: which row has which label, whatever the labels are."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from hubscan.errors import DatasetError
+from hubscan.sample.columns import Columns
+
+Codes = npt.NDArray[np.int32]
+
+NO_LABEL: Final = -1  # of a row that may have any number of labels and has none
+IGNORED_TAG: Final = -100  # what loss functions skip, and tables of tags hold for it
+MOST_LABELS: Final = 50_000
+ROWS_A_NUMBER: Final = 20  # an integer that comes up less often than that is a number, not a class
+MISSING, UNKNOWN = "missing label", "class number without a name"
+
+
+class ManyValues(Exception):
+    """A column of integers has so many different ones that it holds numbers, not classes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Coded:
+    """The labels of some rows."""
+
+    places: Codes  # (p,) row, counted from the first of these; ascending
+    codes: Codes  # (p,) number of the label, or NO_LABEL
+    words: Codes | None = None  # (p,) place in the row's list, where the label is a list
+    numbers: npt.NDArray[np.float64] | None = None  # (rows,) where the label is a number; NaN if missing
+    dropped: Mapping[str, int] = field(default_factory=dict)  # reason to rows that have no label
+
+
+class Coder:
+    """Numbers labels in the order in which they appear, and counts what each has and what has none."""
+
+    def __init__(self, columns: Columns, most_classes: int, where: str) -> None:
+        self.columns = columns
+        self.values: list[Any] = []
+        self.counts = np.zeros(0, np.int64)  # rows that have each label; of tags, words
+        self.dropped: Counter[str] = Counter()
+        self._numbers: dict[Any, int] = {}
+        self._most = most_classes if columns.kind == "class" else MOST_LABELS
+        self._where = where
+        self._rows = 0
+
+    def coded(self, table: pa.Table) -> Coded:
+        """Return the labels of the rows of *table*, which has the label columns.
+
+        Raises:
+            ManyValues: if a column of integers that nothing declares holds too many to be classes.
+            DatasetError: if another one does.
+        """
+        self._rows += table.num_rows
+        found = self.again(table)
+        self.dropped.update(found.dropped)
+        codes = found.codes[found.codes >= 0]
+        counted = np.bincount(codes, minlength=max(len(self.values), len(self.counts)))
+        counted[: len(self.counts)] += self.counts
+        self.counts = counted.astype(np.int64)
+        return found
+
+    def again(self, table: pa.Table) -> Coded:
+        """Return the labels of rows that were counted already."""
+        if self.columns.kind == "number":
+            return _of_numbers(table[self.columns.labels[0]])
+        if len(self.columns.labels) > 1:
+            return self._of_indicators(np.stack([_ones(table[name]) for name in self.columns.labels]).T)
+        if self.columns.kind == "class":
+            return self._of_classes(table[self.columns.labels[0]])
+        return self._of_lists(table[self.columns.labels[0]])
+
+    def names(self) -> list[str]:
+        """Return the name of each label, in the order of their codes."""
+        if self.columns.names:
+            return [self.columns.names[value] for value in self.values]
+        return [str(value) for value in self.values]
+
+    def order(self) -> list[int]:
+        """Return the codes sorted by their labels: by number where there is one, else by name."""
+        return sorted(range(len(self.values)), key=self.values.__getitem__)
+
+    def _of_classes(self, column: pa.ChunkedArray) -> Coded:
+        codes = self._coded_values(column)
+        places = np.flatnonzero(codes >= 0).astype(np.int32)
+        return Coded(places, codes[places], dropped=_missing(codes))
+
+    def _of_lists(self, column: pa.ChunkedArray) -> Coded:
+        lists = column.combine_chunks()
+        lengths = pc.list_value_length(lists)
+        present = pc.is_valid(lists).to_numpy(zero_copy_only=False)
+        lengths = lengths.fill_null(0).to_numpy(zero_copy_only=False).astype(np.int64)
+        rows = np.repeat(np.arange(len(lengths), dtype=np.int32), lengths)
+        flat = pc.list_flatten(lists)
+        words = (np.arange(len(flat)) - np.repeat(np.cumsum(lengths) - lengths, lengths)).astype(np.int32)
+        if self.columns.one_hot:
+            self._know(range(int(lengths.max(initial=0))))
+            codes = np.where(_ones(flat) == 1, words, NO_LABEL - 1).astype(np.int32)
+        else:
+            codes = self._coded_values(flat)
+        return self._gathered(rows, codes, words, present)
+
+    def _of_indicators(self, ones: npt.NDArray[np.float64]) -> Coded:
+        self._know(self.columns.labels)
+        present = np.asarray(np.isfinite(ones).all(axis=1))
+        rows, codes = np.nonzero((ones == 1) & present[:, None])
+        labels = codes.astype(np.int32)
+        return self._gathered(rows.astype(np.int32), labels, labels, present)
+
+    def _gathered(self, rows: Codes, codes: Codes, words: Codes, present: npt.NDArray[np.bool_]) -> Coded:
+        """Put together the labels of each row; where a row may have none, say so of it."""
+        known = codes >= 0
+        rows, codes, words = rows[known], codes[known], words[known]
+        empty = present & (np.bincount(rows, minlength=len(present)) == 0)
+        without = ~present | (empty if self.columns.kind == "token" else False)
+        dropped = {MISSING: int(without.sum())} if without.any() else {}
+        if self.columns.kind == "multilabel" and empty.any():
+            rows = np.concatenate([rows, np.flatnonzero(empty).astype(np.int32)])
+            codes = np.concatenate([codes, np.full(int(empty.sum()), NO_LABEL, np.int32)])
+            words = np.concatenate([words, np.zeros(int(empty.sum()), np.int32)])
+            order = np.argsort(rows, kind="stable")
+            rows, codes, words = rows[order], codes[order], words[order]
+        return Coded(rows, codes, words, dropped=dropped)
+
+    def _coded_values(self, column: pa.ChunkedArray | pa.Array) -> Codes:
+        """Return the code of each value, −1 where there is none and −2 where it is none of the names."""
+        encoded = pc.dictionary_encode(column)
+        if isinstance(encoded, pa.ChunkedArray):
+            encoded = encoded.unify_dictionaries().combine_chunks()
+        if isinstance(encoded, pa.ChunkedArray):
+            encoded = encoded.chunk(0)
+        table = np.array([*map(self._code, encoded.dictionary.to_pylist()), -1], np.int32)
+        places = encoded.indices.fill_null(len(table) - 1).to_numpy(zero_copy_only=False)
+        return np.asarray(table[places])
+
+    def _code(self, value: Any) -> int:
+        if value is None or value != value or (isinstance(value, str) and not value.strip()):
+            return -1
+        if isinstance(value, int) and self._withheld(value):
+            return -1
+        if self.columns.names and not (isinstance(value, int) and value < len(self.columns.names)):
+            return -2
+        if value not in self._numbers:
+            self._know([value])
+        return self._numbers[value]
+
+    def _withheld(self, value: int) -> bool:
+        """Return whether *value* stands for a label that was not given away."""
+        return value < 0 if self.columns.names else self.columns.kind == "token" and value == IGNORED_TAG
+
+    def _know(self, values: Sequence[Any]) -> None:
+        for value in values:
+            if value not in self._numbers:
+                self._numbers[value] = len(self.values)
+                self.values.append(value)
+        if len(self.values) > self._most:
+            self._refuse()
+
+    def _refuse(self) -> None:
+        sparse = self._rows < ROWS_A_NUMBER * len(self.values)
+        if isinstance(self.values[0], int) and not self.columns.fixed and sparse:
+            raise ManyValues
+        raise DatasetError(
+            f"{self._where}: over {self._most:,} different values; is it a class? pass another "
+            "--label-column, --label-kind number if it is one, or more --samples: two rows a class at least"
+        )
+
+
+def _of_numbers(column: pa.ChunkedArray) -> Coded:
+    numbers = _as_floats(column)
+    finite = np.isfinite(numbers)
+    places = np.flatnonzero(finite).astype(np.int32)
+    dropped = {MISSING: int((~finite).sum())} if not finite.all() else {}
+    return Coded(places, np.zeros(len(places), np.int32), None, np.where(finite, numbers, np.nan), dropped)
+
+
+def _missing(codes: Codes) -> dict[str, int]:
+    found = {reason: int((codes == code).sum()) for code, reason in ((-1, MISSING), (-2, UNKNOWN))}
+    return {reason: count for reason, count in found.items() if count}
+
+
+def _ones(column: pa.ChunkedArray | pa.Array) -> npt.NDArray[np.float64]:
+    """Return a column of 0 and 1 as floats, NaN where it holds anything else."""
+    values = _as_floats(column)
+    return np.where((values == 0) | (values == 1), values, np.nan)
+
+
+def _as_floats(column: pa.ChunkedArray | pa.Array) -> npt.NDArray[np.float64]:
+    floats = pc.cast(column, pa.float64(), safe=False)
+    if isinstance(floats, pa.ChunkedArray):
+        floats = floats.combine_chunks()
+    filled = pc.fill_null(floats, float("nan"))
+    return np.asarray(filled.to_numpy(zero_copy_only=False), np.float64)

@@ -1,0 +1,72 @@
+"""What a dataset declares of its columns in; what each holds, in one word, out.
+
+The words: text, image, audio, class, integer, boolean, number; texts, classes and integers of lists
+of these; anything else by the name of its type.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+import pyarrow as pa
+from datasets import Audio, ClassLabel, Features, Image, List, Value
+
+OF_LISTS: Final = {"text": "texts", "class": "classes", "integer": "integers"}
+STORED_FILE: Final = {"bytes", "path"}  # how images and sounds lie in a table
+
+
+def kinds_of(features: Features) -> dict[str, str]:
+    """Return the kind of each column."""
+    return {name: _kind(feature) for name, feature in features.items()}
+
+
+def declared_names(feature: object) -> tuple[str, ...] | None:
+    """Return the names of the classes if *feature* is a ClassLabel, or a list of them."""
+    inner = _inside(feature)
+    feature = feature if inner is None else inner
+    return tuple(feature.names) if isinstance(feature, ClassLabel) else None
+
+
+def features_of(schema: pa.Schema) -> Features:
+    """Return what a table's schema declares; a struct of bytes and a path that nothing names is an image."""
+    features = Features.from_arrow_schema(schema)
+    for name, feature in features.items():
+        if isinstance(feature, dict) and set(feature) == STORED_FILE:
+            features[name] = Image()
+    return features
+
+
+def _kind(feature: Any) -> str:
+    inner = _inside(feature)
+    if inner is not None:
+        kind = _kind(inner)
+        return OF_LISTS.get(kind, f"list of {kind}")
+    for declared, kind in ((ClassLabel, "class"), (Image, "image"), (Audio, "audio")):
+        if isinstance(feature, declared):
+            return kind
+    if isinstance(feature, Value):
+        return _kind_of_type(feature.dtype)
+    return type(feature).__name__.lower()
+
+
+def _inside(feature: Any) -> Any:
+    """Return what a list holds; None if *feature* is none."""
+    if isinstance(feature, List):
+        return feature.feature
+    if type(feature).__name__ in ("LargeList", "Sequence") and hasattr(feature, "feature"):
+        return feature.feature
+    return feature[0] if isinstance(feature, list) and len(feature) == 1 else None
+
+
+def _kind_of_type(name: str) -> str:
+    """Return the kind of a type by its name, which Arrow and `datasets` share."""
+    for pattern, kind in (
+        (r"(large_)?string(_view)?", "text"),
+        (r"u?int\d+", "integer"),
+        (r"bool", "boolean"),
+        (r"(half)?(float|double|decimal).*", "number"),
+    ):
+        if re.fullmatch(pattern, name):
+            return kind
+    return name.split("<")[0]

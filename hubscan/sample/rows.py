@@ -1,0 +1,72 @@
+"""A builder of `datasets`, which knows a split's files, in; the split's rows, as they are best read, out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import pyarrow as pa
+from datasets import IterableDataset
+from datasets.packaged_modules.arrow.arrow import Arrow
+from datasets.packaged_modules.folder_based_builder.folder_based_builder import FolderBasedBuilder
+from datasets.packaged_modules.parquet.parquet import Parquet
+from datasets.packaged_modules.webdataset.webdataset import WebDataset
+
+from hubscan.errors import DatasetError
+from hubscan.sample.arrow import ArrowTable, mapped, spooled
+from hubscan.sample.column_kinds import features_of
+from hubscan.sample.files import File, open_file
+from hubscan.sample.parquet import ParquetTable
+from hubscan.sample.stream import Stream
+from hubscan.sample.table import Table
+from hubscan.sample.tar import TarStream
+
+HEAD_ROWS: Final = 100
+BATCH_ROWS: Final = 1000
+
+
+def opened(builder: Any, split: str) -> tuple[Table | Stream, Sequence[File]]:
+    """Return the rows of *split*, and the files behind them where we read these ourselves.
+
+    Parquet and local Arrow files are read from anywhere. A folder of images or sounds is a small
+    table of their names, which is kept; what they name is fetched when it is drawn. Everything else
+    goes by once.
+
+    Raises:
+        DatasetError: if the split is empty or its files are not what they seem.
+        HubError: if a file cannot be had.
+    """
+    addresses = [str(address) for address in builder.config.data_files[split]]
+    files = [open_file(address) for address in addresses]
+    if isinstance(builder, Parquet):
+        return ParquetTable(files, builder.info.features), files
+    if isinstance(builder, WebDataset):
+        return TarStream(files), files
+    if isinstance(builder, Arrow) and all(Path(address).exists() for address in addresses):
+        return ArrowTable(mapped([Path(address) for address in addresses]), builder.info.features), files
+    stream = DatasetStream(builder.as_streaming_dataset(split=split))
+    if isinstance(builder, FolderBasedBuilder):
+        return ArrowTable(spooled(stream.tables(list(stream.features))), stream.features), ()
+    return stream, ()
+
+
+class DatasetStream:
+    """What `datasets` streams, as it comes: nothing is decoded."""
+
+    def __init__(self, rows: IterableDataset) -> None:
+        # Decoding is ours: a corrupt picture would end the stream.
+        self._rows = rows.decode(False) if rows.features else rows
+        first = next(iter(self._rows.with_format("arrow").iter(HEAD_ROWS)), None)
+        if first is None:
+            raise DatasetError("the split has no rows")
+        self._head: pa.Table = first
+        self.features = rows.features or features_of(first.schema)
+
+    def head(self, columns: Sequence[str]) -> pa.Table:
+        """Return the first rows of *columns*."""
+        return self._head.select(list(columns))
+
+    def tables(self, columns: Sequence[str]) -> Iterator[pa.Table]:
+        """Yield all rows, some at a time."""
+        yield from self._rows.select_columns(list(columns)).with_format("arrow").iter(BATCH_ROWS)

@@ -1,0 +1,38 @@
+"""A draw in a process of its own: what came out of it, and what it took."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from tests.hub.fixtures import environment, run_python
+
+CODE = r"""
+import json, re, sys
+from pathlib import Path
+from dataclasses import asdict
+from hubscan import recipe
+from hubscan.errors import HubscanError
+from hubscan.sample import draw
+try:
+    sample = draw(recipe.resolve(json.loads({keys!r})))
+except HubscanError as error:
+    print(json.dumps({{"error": f"{{type(error).__name__}}: {{error}}"}}))
+    sys.exit()
+print(json.dumps({{
+    "draw": asdict(sample.draw),
+    "row_ids": sample.row_ids.tolist(),
+    "labels": sample.labels.tolist(),
+    "input_bytes": sum(len(value) for values in sample.inputs.values() for value in values),
+    # Not getrusage: it counts what the process was before it became this one.
+    "peak_bytes": int(re.search(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())[1]) * 1024,
+}}))
+"""
+
+
+def drawn(endpoint: str, home: Path, **keys: Any) -> dict[str, Any]:
+    """Return the draw that a recipe of *keys* gives in a new process that talks to *endpoint*."""
+    done = run_python(CODE.format(keys=json.dumps(keys)), environment(endpoint, home), timeout=280)
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found

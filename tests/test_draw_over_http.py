@@ -1,0 +1,141 @@
+"""The draw against a Hub on 127.0.0.1: rows, bytes, requests, faults."""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from hubscan.demo.hub import Hub, serve
+from tests.hub.drawing import drawn
+from tests.hub.lab import LabHub
+from tests.hub.large import image_shards, text_shards
+
+SHARDS = 20
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabHub]:
+    """A Hub with texts and pictures, each in 20 shards sorted by label."""
+    root = tmp_path_factory.mktemp("large")
+    text_shards(root / "datasets/big/texts", shards=SHARDS, rows=4000, row_bytes=2500)
+    image_shards(root / "datasets/big/pictures", shards=SHARDS, rows=200, side=80, classes=4, group_rows=20)
+    text_shards(root / "datasets/few/texts", shards=8, rows=40, row_bytes=400, group_rows=20)
+    hub = LabHub(root)
+    with serve(hub):
+        yield hub
+    hub.close()
+    shutil.rmtree(root)
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    return tmp_path / "home"
+
+
+def split_bytes(hub: Hub, repo_id: str) -> int:
+    files = hub.repos["datasets", repo_id].head.files
+    return sum(blob.size for path, blob in files.items() if path.endswith(".parquet"))
+
+
+def served(hub: Hub, before: int) -> tuple[Counter[str], int]:
+    """Return what was asked of a Hub since *before*, by kind, and the bytes that went out."""
+    asked = hub.requests[before:]
+    kinds = Counter(
+        "api" if one.path.startswith("/api/") else "resolve" if "/resolve/" in one.path else one.origin
+        for one in asked
+    )
+    return kinds, sum(one.body_bytes for one in asked)
+
+
+def test_two_thousand_texts_of_a_sorted_split_cost_a_twentieth_of_its_bytes(
+    large: LabHub, home: Path
+) -> None:
+    before = len(large.requests)
+    found = drawn(large.endpoint, home, dataset="big/texts", samples=2000)
+    draw, (kinds, sent) = found["draw"], served(large, before)
+    assert draw["classes"] == {"class 0": 1000, "class 1": 1000} and draw["rows_seen"] == 80_000
+    assert sent <= 0.05 * split_bytes(large, "big/texts")
+    assert draw["bytes_read"] == sent and draw["requests"] == sum(kinds.values())
+    assert kinds["api"] <= SHARDS and kinds["resolve"] <= 3 * SHARDS
+    assert draw["block_rows"] > 1 and draw["groups_read"] < draw["groups"] == 800
+    assert "row groups of 100 rows" in draw["notes"][0]
+    rows = np.array(found["row_ids"])
+    assert all(np.histogram(rows, bins=8, range=(0, 80_000))[0] > 0)
+
+
+def test_pictures_cost_at_most_three_times_their_own_bytes(large: LabHub, home: Path) -> None:
+    before = len(large.requests)
+    found = drawn(large.endpoint, home, dataset="big/pictures", samples=400)
+    kinds, sent = served(large, before)
+    assert found["draw"]["classes"] == {f"class {i}": 100 for i in range(4)}
+    assert 8_000_000 < sent <= 3 * found["input_bytes"] + 2_000_000  # footers and labels besides
+    assert kinds["api"] <= SHARDS and kinds["resolve"] <= 3 * SHARDS
+    assert found["draw"]["dropped"] == {} and found["draw"]["duplicates"] == 0
+
+
+def test_the_same_seed_gives_the_same_rows_over_http_and_from_this_disk(large: LabHub, home: Path) -> None:
+    keys: dict[str, Any] = {"samples": 50, "seed": 3}
+    first, again = (drawn(large.endpoint, home, dataset="big/texts", **keys) for _ in range(2))
+    folder = large.repos["datasets", "big/texts"].head.files["README.md"].file.parent
+    local = drawn(large.endpoint, home, dataset=str(folder), **keys)
+    assert first["row_ids"] == again["row_ids"] == local["row_ids"]
+    assert first["draw"]["fingerprint"] == again["draw"]["fingerprint"]
+    assert local["draw"]["bytes_read"] == 0 and local["draw"]["requests"] == 0
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [{"status": 503}, {"status": 429, "headers": {"Retry-After": "1"}}, {"truncate": 1000}, {"drop": True}],
+    ids=["503", "429", "truncated", "dropped"],
+)
+def test_a_range_that_goes_wrong_is_asked_for_again(large: LabHub, home: Path, fault: dict[str, Any]) -> None:
+    keys: dict[str, Any] = {"dataset": "few/texts", "samples": 20}
+    folder = large.repos["datasets", "few/texts"].head.files["README.md"].file.parent
+    expected = drawn(large.endpoint, home, **{**keys, "dataset": str(folder)})
+    mishap = large.faults.add("GET /lfs/", times=3, **fault)
+    found = drawn(large.endpoint, home, **keys)
+    assert mishap.times == 0
+    assert found["row_ids"] == expected["row_ids"]
+
+
+def test_an_expired_link_is_resolved_again(large: LabHub, home: Path) -> None:
+    large.faults.add("GET /lfs/", times=1, status=403)
+    before = len(large.requests)
+    found = drawn(large.endpoint, home, dataset="few/texts", samples=20)
+    assert found["draw"]["rows"] == 20
+    heads = Counter(one.path for one in large.requests[before:] if one.method == "HEAD")
+    assert max(count for path, count in heads.items() if path.endswith(".parquet")) <= 3
+
+
+def test_a_shard_that_fails_for_good_is_named_in_one_line(large: LabHub, home: Path) -> None:
+    fault = large.faults.add("/resolve/.*train-00007-of", times=-1, status=500)
+    try:
+        said = drawn(large.endpoint, home, dataset="few/texts", samples=20)["error"]
+    finally:
+        large.faults.remove(fault)
+    assert said.startswith("HubError: ") and "train-00007-of-00008.parquet" in said and "\n" not in said
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("what", ["texts", "pictures"])
+def test_two_gigabytes_in_twenty_shards(tmp_path: Path, what: str) -> None:
+    """The numbers of the promise: 5 % of the bytes for texts, three times their own for pictures."""
+    folder = tmp_path / "hub/datasets/huge" / what
+    if what == "texts":
+        text_shards(folder, shards=SHARDS, rows=50_000, row_bytes=2000, group_rows=1000)
+    else:
+        image_shards(folder, shards=SHARDS, rows=1000, side=183, classes=10)
+    with serve(LabHub(tmp_path / "hub")) as hub:
+        assert split_bytes(hub, f"huge/{what}") > 1_990_000_000
+        found = drawn(hub.endpoint, tmp_path / "home", dataset=f"huge/{what}", samples=2000)
+        kinds, sent = served(hub, 0)
+    assert found["draw"]["rows"] == 2000
+    assert kinds["api"] <= SHARDS and kinds["resolve"] <= 3 * SHARDS
+    most = 0.05 * split_bytes(hub, f"huge/{what}") if what == "texts" else 3 * found["input_bytes"]
+    assert sent <= most
