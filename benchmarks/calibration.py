@@ -12,6 +12,7 @@ Ledoit-Wolf, less shuffled labels; `hscore` the Ledoit-Wolf H-score.
 from __future__ import annotations
 
 import argparse
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import spearmanr, weightedtau
 from sklearn.covariance import ledoit_wolf_shrinkage
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold, cross_val_score
 from sklearn.pipeline import make_pipeline
@@ -221,6 +223,7 @@ def probe(x: Array, y: Array) -> float:
 
 
 def main() -> None:
+    warnings.simplefilter("ignore", ConvergenceWarning)  # a hundred steps settle an accuracy
     parser = argparse.ArgumentParser(description="Calibration of transrate against its rivals.")
     parser.add_argument("--wide", action="store_true", help="the largest n and d, too")
     parser.add_argument("--real", type=Path, help="a folder of features: print that table alone")
