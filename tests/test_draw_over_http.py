@@ -57,7 +57,7 @@ def test_two_thousand_texts_of_a_sorted_split_cost_a_twentieth_of_its_bytes(
     large: LabHub, home: Path
 ) -> None:
     before = len(large.requests)
-    found = drawn(large.endpoint, home, dataset="big/texts", samples=2000)
+    found = drawn(large.endpoint, home, dataset="big/texts", samples=2000, free_bytes=8_000_000)
     draw, (kinds, sent) = found["draw"], served(large, before)
     assert draw["classes"] == {"class 0": 1000, "class 1": 1000} and draw["rows_seen"] == 80_000
     assert sent <= 0.05 * split_bytes(large, "big/texts")
@@ -71,7 +71,7 @@ def test_two_thousand_texts_of_a_sorted_split_cost_a_twentieth_of_its_bytes(
 
 def test_pictures_cost_at_most_three_times_their_own_bytes(large: LabHub, home: Path) -> None:
     before = len(large.requests)
-    found = drawn(large.endpoint, home, dataset="big/pictures", samples=400)
+    found = drawn(large.endpoint, home, dataset="big/pictures", samples=400, free_bytes=8_000_000)
     kinds, sent = served(large, before)
     assert found["draw"]["classes"] == {f"class {i}": 100 for i in range(4)}
     assert 8_000_000 < sent <= 3 * found["input_bytes"] + 2_000_000  # footers and labels besides

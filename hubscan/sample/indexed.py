@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 TEXT_SHARE: Final = 0.05  # of a split's bytes: what a draw of texts may read
 FILE_FACTOR: Final = 3.0  # times the bytes of the drawn rows: what a draw of images may read
 OVER: Final = 1.1  # how far a draw may be over its budget before that is said
-FREE_BYTES: Final = 8_000_000  # below which nobody counts
+FREE_BYTES: Final = 32_000_000  # a few seconds on most lines: rows that lie together are worth less than that
 ROUNDS: Final = 8  # of replacing rows that turn out to be unusable
 
 

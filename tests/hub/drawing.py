@@ -14,7 +14,8 @@ from pathlib import Path
 from dataclasses import asdict
 from hubscan import recipe
 from hubscan.errors import HubscanError
-from hubscan.sample import draw
+from hubscan.sample import draw, indexed
+indexed.FREE_BYTES = {free_bytes} or indexed.FREE_BYTES
 try:
     sample = draw(recipe.resolve(json.loads({keys!r})))
 except HubscanError as error:
@@ -31,8 +32,12 @@ print(json.dumps({{
 """
 
 
-def drawn(endpoint: str, home: Path, **keys: Any) -> dict[str, Any]:
-    """Return the draw that a recipe of *keys* gives in a new process that talks to *endpoint*."""
-    done = run_python(CODE.format(keys=json.dumps(keys)), environment(endpoint, home), timeout=280)
+def drawn(endpoint: str, home: Path, *, free_bytes: int = 0, **keys: Any) -> dict[str, Any]:
+    """Return the draw that a recipe of *keys* gives in a new process that talks to *endpoint*.
+
+    With *free_bytes* it counts bytes from fewer on than it would, so that a small split shows it.
+    """
+    code = CODE.format(keys=json.dumps(keys), free_bytes=free_bytes)
+    done = run_python(code, environment(endpoint, home), timeout=280)
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return found
