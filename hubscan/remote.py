@@ -1,7 +1,8 @@
-"""An address in, any bytes of what lies there out: over HTTP ranges, with patience, never the whole file.
+"""An address in, any bytes of what lies there out: over HTTP ranges, with patience, not the whole file.
 
 A file on the Hub is resolved once, with the Hub's client; from then on its bytes come from where
-that pointed to, which costs neither the Hub's rate limit nor a redirect a read.
+that pointed to, which costs neither the Hub's rate limit nor a redirect a read. A mirror that knows
+no ranges gives the file once, into the client's cache.
 """
 
 from __future__ import annotations
@@ -13,9 +14,10 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
 from typing import Final, TypeVar
 
-from huggingface_hub import constants, get_hf_file_metadata, hf_hub_url
+from huggingface_hub import constants, get_hf_file_metadata, hf_hub_download, hf_hub_url
 from huggingface_hub.utils import build_hf_headers, get_session, httpx  # type: ignore[attr-defined]
 
 from hubscan.errors import HubError
@@ -48,6 +50,10 @@ class _Temporary(Exception):
         self.moved = moved  # the place may have expired: resolve the file anew
 
 
+class _WholeOnly(Exception):
+    """The server sends the file from its beginning, whatever was asked for."""
+
+
 class RemoteFile:
     """A file at `hf://datasets/<id>@<commit>/<path>` or at an http(s) URL; safe to read from many threads."""
 
@@ -55,6 +61,7 @@ class RemoteFile:
         self.name = address
         self._lock = threading.Lock()
         self._known: _Place | None = None
+        self._copy: Path | None = None  # on this disk, where the server knows no ranges
 
     @property
     def size(self) -> int:
@@ -76,7 +83,9 @@ class RemoteFile:
         wait = 0.5
         for attempt in range(1, TRIES + 1):
             try:
-                return self._range(start, stop)
+                return self._range(start, stop) if self._copy is None else self._copied(start, stop)
+            except _WholeOnly:
+                return self._copied(start, stop)
             except (_Temporary, httpx.HTTPError) as error:
                 reason = str(error) or type(error).__name__
                 if attempt == TRIES:
@@ -108,6 +117,14 @@ class RemoteFile:
             raise _Temporary(f"the connection ended after {len(body)} of {stop - start} bytes")
         return bytes(body)
 
+    def _copied(self, start: int, stop: int) -> bytes:
+        with self._lock:
+            if self._copy is None:
+                self._copy = _downloaded(self.name)
+        with self._copy.open("rb") as file:
+            file.seek(start)
+            return file.read(stop - start)
+
     def _place(self) -> _Place:
         with self._lock:
             if self._known is None:
@@ -134,7 +151,7 @@ def _check(answer: httpx.Response, *, whole: bool) -> None:
     if status == 206 or (status == 200 and whole):
         return
     if status == 200:
-        raise HubError(f"{answer.url}: the server sends whole files only, and no ranges of them")
+        raise _WholeOnly
     if status == 429 or status >= 500:
         asked = answer.headers.get("Retry-After", "")
         raise _Temporary(f"status {status}", float(asked) if asked.isdecimal() else None)
@@ -151,6 +168,16 @@ def _on_hub(address: str) -> _Place:
     # The token is for the Hub alone: what it points to elsewhere is signed already.
     ours = metadata.location.startswith(f"{constants.ENDPOINT}/")
     return _Place(metadata.location, int(metadata.size or 0), build_hf_headers() if ours else {})
+
+
+def _downloaded(address: str) -> Path:
+    found = HUB_PATH.fullmatch(address)
+    if found is None:
+        raise HubError(f"{address}: the server sends whole files only, and no ranges of them")
+    with explained(f"dataset {found['repo']}, {found['path']}"):
+        return Path(
+            hf_hub_download(found["repo"], found["path"], repo_type="dataset", revision=found["revision"])
+        )
 
 
 def _on_web(url: str) -> _Place:

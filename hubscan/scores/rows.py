@@ -16,7 +16,7 @@ import numpy as np
 from hubscan.scores.algebra import Algebra, Block, algebra_of, is_real, is_tensor
 from hubscan.scores.labels import Classes, Matrix64
 
-BLOCK_NUMBERS = 2**23  # in a block, 64 MiB; fewer rows than this is a single block
+BLOCK_NUMBERS = 2**22  # in a block, 32 MiB; fewer than this are a single block
 
 
 @dataclass(frozen=True)
