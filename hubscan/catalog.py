@@ -28,6 +28,16 @@ ENCODER_TAGS: Final[Mapping[Modality, tuple[str, ...]]] = {
 }
 """Pipeline tags under which encoders are listed; one listing each, merged."""
 
+TAGS_OF_TASK: Final[Mapping[str, tuple[str, ...]]] = {
+    "token-classification": (
+        "feature-extraction",
+        "sentence-similarity",
+        "fill-mask",
+        "token-classification",
+    ),
+}
+"""Where a task has encoders of its own among those of its modality."""
+
 FIELDS: Final = [
     "sha", "safetensors", "gated", "library_name", "pipeline_tag", "tags", "config", "downloads",
     "likes", "lastModified", "createdAt", "trendingScore", "cardData",
@@ -60,7 +70,8 @@ def search(recipe: Recipe, modality: Modality) -> Iterator[Listed]:
     """
     key = _sort_key(recipe.sort)
     with explained("the listing of models"):
-        listings = [_listing(recipe, tag) for tag in ENCODER_TAGS[modality]]
+        tags = TAGS_OF_TASK.get(recipe.task or "", ENCODER_TAGS[modality])
+        listings = [_listing(recipe, tag) for tag in tags]
         wanted, seen = recipe.limit, set[str]()
         for info in heapq.merge(*listings, key=key, reverse=True):
             if info.id in seen:
