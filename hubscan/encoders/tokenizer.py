@@ -18,7 +18,10 @@ LONGEST: Final = 512  # tokens, where neither model nor user sets a limit
 
 
 def load_tokenizer(folder: Path) -> Any:
-    """Return the tokenizer in *folder*, with a token to pad with.
+    """Return the tokenizer in *folder*, with a token to pad with, and padding behind the text.
+
+    Many models count positions from the first token, padding or not: in front of a text it would move
+    the text, and its features would depend on the others of its batch.
 
     Raises:
         CheckpointError: if it cannot be loaded, or has no token that could serve.
@@ -29,6 +32,7 @@ def load_tokenizer(folder: Path) -> Any:
         if tokenizer.eos_token is None:
             raise CheckpointError("its tokenizer has neither a padding nor an end token")
         tokenizer.pad_token = tokenizer.eos_token  # masked, so any token serves
+    tokenizer.padding_side = "right"
     return tokenizer
 
 

@@ -38,11 +38,11 @@ class PreparedWords:
         """Pad *rows* to the longest of them, and say where the sub-words of their words are."""
         padded = dict(self.tokenizer.pad([self.rows[row] for row in rows], return_tensors="pt"))
         width = padded["input_ids"].shape[1]
-        left = self.tokenizer.padding_side == "left"
-        found = []
-        for place, row in enumerate(rows):
-            begin = place * width + (width - self.lengths[row] if left else 0)
-            found += [torch.arange(begin + span.start, begin + span.stop) for _, span in self.words[row]]
+        found = [
+            torch.arange(span.start, span.stop) + place * width
+            for place, row in enumerate(rows)
+            for _, span in self.words[row]
+        ]
         return padded | {SUBWORDS: pad_sequence(found, batch_first=True, padding_value=NOWHERE)}
 
     def vectors(self, rows: Sequence[int]) -> Sequence[int]:
