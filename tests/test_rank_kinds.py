@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs
 
 import jsonschema
 import pyarrow as pa
@@ -14,6 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 from datasets import Audio, Features, Value
 
+from tests.hub import LabHub
 from tests.hub.words import sentence
 from tests.test_rank import SCHEMA
 
@@ -105,6 +107,14 @@ def test_scores_of_words_keep_a_sentence_together_now_and_later(cli: Cli, tmp_pa
     assert expected.low != transrate(features, sample.labels, seed=0).low
     by_hand = knn(features, sample.labels, groups=sample.groups)
     assert later["ranking"][0]["scores"]["knn"]["value"] == pytest.approx(by_hand.value)
+
+
+def test_a_scan_of_words_asks_the_hub_for_encoders_of_texts_and_of_words(cli: Cli, hub: LabHub) -> None:
+    before = len(hub.requests)
+    done = cli("search", "--task", "token-classification", "--format", "quiet")
+    assert done.returncode == 0 and "tester/seeing-bert" in done.stdout.split()
+    asked = {tag for request in hub.requests[before:] for tag in parse_qs(request.query)["pipeline_tag"]}
+    assert asked == {"feature-extraction", "sentence-similarity", "fill-mask", "token-classification"}
 
 
 def test_a_pooling_that_gives_words_nothing_is_refused_before_anything_runs(cli: Cli) -> None:
