@@ -15,6 +15,9 @@ import pyarrow.parquet as pq
 import pytest
 from datasets import Audio, Features, Value
 
+from hubscan import assess, cache, recipe
+from hubscan.records import Candidate
+from hubscan.sample import draw
 from tests.hub import LabHub
 from tests.hub.words import sentence
 from tests.test_rank import SCHEMA
@@ -115,6 +118,32 @@ def test_a_scan_of_words_asks_the_hub_for_encoders_of_texts_and_of_words(cli: Cl
     assert done.returncode == 0 and "tester/seeing-bert" in done.stdout.split()
     asked = {tag for request in hub.requests[before:] for tag in parse_qs(request.query)["pipeline_tag"]}
     assert asked == {"feature-extraction", "sentence-similarity", "fill-mask", "token-classification"}
+
+
+def test_a_scan_of_pairs_asks_for_cross_encoders_too(cli: Cli, hub: LabHub) -> None:
+    before = len(hub.requests)
+    done = cli("rank", "--dataset", "tester/entailment", "--samples", "20", "--limit", "2", "--dry-run")
+    assert done.returncode == 0, done.stderr
+    queries = [parse_qs(one.query) for one in hub.requests[before:] if one.path == "/api/models"]
+    assert {query["pipeline_tag"][0] for query in queries} == {
+        *("feature-extraction", "sentence-similarity", "fill-mask", "text-classification", "text-ranking")
+    }
+
+
+def test_other_words_of_the_same_sentences_have_features_of_their_own(tmp_path: Path) -> None:
+    """Two drawings of all sentences, by the tags of one column or of another: the words differ, the texts not."""
+    words = [["a", "b", "c"]] * 30
+    columns = {"tokens": words, "one": [["x", "y", None]] * 30, "two": [[None, "y", "x"]] * 30}
+    pq.write_table(pa.table(columns), tmp_path / "data.parquet")
+    asked = {"dataset": str(tmp_path / "data.parquet"), "label_kind": "token", "samples": 100}
+    addresses = set()
+    for name in ("one", "two"):
+        resolved = recipe.resolve({**asked, "label_columns": (name,)})
+        sample = draw(resolved)
+        addresses.add(
+            cache.address(assess._deciding(Candidate("some/bert", "0", "text"), sample, resolved, "cpu"))
+        )
+    assert len(addresses) == 2
 
 
 def test_a_pooling_that_gives_words_nothing_is_refused_before_anything_runs(cli: Cli) -> None:
