@@ -129,7 +129,9 @@ def computed(model: Path, sample: Sample, modality: Modality, recipe: Recipe) ->
     found = next(iter(catalog.named([str(model)], recipe, modality)))
     if isinstance(found, Skipped):
         raise CheckpointError(found.reason)
-    encoder = encoders.load(fetch(found).folder, modality, recipe.pooling, recipe.max_length)
+    encoder = encoders.load(
+        fetch(found).folder, modality, recipe.pooling, recipe.max_length, places=sample.places
+    )
     return extract(encoder, sample.inputs[modality], recipe.device).matrix
 
 

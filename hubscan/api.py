@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from hubscan import recipe as recipes
 from hubscan.errors import CheckpointError, RecipeError
-from hubscan.records import Modality, Ranking, Skipped
+from hubscan.records import Input, Modality, Ranking, Skipped
 
 if TYPE_CHECKING:
     import numpy as np
@@ -49,7 +49,7 @@ def rank(
 
 def embed(
     model: str,
-    inputs: Sequence[str] | Sequence[bytes] | Sequence[Image],
+    inputs: Sequence[str] | Sequence[tuple[str, str]] | Sequence[bytes] | Sequence[Image],
     *,
     modality: Modality | None = None,
     pooling: str = "auto",
@@ -60,7 +60,7 @@ def embed(
 
     Args:
         model: an id on the Hub, `id@revision`, or a local folder.
-        inputs: texts, PIL images, or the bytes of image files.
+        inputs: texts, pairs of texts (read together in one pass), PIL images, or the bytes of image files.
         modality: "text" or "image"; by default what the inputs are.
         pooling: "auto" does what the checkpoint declares.
         layers: the last layer is what there is in this version.
@@ -75,14 +75,24 @@ def embed(
 
     if layers != "last" or dtype != "float32":
         raise RecipeError(f"layers={layers!r}, dtype={dtype!r}: this version does 'last' in 'float32'")
-    rows = [row if isinstance(row, str | bytes) else _file_of(row) for row in inputs]
-    if not rows:
-        raise RecipeError("inputs: there are none")
-    kind: Modality = modality or ("text" if isinstance(rows[0], str) else "image")
+    rows = _checked([row if isinstance(row, str | tuple | bytes) else _file_of(row) for row in inputs])
+    kind: Modality = modality or ("image" if isinstance(rows[0], bytes) else "text")
     found = next(iter(catalog.named([model], recipes.Recipe(), kind)))
     if isinstance(found, Skipped):
         raise CheckpointError(f"{model}: {found.reason}")
     return extract(encoders.load(fetch(found).folder, kind, pooling), rows).matrix
+
+
+def _checked(rows: list[Input]) -> list[Input]:
+    """Refuse rows that are not all alike, or pairs that are none."""
+    if not rows:
+        raise RecipeError("inputs: there are none")
+    if len({type(row) for row in rows}) > 1:
+        raise RecipeError("inputs: texts, pairs of texts and images are mixed; embed them one kind at a time")
+    pairs = [row for row in rows if isinstance(row, tuple)]
+    if any(len(pair) != 2 or not all(isinstance(text, str) for text in pair) for pair in pairs):
+        raise RecipeError("inputs: a tuple is a pair of texts, and one of these is not two strings")
+    return rows
 
 
 def _file_of(picture: Image) -> bytes:

@@ -69,7 +69,7 @@ def _assessed(
         else:
             features = known
         enter("score")
-        layers = apply.by_layer(features, sample.labels, recipe.metrics, recipe.seed)
+        layers = apply.by_layer(features, sample.labels, recipe.metrics, recipe.seed, sample.groups)
     cost = Cost(
         download_bytes=arrived,
         seconds=time.perf_counter() - begun,
@@ -108,6 +108,7 @@ def _computed(
         recipe.pooling,
         recipe.max_length,
         every_layer=recipe.layers != "last",
+        places=sample.places,
     )
     enter("embed")
     inputs = sample.inputs[candidate.modality]

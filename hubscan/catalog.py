@@ -28,6 +28,18 @@ ENCODER_TAGS: Final[Mapping[Modality, tuple[str, ...]]] = {
 }
 """Pipeline tags under which encoders are listed; one listing each, merged."""
 
+TAGS_OF_TASK: Final[Mapping[str, tuple[str, ...]]] = {
+    "token-classification": (
+        "feature-extraction",
+        "sentence-similarity",
+        "fill-mask",
+        "token-classification",
+    ),
+}
+"""Where a task has encoders of its own among those of its modality."""
+
+PAIR_TAG: Final = "text-ranking"  # cross-encoders: trained to see two texts in one pass
+
 FIELDS: Final = [
     "sha", "safetensors", "gated", "library_name", "pipeline_tag", "tags", "config", "downloads",
     "likes", "lastModified", "createdAt", "trendingScore", "cardData",
@@ -60,7 +72,7 @@ def search(recipe: Recipe, modality: Modality) -> Iterator[Listed]:
     """
     key = _sort_key(recipe.sort)
     with explained("the listing of models"):
-        listings = [_listing(recipe, tag) for tag in ENCODER_TAGS[modality]]
+        listings = [_listing(recipe, tag) for tag in _tags(recipe, modality)]
         wanted, seen = recipe.limit, set[str]()
         for info in heapq.merge(*listings, key=key, reverse=True):
             if info.id in seen:
@@ -90,6 +102,12 @@ def named(models: Iterable[str], recipe: Recipe, modality: Modality) -> Iterator
 
 def _looks_like_a_path(name: str) -> bool:
     return name.startswith((".", "/", "~")) or name.count("/") > 1 or "\\" in name
+
+
+def _tags(recipe: Recipe, modality: Modality) -> tuple[str, ...]:
+    """Return the pipeline tags to list; of a pair of texts, known by its two columns, one more."""
+    tags = TAGS_OF_TASK.get(recipe.task or "", ENCODER_TAGS[modality])
+    return (*tags, PAIR_TAG) if modality == "text" and len(recipe.input_columns) == 2 else tags
 
 
 def _listing(recipe: Recipe, pipeline_tag: str) -> Iterable[ModelInfo]:

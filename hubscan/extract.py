@@ -39,7 +39,9 @@ def extract(
     device: str = "auto",
     progress: Progress | None = None,
 ) -> Features:
-    """Return the features of *inputs*, one row each and in their order, computed in float32.
+    """Return the features of *inputs*, (n, width) a layer and in their order, computed in float32.
+
+    That is one row an input; of a `WordEncoder` one for each of its places.
 
     Rows of like length go through together, longest first, so that memory runs out at the start or
     not at all; a batch that does not fit is halved and computing goes on from there.
@@ -71,7 +73,7 @@ def extract(
         device=str(place.device),
         dtype=str(next(model.parameters()).dtype).removeprefix("torch."),
         processor=encoder.processor,
-        rows_per_second=len(inputs) / max(seconds, 1e-9),
+        rows_per_second=len(next(iter(layers.values()))) / max(seconds, 1e-9),
     )
 
 
@@ -96,16 +98,17 @@ def batches(lengths: Sequence[int], budget: int) -> list[list[int]]:
 def _computed(
     encoder: Encoder, prepared: Prepared, place: Accelerator, budget: int, progress: Progress | None
 ) -> dict[str, Matrix]:
-    rows = len(prepared.lengths)
+    rows = len(prepared.vectors(range(len(prepared.lengths))))
     layers: dict[str, Matrix] = {}
     done = 0
     for batch in batches(prepared.lengths, budget):
         for part, pooled in _fitting(encoder, prepared, place, batch):
+            given = prepared.vectors(part)
             for name, vectors in pooled.items():
                 if name not in layers:
                     layers[name] = np.empty((rows, vectors.shape[1]), dtype=np.float32)
-                layers[name][part] = vectors.float().cpu().numpy()
-            done += len(part)
+                layers[name][given] = vectors.float().cpu().numpy()
+            done += len(given)
             if progress:
                 progress(done, rows)
     if not layers:

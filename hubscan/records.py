@@ -22,6 +22,7 @@ if TYPE_CHECKING:  # numpy costs 0.1 s, and the command line reads these records
 
 Modality = Literal["text", "image", "audio"]
 LabelKind = Literal["class", "multilabel", "number", "token"]
+WORD_POOLINGS = ("mean", "max", "last")  # those that also make one vector of a word's sub-words
 Input = str | tuple[str, ...] | bytes
 """A text; a pair of texts, or a sentence as its words; an image or a sound as it lay in its file."""
 
@@ -90,6 +91,11 @@ class Sample:
     #                 "multilabel" (n, L) uint8 of 0 and 1, a column for each of `draw.classes`
     row_ids: Rows  # (n,) position of the row in the split
     places: Rows | None = None  # (n, 2) of "token": which of the inputs, and which of its words; sorted
+
+    @property
+    def groups(self) -> Rows | None:
+        """Return (n,) what each row belongs to where rows are words: its sentence; else None."""
+        return None if self.places is None else self.places[:, 0]
 
 
 @dataclass(frozen=True, slots=True)

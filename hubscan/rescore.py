@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from hubscan import cache, ranking, sample_file
 from hubscan.errors import RunError
-from hubscan.records import Ranking, Scored, Skipped
+from hubscan.records import Ranking, Sample, Scored, Skipped
 from hubscan.run import SAMPLE, Run
 from hubscan.scores import apply
-
-if TYPE_CHECKING:
-    from hubscan.records import Labels
 
 
 def rescored(run: Run, metrics: Sequence[str]) -> Ranking:
@@ -31,9 +27,9 @@ def rescored(run: Run, metrics: Sequence[str]) -> Ranking:
     file = run.folder / SAMPLE
     if not file.exists():
         raise RunError(f"{run.folder}: {SAMPLE} is missing, so the labels are not known")
-    labels = sample_file.read(file).labels
+    sample = sample_file.read(file)
     results = [
-        _again(result, metrics, labels, run) if isinstance(result, Scored) else result
+        _again(result, metrics, sample, run) if isinstance(result, Scored) else result
         for result in run.results()
     ]
     return ranking.rank(
@@ -46,7 +42,7 @@ def rescored(run: Run, metrics: Sequence[str]) -> Ranking:
     )
 
 
-def _again(scored: Scored, metrics: Sequence[str], labels: Labels, run: Run) -> Scored | Skipped:
+def _again(scored: Scored, metrics: Sequence[str], sample: Sample, run: Run) -> Scored | Skipped:
     features = cache.load(scored.features) if scored.features else None
     model, revision = scored.candidate.model, scored.candidate.revision
     if features is None:
@@ -55,7 +51,7 @@ def _again(scored: Scored, metrics: Sequence[str], labels: Labels, run: Run) -> 
             model, revision, "score", f"its features are no longer in the cache; {again} makes them"
         )
     try:
-        layers = apply.by_layer(features, labels, metrics, seed=run.recipe.seed)
+        layers = apply.by_layer(features, sample.labels, metrics, run.recipe.seed, sample.groups)
     except ValueError as error:
         return Skipped(model, revision, "score", str(error))
     return replace(scored, **apply.chosen(layers, run.recipe.layers))

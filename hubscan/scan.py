@@ -13,9 +13,19 @@ from typing import TYPE_CHECKING, Any
 from hubscan import __version__, catalog, run, sample_file
 from hubscan.engines import Progress
 from hubscan.engines.local import LocalEngine
-from hubscan.errors import RankingError, RunError
+from hubscan.errors import RankingError, RecipeError, RunError
 from hubscan.recipe import Recipe
-from hubscan.records import Candidate, Draw, Listed, Modality, Ranking, Sample, Scored, Skipped
+from hubscan.records import (
+    WORD_POOLINGS,
+    Candidate,
+    Draw,
+    Listed,
+    Modality,
+    Ranking,
+    Sample,
+    Scored,
+    Skipped,
+)
 from hubscan.scores import apply
 
 if TYPE_CHECKING:
@@ -81,7 +91,7 @@ def prepare(recipe: Recipe, lock: run.Lock | None = None) -> Iterator[Entered | 
     yield Entered("drawing the sample")
     sample = draw(recipe)
     modality = next(iter(sample.inputs))
-    _check_readable(sample)
+    _check_readable(sample, recipe)
     recipe = _settled(recipe, sample.draw, modality)
     if lock:
         _same_rows(lock.draw, sample.draw)
@@ -114,17 +124,15 @@ def _results(engine: Engine, opened: run.Run, plan: Plan) -> Iterator[Progress |
         yield event
 
 
-def _check_readable(sample: Sample) -> None:
-    """Refuse inputs that no encoder here reads yet."""
-    first = next(iter(sample.inputs["text"]), "") if "text" in sample.inputs else ""
-    unread = {
-        "labels of words": sample.places is not None,
-        "pairs of texts": isinstance(first, tuple) and sample.places is None,
-        "sounds": "audio" in sample.inputs,
-    }
-    for what, there in unread.items():
-        if there:
-            raise RankingError(f"{sample.draw.dataset}: {what} can be drawn, but no encoder reads them yet")
+def _check_readable(sample: Sample, recipe: Recipe) -> None:
+    """Refuse inputs that no encoder here reads yet, and a pooling that gives words nothing."""
+    if "audio" in sample.inputs:
+        raise RankingError(f"{sample.draw.dataset}: sounds can be drawn, but no encoder reads them yet")
+    if sample.places is not None and recipe.pooling not in ("auto", *WORD_POOLINGS):
+        raise RecipeError(
+            f"pooling {recipe.pooling}: gives one vector a text, and none a word; "
+            f"of words there are: auto, {', '.join(WORD_POOLINGS)}"
+        )
 
 
 def _settled(recipe: Recipe, drawn: Draw, modality: Modality) -> Recipe:

@@ -35,13 +35,19 @@ alone = np.vstack([hubscan.embed("tester/plain-bert", [text]) for text in texts]
 picture = Image.new("RGB", (20, 20), (200, 10, 10))
 stored = io.BytesIO(); picture.save(stored, "PNG")
 pictures = hubscan.embed("tester/tiny-vit", [picture, picture])
+pairs = [("warm", "and bright"), ("and bright", "warm")]
+paired = hubscan.embed("tester/plain-bert", pairs)
 said = []
+for rows in ([("a", "b", "c")], ["a", ("a", "b")]):
+    try: hubscan.embed("tester/plain-bert", rows)
+    except HubscanError as error: said.append(str(error))
 for model in ("no/such", "./nowhere", "acme/gated-bert"):
     try: hubscan.embed(model, texts)
     except HubscanError as error: said.append(str(error))
 print(json.dumps({
     "shape": vectors.shape, "dtype": str(vectors.dtype), "apart": float(abs(vectors - alone).max()),
     "same": float(abs(vectors[0] - vectors[2]).max()), "pictures": pictures.shape,
+    "pairs": paired.shape, "turned": float(abs(paired[0] - paired[1]).max()),
     "bytes": float(abs(hubscan.embed("tester/tiny-vit", [stored.getvalue()]) - pictures[:1]).max()), "said": said,
 }))
 """
@@ -63,5 +69,7 @@ def test_embed_gives_each_input_its_own_vector_whatever_stands_beside_it(hub: La
     said = json.loads(run_python(EMBED, environment(hub.endpoint, tmp_path)).stdout)
     assert (said["shape"], said["dtype"], said["pictures"]) == ([3, 32], "float32", [2, 32])
     assert said["apart"] < 1e-5 and said["same"] < 1e-6 and said["bytes"] < 1e-6
-    missing, nowhere, gated = said["said"]
+    assert said["pairs"] == [2, 32] and said["turned"] > 1e-3
+    triple, mixed, missing, nowhere, gated = said["said"]
+    assert "a tuple is a pair of texts" in triple and "are mixed" in mixed
     assert "not on the Hub" in missing and nowhere == "./nowhere: no such folder" and "gated" in gated

@@ -34,6 +34,9 @@ class Rows:
     def batch(self, rows: Sequence[int]) -> Batch:
         return {"x": torch.tensor([[float(str(self.values[row]))] for row in rows])}
 
+    def vectors(self, rows: Sequence[int]) -> Sequence[int]:
+        return rows
+
 
 @dataclass
 class Doubling:

@@ -7,12 +7,18 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs
 
 import jsonschema
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from datasets import Audio, Features, Value
 
+from hubscan import assess, cache, recipe
+from hubscan.records import Candidate
+from hubscan.sample import draw
+from tests.hub import LabHub
 from tests.hub.words import sentence
 from tests.test_rank import SCHEMA
 
@@ -29,13 +35,9 @@ def data(folder: Path, kind: str) -> str:
     more: dict[str, dict[str, Any]] = {
         "number": {"score": [label + random.random() / 4 for label in labels]},
         "multilabel": {"labels": [["good"] * label + ["odd"] * random.randint(0, 1) for label in labels]},
-        "pair": {"premise": columns["text"], "hypothesis": columns["text"], "label": labels},
-        "token": {"tokens": [text.split() for text in columns["text"]]},
         "copies": {"label": labels},
     }
     columns |= more[kind]
-    if kind == "token":
-        columns["tags"] = [[str(len(word) % 2) for word in words] for words in columns["tokens"]]
     if kind == "copies":
         columns["text"][2] = columns["text"][0]
     pq.write_table(pa.table(columns), folder / f"{kind}.parquet")
@@ -58,12 +60,106 @@ def test_numbers_and_several_labels_rank_the_checkpoint_that_sees_them_first(
     )
 
 
-@pytest.mark.parametrize(("kind", "what"), [("pair", "pairs of texts"), ("token", "labels of words")])
-def test_what_no_encoder_reads_yet_ends_in_one_line(cli: Cli, tmp_path: Path, kind: str, what: str) -> None:
-    done = cli("rank", "--dataset", data(tmp_path, kind), *MODELS)
-    assert done.returncode == 1 and done.stdout == ""
-    assert done.stderr.strip().splitlines()[-1].startswith(f"Error: {kind}.parquet: {what} can be drawn")
-    assert "Traceback" not in done.stderr
+@pytest.mark.parametrize(
+    ("name", "task", "kind", "columns"),
+    [
+        ("entailment", "text-classification", "class", {"text": "premise", "text_2": "hypothesis"}),
+        ("similarity", "text-classification", "number", {"text": "sentence1", "text_2": "sentence2"}),
+        ("tagged", "token-classification", "token", {"text": "tokens"}),
+    ],
+)
+def test_pairs_and_words_of_a_dataset_on_the_hub_rank_the_checkpoint_that_sees_them_first(
+    cli: Cli, name: str, task: str, kind: str, columns: dict[str, str]
+) -> None:
+    asked = ("--dataset", f"tester/{name}", "--samples", "120", *MODELS, "--run", "run", "--format", "json")
+    done = cli("rank", *asked)
+    assert done.returncode == 0, done.stderr
+    answer = json.loads(done.stdout)
+    jsonschema.validate(answer, SCHEMA)
+    assert [entry["model"] for entry in answer["ranking"]] == ["tester/seeing-bert", "tester/blind-bert"]
+    assert answer["task"] == task and answer["sample"]["label_kind"] == kind
+    assert columns.items() <= answer["sample"]["columns"].items() and answer["sample"]["rows"] == 120
+    other = cli(
+        *("score", "run", "--metric", "knn", "--metric", "probe", "--metric", "logme", "--format", "json"),
+        HF_ENDPOINT="http://127.0.0.1:9",
+    )
+    assert other.returncode == 0, other.stderr
+    again = json.loads(other.stdout)
+    assert again["ranking"][0]["model"] == "tester/seeing-bert" and again["skipped"] == []
+    assert list(again["ranking"][0]["scores"]) == ["knn", "probe", "logme"]
+    assert cli("show", "run", "--format", "markdown").returncode == 0
+
+
+def test_scores_of_words_keep_a_sentence_together_now_and_later(cli: Cli, tmp_path: Path) -> None:
+    """With as many words as there are, most share their sentence: the scores are those of grouped rows."""
+    from hubscan import load_run, sample_file
+    from hubscan.scores import knn, transrate
+
+    asked = ("--dataset", "tester/tagged", "--samples", "400", *MODELS, "--run", "run", "--format", "json")
+    first = json.loads(cli("rank", *asked).stdout)["ranking"][0]["scores"]["transrate"]
+    later = json.loads(cli("score", "run", "--metric", "knn", "--format", "json").stdout)
+    sample = sample_file.read(tmp_path / "run" / "sample.parquet")
+    (scored, *_) = [entry.scored for entry in load_run(tmp_path / "run").ranking]
+    stored = tmp_path / "cache" / "features" / str(scored.features)[:2] / f"{scored.features}.safetensors"
+    assert stored.exists() and sample.groups is not None and len(set(sample.groups.tolist())) < 200
+    from safetensors.numpy import load_file
+
+    features = load_file(stored)["last"]
+    expected = transrate(features, sample.labels, groups=sample.groups, seed=0)
+    assert first["value"] == pytest.approx(expected.value) and first["low"] == pytest.approx(expected.low)
+    assert expected.low != transrate(features, sample.labels, seed=0).low
+    by_hand = knn(features, sample.labels, groups=sample.groups)
+    assert later["ranking"][0]["scores"]["knn"]["value"] == pytest.approx(by_hand.value)
+
+
+def test_a_scan_of_words_asks_the_hub_for_encoders_of_texts_and_of_words(cli: Cli, hub: LabHub) -> None:
+    before = len(hub.requests)
+    done = cli("search", "--task", "token-classification", "--format", "quiet")
+    assert done.returncode == 0 and "tester/seeing-bert" in done.stdout.split()
+    asked = {tag for request in hub.requests[before:] for tag in parse_qs(request.query)["pipeline_tag"]}
+    assert asked == {"feature-extraction", "sentence-similarity", "fill-mask", "token-classification"}
+
+
+def test_a_scan_of_pairs_asks_for_cross_encoders_too(cli: Cli, hub: LabHub) -> None:
+    before = len(hub.requests)
+    done = cli("rank", "--dataset", "tester/entailment", "--samples", "20", "--limit", "2", "--dry-run")
+    assert done.returncode == 0, done.stderr
+    queries = [parse_qs(one.query) for one in hub.requests[before:] if one.path == "/api/models"]
+    assert {query["pipeline_tag"][0] for query in queries} == {
+        *("feature-extraction", "sentence-similarity", "fill-mask", "text-classification", "text-ranking")
+    }
+
+
+def test_other_words_of_the_same_sentences_have_features_of_their_own(tmp_path: Path) -> None:
+    """Two drawings of all sentences, by the tags of one column or of another: the words differ, the texts not."""
+    words = [["a", "b", "c"]] * 30
+    columns = {"tokens": words, "one": [["x", "y", None]] * 30, "two": [[None, "y", "x"]] * 30}
+    pq.write_table(pa.table(columns), tmp_path / "data.parquet")
+    asked = {"dataset": str(tmp_path / "data.parquet"), "label_kind": "token", "samples": 100}
+    addresses = set()
+    for name in ("one", "two"):
+        resolved = recipe.resolve({**asked, "label_columns": (name,)})
+        sample = draw(resolved)
+        addresses.add(
+            cache.address(assess._deciding(Candidate("some/bert", "0", "text"), sample, resolved, "cpu"))
+        )
+    assert len(addresses) == 2
+
+
+def test_a_pooling_that_gives_words_nothing_is_refused_before_anything_runs(cli: Cli) -> None:
+    done = cli("rank", "--dataset", "tester/tagged", *MODELS, "--pooling", "cls")
+    assert done.returncode != 0 and done.stdout == "" and "Traceback" not in done.stderr
+    assert "pooling cls: gives one vector a text, and none a word" in done.stderr
+
+
+def test_sounds_that_no_encoder_reads_yet_end_in_one_line(cli: Cli, tmp_path: Path) -> None:
+    sounds = [{"bytes": bytes([i]), "path": None} for i in range(40)]
+    schema = Features({"audio": Audio(), "label": Value("int64")}).arrow_schema
+    table = pa.table({"audio": sounds, "label": [0, 1] * 20}, schema)
+    pq.write_table(table, tmp_path / "sounds.parquet")
+    done = cli("rank", "--dataset", "sounds.parquet", *MODELS)
+    assert done.returncode == 1 and done.stdout == "" and "Traceback" not in done.stderr
+    assert done.stderr.strip().splitlines()[-1].startswith("Error: sounds.parquet: sounds can be drawn")
 
 
 def test_a_dry_run_says_which_columns_were_found_and_shows_two_rows(cli: Cli, tmp_path: Path) -> None:

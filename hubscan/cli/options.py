@@ -109,7 +109,7 @@ HOW = [
         "--max-length",
         type=click.IntRange(min=2),
         metavar="N",
-        help="Tokens; default: the model's limit.",
+        help="Tokens of a text, a pair, or a window of a sentence of words; default: the model's limit.",
     ),
     click.option(
         "--device",

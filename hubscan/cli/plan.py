@@ -37,9 +37,10 @@ def as_text(plan: Plan) -> str:
 
 
 def _examples(sample: Sample) -> Iterator[str]:
+    joint = " + " if sample.places is None else " "  # of a pair, or of the words of a sentence
     for row in (0, sample.draw.rows - 1):
         place = row if sample.places is None else int(sample.places[row, 0])
-        shown = " | ".join(_shown(values[place], kind) for kind, values in sample.inputs.items())
+        shown = " | ".join(_shown(values[place], kind, joint) for kind, values in sample.inputs.items())
         yield f"example     {_label(sample, row)}: {shown}"
 
 
@@ -55,12 +56,11 @@ def _label(sample: Sample, row: int) -> str:
     return f"{names[int(label)]} of {plain(sample.inputs['text'][place][word])!r}"
 
 
-def _shown(value: Input, modality: Modality) -> str:
+def _shown(value: Input, modality: Modality, joint: str) -> str:
     if isinstance(value, bytes):
         article = "an image" if modality == "image" else "a sound"
         return f"{article} file of {len(value)} bytes"
     if isinstance(value, tuple):
-        joint = " + " if len(value) == 2 else " "
         return cut(joint.join(plain(part) for part in value), SHOWN_CHARACTERS)
     return cut(plain(value), SHOWN_CHARACTERS)
 

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import torch
 
 from hubscan.records import Input, Modality, Pooling
+
+if TYPE_CHECKING:
+    from hubscan.records import Rows
 
 Batch = dict[str, torch.Tensor]
 Pooled = dict[str, torch.Tensor]  # layer name to (rows, width), the last layer last
@@ -27,6 +30,14 @@ class Prepared(Protocol):
 
     def batch(self, rows: Sequence[int]) -> Batch:
         """Return the model's input for *rows*, padded to the longest of them."""
+        ...
+
+    def vectors(self, rows: Sequence[int]) -> Sequence[int]:
+        """Return which vectors of the sample a batch of *rows* gives, in the order in which it does.
+
+        One a row, as a rule; where words have labels a row is a window of a sentence, and gives as
+        many as it has words to read.
+        """
         ...
 
 
@@ -68,14 +79,21 @@ def load(
     pooling: str = "auto",
     max_length: int | None = None,
     every_layer: bool = False,
+    places: Rows | None = None,
 ) -> Encoder:
     """Return the encoder in *folder*, reading weights from safetensors alone and running no code from it.
 
-    With *every_layer* it gives the features of each, from the embeddings (0) to the last.
+    With *every_layer* it gives the features of each, from the embeddings (0) to the last. With
+    *places* (n, 2), which of the inputs and which of its words, inputs are sentences as their words,
+    and it gives a vector for each place.
 
     Raises:
         CheckpointError: saying what is missing, broken or not to be trusted.
     """
+    if places is not None:
+        from hubscan.encoders.words import WordEncoder
+
+        return WordEncoder.load(folder, pooling, max_length, every_layer, places)
     if modality == "text":
         from hubscan.encoders.text import TextEncoder
 

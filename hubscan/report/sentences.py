@@ -43,10 +43,11 @@ def beats_shuffled(entry: Ranked) -> bool:
 def sample(ranking: Ranking) -> str:
     """Return what was drawn, from where, and what was left out."""
     draw = ranking.draw
+    drawn = f"{draw.rows:,}{' words' if draw.label_kind == 'token' else ''}"
     parts = [
         f"{plain(draw.dataset)}@{short(draw.revision)}",
         *([plain(draw.config)] if draw.config else []),
-        f"split {plain(draw.split)}: {draw.rows:,} of the {draw.rows_seen:,} rows seen",
+        f"split {plain(draw.split)}: {drawn} of the {draw.rows_seen:,} rows seen",
         classes(draw),
         f"seed {draw.seed}",
     ]
@@ -59,8 +60,9 @@ def sample(ranking: Ranking) -> str:
 
 def draw_notes(draw: Draw) -> list[str]:
     """Return what to know of how the rows came, one sentence each without its full stop."""
+    what = "sentences" if draw.label_kind == "token" else "rows"
     twice = (
-        f"{draw.duplicates:,} of the rows copy others exactly, which makes a ranking look surer than it is"
+        f"{draw.duplicates:,} of the {what} copy others exactly, which makes a ranking look surer than it is"
     )
     notes = [*([twice] if draw.duplicates else []), *draw.notes]
     return [plain(note[:1].upper() + note[1:]) for note in notes]
@@ -75,7 +77,8 @@ def classes(draw: Draw) -> str:
     if len(counts) <= FEW_CLASSES:
         return f"{what} " + ", ".join(f"{plain(name)} {rows:,}" for name, rows in counts.items())
     fewest, most = min(counts.values()), max(counts.values())
-    return f"{len(counts)} {what} of {fewest:,}" + (f" to {most:,}" if most > fewest else "") + " rows"
+    rows = "words" if draw.label_kind == "token" else "rows"
+    return f"{len(counts)} {what} of {fewest:,}" + (f" to {most:,}" if most > fewest else "") + f" {rows}"
 
 
 def dropped(draw: Draw) -> str:

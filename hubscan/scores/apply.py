@@ -31,9 +31,16 @@ def check(metrics: Sequence[str]) -> None:
 
 
 def by_layer(
-    features: Features, labels: npt.ArrayLike, metrics: Sequence[str], seed: int
+    features: Features,
+    labels: npt.ArrayLike,
+    metrics: Sequence[str],
+    seed: int,
+    groups: npt.ArrayLike | None = None,
 ) -> dict[str, Layer]:
     """Return the scores of every layer; the first measure has its null and interval, being what ranks.
+
+    Rows of the same of *groups* (n,), such as the words of a sentence, were drawn together: intervals,
+    and what predicts rows from others, keep them together.
 
     Raises:
         ValueError: if a measure is not defined for these labels, or the features cannot be scored.
@@ -42,7 +49,7 @@ def by_layer(
         name: Layer(
             width=matrix.shape[1],
             scores={
-                metric: _score(metric, matrix, labels, features.parameters, seed, ranks=place == 0)
+                metric: _score(metric, matrix, labels, groups, features.parameters, seed, ranks=place == 0)
                 for place, metric in enumerate(metrics)
             },
         )
@@ -66,14 +73,16 @@ def chosen(layers: Mapping[str, Layer], wanted: str) -> dict[str, Any]:
     }
 
 
-def _score(metric: str, matrix: Any, labels: Any, parameters: int, seed: int, *, ranks: bool) -> Score:
+def _score(
+    metric: str, matrix: Any, labels: Any, groups: Any, parameters: int, seed: int, *, ranks: bool
+) -> Score:
     if metric == "size":
         return Score("size", 1, log_size(parameters))
     if metric == "transrate":
-        score = transrate(matrix, labels, seed=seed)
+        score = transrate(matrix, labels, groups=groups, seed=seed)
     else:
         repeats = MEASURES[metric].repeats if ranks else 0
-        score = MEASURES[metric](matrix, labels, nulls=repeats, halves=repeats, seed=seed)
+        score = MEASURES[metric](matrix, labels, groups=groups, nulls=repeats, halves=repeats, seed=seed)
     return replace(score, notes=(*score.notes, *notes(score, np.asarray(labels)))) if ranks else score
 
 

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
 
-from tests.hub.words import LABELS, sentence
+from tests.hub.words import LABELS, TELLING, sentence
 
 Rows = list[tuple[str, int | None]]
 
@@ -106,6 +106,34 @@ def gated_reviews(folder: Path) -> None:
     _write_card(folder, license="other", dataset_info=_info())
 
 
+def entailment(folder: Path) -> None:
+    """Pairs of texts; the label says how the second one, the hypothesis, is minded."""
+    _write_pairs(folder, "label", [label for _, label in _shuffled_rows((60, 60), seed=12)])
+    names = {str(number): name for number, name in enumerate(LABELS[:2])}
+    texts = [{"name": name, "dtype": "string"} for name in ("premise", "hypothesis")]
+    label = {"name": "label", "dtype": {"class_label": {"names": names}}}
+    _write_card(folder, license="mit", dataset_info={"features": [*texts, label]})
+
+
+def similarity(folder: Path) -> None:
+    """Pairs of texts, and a number that grows with how the second one is minded."""
+    random = Random(13)
+    rows = _shuffled_rows((60, 60), seed=13)
+    _write_pairs(folder, "score", [(label or 0) * 3 + random.random() * 0.9 for _, label in rows])
+
+
+def tagged(folder: Path) -> None:
+    """Sentences as words, and a tag for each word: how it is minded, or O."""
+    names = ("O", *LABELS)
+    tags = {word: label + 1 for label, words in enumerate(TELLING) for word in words}
+    words = [text.split() for text, _ in _shuffled_rows((60, 60, 60), seed=14)]
+    numbers = [[tags.get(word, 0) for word in sentence] for sentence in words]
+    _write_table(folder / "data/train-00000-of-00001.parquet", pa.table({"tokens": words, "tags": numbers}))
+    named = {"class_label": {"names": {str(number): name for number, name in enumerate(names)}}}
+    columns = [{"name": "tokens", "sequence": "string"}, {"name": "tags", "sequence": named}]
+    _write_card(folder, license="mit", dataset_info={"features": columns})
+
+
 # -- images -------------------------------------------------------------------------------------
 
 
@@ -153,6 +181,9 @@ DATASETS: Mapping[str, Callable[[Path], None]] = {
     "tester/hidden-labels": hidden_labels,
     "tester/one-class": one_class,
     "tester/two-configs": two_configs,
+    "tester/entailment": entailment,
+    "tester/similarity": similarity,
+    "tester/tagged": tagged,
     "tester/colours": colours,
     "tester/colours-parquet": colours_parquet,
     "acme/gated-reviews": gated_reviews,
@@ -183,6 +214,18 @@ def _write_parquet(folder: Path, split: str, *shards: Rows) -> None:
             }
         )
         _write_table(folder / f"data/{split}-{number:05}-of-{len(shards):05}.parquet", table)
+
+
+def _write_pairs(folder: Path, label: str, labels: Sequence[float | None]) -> None:
+    """Write first texts that tell nothing beside second ones that tell the label: from 1 on the good one."""
+    random = Random(len(folder.name))
+    names = ("sentence1", "sentence2") if label == "score" else ("premise", "hypothesis")
+    columns: dict[str, list[Any]] = {
+        names[0]: [sentence(random.randrange(len(LABELS)), random) for _ in labels],
+        names[1]: [sentence(int((value or 0) >= 1), random) for value in labels],
+        label: list(labels),
+    }
+    _write_table(folder / "data/train-00000-of-00001.parquet", pa.table(columns))
 
 
 def _write_table(file: Path, table: pa.Table) -> None:

@@ -1,0 +1,88 @@
+"""A folder in, its tokenizer and the number of tokens a row may have out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+from transformers import AutoTokenizer
+
+from hubscan.encoders.weights import load_errors
+from hubscan.errors import CheckpointError
+
+UNSTATED_LENGTH: Final = 100_000  # a tokenizer without a limit says 1e30
+LONGEST: Final = 512  # tokens, where neither model nor user sets a limit
+
+
+def load_tokenizer(folder: Path) -> Any:
+    """Return the tokenizer in *folder*, with a token to pad with, and padding behind the text.
+
+    Many models count positions from the first token, padding or not: in front of a text it would move
+    the text, and its features would depend on the others of its batch.
+
+    Raises:
+        CheckpointError: if it cannot be loaded, or has no token that could serve.
+    """
+    with load_errors():
+        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+    if tokenizer.pad_token_id is None:
+        if tokenizer.eos_token is None:
+            raise CheckpointError("its tokenizer has neither a padding nor an end token")
+        tokenizer.pad_token = tokenizer.eos_token  # masked, so any token serves
+    tokenizer.padding_side = "right"
+    return tokenizer
+
+
+def refuse_all_unknown(tokenizer: Any, rows: Sequence[Sequence[int]]) -> None:
+    """Refuse a tokenizer to which every word is unknown.
+
+    Where the vocabulary's file is missing, transformers makes an empty one without a word; the
+    texts then differ in their lengths alone, which would be ranked.
+
+    Raises:
+        CheckpointError: if there is no known token in *rows* of token ids.
+    """
+    silent = set(tokenizer.all_special_ids) - {tokenizer.unk_token_id}
+    words = {token for row in rows for token in row} - silent
+    if words <= {tokenizer.unk_token_id}:
+        raise CheckpointError("its tokenizer knows none of the words: the vocabulary is missing or another's")
+
+
+def length_limit(folder: Path, model: Any, tokenizer: Any, asked: int | None) -> int:
+    """Return how many tokens a row may have: the least of all limits that are stated.
+
+    Raises:
+        CheckpointError: if the file that states one is damaged.
+    """
+    limits = [asked, _positions(model), _declared_length(folder)]
+    if tokenizer.model_max_length < UNSTATED_LENGTH:
+        limits.append(int(tokenizer.model_max_length))
+    stated = [limit for limit in limits if limit]
+    return min(stated) if stated else LONGEST
+
+
+def _positions(model: Any) -> int | None:
+    """Return the usable positions; RoBERTa and its kin lose those up to the padding token's id."""
+    positions = getattr(model.config, "max_position_embeddings", None)
+    if not isinstance(positions, int) or positions <= 0:
+        return None
+    for name, module in model.named_modules():
+        if name.endswith("position_embeddings") and isinstance(module, torch.nn.Embedding):
+            offset = 0 if module.padding_idx is None else module.padding_idx + 1
+            return min(positions, module.num_embeddings) - offset
+    return positions
+
+
+def _declared_length(folder: Path) -> int | None:
+    """Return `max_seq_length` of a sentence-transformers checkpoint, if it states one."""
+    file = folder / "sentence_bert_config.json"
+    if not file.exists():
+        return None
+    try:
+        length = json.loads(file.read_text(encoding="utf-8")).get("max_seq_length")
+    except (ValueError, AttributeError) as error:
+        raise CheckpointError(f"sentence_bert_config.json is damaged: {error}") from error
+    return length if isinstance(length, int) and length > 0 else None
