@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from hubscan import cache, ranking, sample_file
+from hubscan import cache, fusion, ranking, sample_file
 from hubscan.errors import RunError
 from hubscan.records import Ranking, Scored, Skipped
 from hubscan.run import SAMPLE, Run
@@ -35,7 +35,10 @@ def rescored(run: Run, metrics: Sequence[str]) -> Ranking:
     results = [
         _again(result, metrics, labels, run) if isinstance(result, Scored) else result
         for result in run.results()
+        if not fusion.is_joined(result)
     ]
+    if run.recipe.fuse:  # by another measure the best of each modality may be others
+        results.append(fusion.joined(results, labels, metrics, run.recipe.seed))
     return ranking.rank(
         results,
         run.lock.task,

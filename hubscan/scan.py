@@ -10,12 +10,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hubscan import __version__, catalog, run, sample_file
+from hubscan import __version__, catalog, fusion, run, sample_file
 from hubscan.engines import Progress
 from hubscan.engines.local import LocalEngine
-from hubscan.errors import RankingError, RunError
-from hubscan.recipe import Recipe
-from hubscan.records import Candidate, Draw, Listed, Modality, Ranking, Sample, Scored, Skipped
+from hubscan.errors import RankingError, RecipeError, RunError
+from hubscan.recipe import TASKS, Recipe
+from hubscan.records import Candidate, Draw, Listed, Ranking, Sample, Scored, Skipped
 from hubscan.scores import apply
 
 if TYPE_CHECKING:
@@ -64,6 +64,8 @@ def scan(
         opened.drop_torn_line()
         sample_file.write(plan.sample, folder / run.SAMPLE, inputs=False)
         yield from _results(engine, opened, plan)
+    if plan.recipe.fuse:
+        yield from _joined(opened, plan)
     yield opened.ranking
 
 
@@ -80,27 +82,26 @@ def prepare(recipe: Recipe, lock: run.Lock | None = None) -> Iterator[Entered | 
 
     yield Entered("drawing the sample")
     sample = draw(recipe)
-    modality = next(iter(sample.inputs))
-    _check_readable(sample)
-    recipe = _settled(recipe, sample.draw, modality)
+    _check_readable(sample, recipe)
+    recipe = _settled(recipe, sample)
     if lock:
         _same_rows(lock.draw, sample.draw)
         yield Plan(recipe, sample, lock)
         return
     yield Entered("asking the Hub for checkpoints" if not recipe.models else "resolving the checkpoints")
-    candidates, unresolved = gather(recipe, modality)
+    candidates, unresolved = gather(recipe)
     if not candidates:
         raise RankingError(_no_candidates(unresolved))
     seen = run.Lock(str(recipe.task), sample.draw, candidates, unresolved, _provenance(recipe))
     yield Plan(recipe, sample, seen)
 
 
-def gather(recipe: Recipe, modality: Modality) -> tuple[tuple[Candidate, ...], tuple[Skipped, ...]]:
+def gather(recipe: Recipe) -> tuple[tuple[Candidate, ...], tuple[Skipped, ...]]:
     """Return the candidates that the recipe names or its query gives, and the names that led nowhere."""
     if not recipe.models:
-        rows: list[Listed] = list(catalog.search(recipe, modality))
+        rows: list[Listed] = list(catalog.search(recipe, *recipe.modalities))
         return tuple(row.candidate for row in rows if row.excluded is None), ()
-    found = list(catalog.named(recipe.models, recipe, modality))
+    found = list(catalog.named(recipe.models, recipe, *recipe.modalities))
     return (
         tuple(f for f in found if isinstance(f, Candidate)),
         tuple(f for f in found if isinstance(f, Skipped)),
@@ -114,8 +115,24 @@ def _results(engine: Engine, opened: run.Run, plan: Plan) -> Iterator[Progress |
         yield event
 
 
-def _check_readable(sample: Sample) -> None:
-    """Refuse inputs that no encoder here reads yet."""
+def _joined(opened: run.Run, plan: Plan) -> Iterator[Entered | Scored | Skipped]:
+    """Join the best of each modality, unless an earlier scan of this folder did."""
+    results = opened.results()
+    if any(fusion.is_joined(result) for result in results):
+        return
+    yield Entered("joining the best of each modality")
+    result = fusion.joined(results, plan.sample.labels, plan.recipe.metrics, plan.recipe.seed)
+    opened.append(result)
+    yield result
+
+
+def _check_readable(sample: Sample, recipe: Recipe) -> None:
+    """Refuse inputs that no encoder here reads yet, and a fusion of fewer than it takes."""
+    if recipe.fuse and not set(fusion.MODALITIES) <= set(sample.inputs):
+        raise RecipeError(
+            f"--fuse joins an image and a text encoder, but only {', '.join(sample.inputs)} is read of "
+            f"{sample.draw.dataset}; name both columns with --input-column, or leave --fuse out"
+        )
     first = next(iter(sample.inputs["text"]), "") if "text" in sample.inputs else ""
     unread = {
         "labels of words": sample.places is not None,
@@ -127,11 +144,12 @@ def _check_readable(sample: Sample) -> None:
             raise RankingError(f"{sample.draw.dataset}: {what} can be drawn, but no encoder reads them yet")
 
 
-def _settled(recipe: Recipe, drawn: Draw, modality: Modality) -> Recipe:
+def _settled(recipe: Recipe, sample: Sample) -> Recipe:
     """Return *recipe* with what the draw found out, so that it says what was done."""
+    drawn = sample.draw
     return recipe.model_copy(
         update={
-            "task": "token-classification" if drawn.label_kind == "token" else f"{modality}-classification",
+            "task": _task(recipe, sample),
             "dataset": drawn.dataset,
             "config": drawn.config,
             "split": drawn.split,
@@ -139,8 +157,18 @@ def _settled(recipe: Recipe, drawn: Draw, modality: Modality) -> Recipe:
             "input_columns": tuple(c for role, c in drawn.columns.items() if not _is_label(role)),
             "label_columns": tuple(c for role, c in drawn.columns.items() if _is_label(role)),
             "label_kind": drawn.label_kind,
+            "modalities": tuple(sample.inputs),
         }
     )
+
+
+def _task(recipe: Recipe, sample: Sample) -> str:
+    """Return the Hub's word for this task: of an image with its text the one asked for, else the image's."""
+    if sample.draw.label_kind == "token":
+        return "token-classification"
+    if recipe.task and TASKS[recipe.task] in sample.inputs:
+        return recipe.task
+    return f"{'image' if 'image' in sample.inputs else next(iter(sample.inputs))}-classification"
 
 
 def _is_label(role: str) -> bool:
