@@ -83,7 +83,8 @@ def test_the_table_says_what_each_reads_and_whether_joining_pays(
     shown = run(hub, hf_home, folder, "show", "run").stdout
     words = " ".join(shown.split())
     relation = {"beats": "beyond the interval", "loses": "beyond the interval", "tied": "within the interval"}
-    assert f"{PAIR} joined scores" in words and relation[answer["fusion"]["verdict"]] in words
+    assert f"tester/{answer['fusion']['better_part'][7:]} alone, " in words
+    assert relation[answer["fusion"]["verdict"]] in words
     assert "modality" in shown and "image+text" in shown
     ids = run(hub, hf_home, folder, "show", "run", "--format", "quiet").stdout.split()
     assert ids == [model for model in models(answer) if model != PAIR]
@@ -122,6 +123,19 @@ def test_a_scan_cut_off_before_the_pair_joins_it_when_resumed_and_only_once(
         resumed = ranked(run(hub, hf_home, folder, "rank", "--run", "torn", "--resume", "--format", "json"))
         assert models(resumed) == models(answer)
         assert len(results.read_text().splitlines()) == 4
+
+
+def test_each_layer_ranks_by_itself_and_the_best_of_them_are_joined(
+    scan: Scan, hub: LabHub, hf_home: Path
+) -> None:
+    _, folder = scan
+    asked = ("rank", *DATA, *NAMED[:4], "--layers", "each", "--fuse", "--format", "json", "--run", "each")
+    answer = ranked(run(hub, hf_home, folder, *asked))
+    (pair,) = (entry for entry in answer["ranking"] if entry["parts"])
+    best = {m: next(e["layer"] for e in answer["ranking"] if e["modality"] == m) for m in ("image", "text")}
+    assert (
+        pair["layer"] == f"{best['image']} + {best['text']}" or best["image"] == best["text"] == pair["layer"]
+    )
 
 
 def test_the_query_gives_encoders_of_each_modality_in_turns(cli: Cli) -> None:

@@ -29,7 +29,7 @@ def answer(ranking: Ranking) -> str:
     said = [
         _recommended(ranking, chosen, names),
         _cheaper(ranking, chosen, names),
-        _joined(ranking, names),
+        _joined(ranking, chosen, names),
         _skipped(ranking),
     ]
     return " ".join(sentence for sentence in said if sentence)
@@ -138,17 +138,15 @@ def _joined_in_vain(ranking: Ranking, entry: Ranked) -> bool:
     return found is not None and found.verdict == "tied"
 
 
-def _joined(ranking: Ranking, names: dict[int, str]) -> str:
+def _joined(ranking: Ranking, chosen: Ranked | None, names: dict[int, str]) -> str:
     """Say how a joined pair stands to the better of its parts."""
     found = outcome(ranking)
     if found is None:
         return ""
-    pair, better = names[found.entry.rank], names[found.better.rank]
-    if found.verdict == "tied":
-        higher = "more" if found.entry.rank < found.better.rank else "less"
-        return f"{pair} joined scores {higher} than {better} alone, but within the interval."
-    relation = "more" if found.verdict == "beats" else "less"
-    return f"{pair} joined scores {relation} than {better} alone, beyond the interval."
+    pair = "Joined they score" if chosen is found.entry else f"{names[found.entry.rank]} joined scores"
+    relation = "more" if found.entry.rank < found.better.rank else "less"
+    where = "but within" if found.verdict == "tied" else "beyond"
+    return f"{pair} {relation} than {names[found.better.rank]} alone, {where} the interval."
 
 
 def _cheaper(ranking: Ranking, chosen: Ranked | None, names: dict[int, str]) -> str:
