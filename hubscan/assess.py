@@ -99,19 +99,21 @@ def _computed(
     report: Report,
 ) -> tuple[Features, int]:
     """Return the features, and the bytes that had to be downloaded for them."""
+    modality = candidate.modality
+    assert modality != "image+text", "a joined pair has no files of its own"
     enter("fetch")
     fetched = fetch(candidate)
     enter("load")
     encoder = encoders.load(
         fetched.folder,
-        candidate.modality,
+        modality,
         recipe.pooling,
         recipe.max_length,
         every_layer=recipe.layers != "last",
         places=sample.places,
     )
     enter("embed")
-    inputs = sample.inputs[candidate.modality]
+    inputs = sample.inputs[modality]
     features = extract.extract(encoder, inputs, device, lambda done, rows: report("embed", done, rows))
     return features, fetched.download_bytes
 

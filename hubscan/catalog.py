@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import heapq
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from hubscan.errors import CheckpointError, HubError
+from hubscan.errors import CheckpointError, HubError, RecipeError
 from hubscan.hub import api, explained, patient
 from hubscan.records import Candidate, Listed, Modality, Skipped
 
@@ -44,6 +46,9 @@ FIELDS: Final = [
     "sha", "safetensors", "gated", "library_name", "pipeline_tag", "tags", "config", "downloads",
     "likes", "lastModified", "createdAt", "trendingScore", "cardData",
 ]  # fmt: skip
+FILES: Final = ["siblings"]  # of one checkpoint; a listing would grow by megabytes
+
+TOKENIZERS: Final = ("tokenizer*", "vocab*", "*.model")
 
 UNUSABLE_TAGS: Final[Mapping[str, str]] = {
     "custom_code": "needs custom code, which hubscan never runs",
@@ -64,38 +69,56 @@ UNUSABLE_LIBRARIES: Final[Mapping[str, str]] = {
 ROWS_A_CANDIDATE: Final = 5  # rows of each listing looked at for one candidate wanted
 
 
-def search(recipe: Recipe, modality: Modality) -> Iterator[Listed]:
+def search(recipe: Recipe, *modalities: Modality) -> Iterator[Listed]:
     """Yield the rows of the merged listings, best first, until `limit` candidates have come.
 
+    Of several modalities the candidates come in turns: the most downloaded text encoders have many
+    times the downloads of the most downloaded vision encoders, and would leave no place to these.
+
     Raises:
+        RecipeError: if encoders of a modality cannot be read yet.
         HubError: if the endpoint cannot be reached or refuses.
     """
+    unread = [modality for modality in modalities if modality not in ENCODER_TAGS]
+    if unread:
+        raise RecipeError(f"--modality {unread[0]}: no such encoder is read yet; pass text or image")
+    waiting = deque(_merged(recipe, modality) for modality in modalities)
+    wanted = recipe.limit
+    while waiting and wanted:
+        rows = waiting.popleft()
+        for row in rows:
+            yield row
+            if row.excluded is None:
+                wanted -= 1
+                waiting.append(rows)
+                break
+
+
+def _merged(recipe: Recipe, modality: Modality) -> Iterator[Listed]:
+    """Yield the rows of one modality's listings, best first."""
     key = _sort_key(recipe.sort)
     with explained("the listing of models"):
         listings = [_listing(recipe, tag) for tag in _tags(recipe, modality)]
-        wanted, seen = recipe.limit, set[str]()
+        seen = set[str]()
         for info in heapq.merge(*listings, key=key, reverse=True):
             if info.id in seen:
                 continue
             seen.add(info.id)
-            row = _listed(info, recipe, modality)
-            yield row
-            wanted -= row.excluded is None
-            if not wanted:
-                return
+            yield _listed(info, recipe, modality)
 
 
-def named(models: Iterable[str], recipe: Recipe, modality: Modality) -> Iterator[Candidate | Skipped]:
+def named(models: Iterable[str], recipe: Recipe, *modalities: Modality) -> Iterator[Candidate | Skipped]:
     """Yield a candidate for each of *models*: an id, `id@revision`, or a folder on this disk.
 
-    Ids that were moved are followed; one that cannot be resolved is skipped, not fatal.
+    Of several *modalities* each gets the one that its files read. Ids that were moved are followed;
+    one that cannot be resolved is skipped, not fatal.
     """
     for name in dict.fromkeys(models):
         try:
             folder = Path(name).expanduser()
             if not folder.is_dir() and _looks_like_a_path(name):
                 raise CheckpointError(f"{name}: no such folder")
-            yield (_local(name, folder, modality) if folder.is_dir() else _remote(name, recipe, modality))
+            yield (_local(name, folder, modalities) if folder.is_dir() else _remote(name, recipe, modalities))
         except (HubError, CheckpointError) as error:
             yield Skipped(name, None, "resolve", str(error).removeprefix(f"{name}: "))
 
@@ -179,17 +202,34 @@ def _unusable(info: ModelInfo) -> str | None:
     return by_library or next((why for tag, why in UNUSABLE_TAGS.items() if tag in tags), None)
 
 
-def _remote(name: str, recipe: Recipe, modality: Modality) -> Candidate:
+def _read_by(files: Collection[str], tag: str | None, modalities: Sequence[Modality]) -> Modality:
+    """Return which of *modalities* a checkpoint with *files* reads.
+
+    What reads pictures says how in a file of its own, without which no vision checkpoint can be used;
+    what reads texts has a tokenizer. One that has both, as CLIP does, is taken for its pictures.
+    """
+    if len(modalities) == 1:
+        return modalities[0]
+    if "image" in modalities and "preprocessor_config.json" in files:
+        return "image"
+    if "text" in modalities and any(fnmatch(name, kind) for name in files for kind in TOKENIZERS):
+        return "text"
+    tagged = (modality for modality in modalities if tag in ENCODER_TAGS.get(modality, ()))
+    return next(tagged, modalities[0])
+
+
+def _remote(name: str, recipe: Recipe, modalities: Sequence[Modality]) -> Candidate:
     repo, _, revision = name.partition("@")
     with explained(repo):
-        info = patient(lambda: api().model_info(repo, revision=revision or None, expand=FIELDS))  # type: ignore[arg-type]
+        info = patient(lambda: api().model_info(repo, revision=revision or None, expand=FIELDS + FILES))  # type: ignore[arg-type]
     reason = _unusable(info)
     if reason:
         raise CheckpointError(f"{name}: {reason}")
-    return _candidate(info, recipe, modality)
+    names = [file.rfilename for file in info.siblings or []]
+    return _candidate(info, recipe, _read_by(names, info.pipeline_tag, modalities))
 
 
-def _local(name: str, folder: Path, modality: Modality) -> Candidate:
+def _local(name: str, folder: Path, modalities: Sequence[Modality]) -> Candidate:
     files = sorted([folder / "config.json", *folder.glob("*.safetensors")])
     if not (folder / "config.json").exists():
         raise CheckpointError(f"{name}: the folder has no config.json")
@@ -197,4 +237,5 @@ def _local(name: str, folder: Path, modality: Modality) -> Candidate:
     for file in files:
         with file.open("rb") as opened:
             digest.update(hashlib.file_digest(opened, "sha256").digest())
+    modality = _read_by([file.name for file in folder.iterdir()], None, modalities)
     return Candidate(name, f"sha256:{digest.hexdigest()}", modality, local=True, library="transformers")

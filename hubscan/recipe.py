@@ -57,6 +57,7 @@ Size = Annotated[int, BeforeValidator(byte_size), Field(ge=1)]
 # A control character in a name is a mistake at best, and would garble a terminal or a YAML file.
 Name = Annotated[str, Field(min_length=1, pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff]+$")]
 Names = Annotated[tuple[Name, ...], Field(strict=False)]  # YAML gives lists; each name stays strict
+Modalities = Annotated[tuple[Modality, ...], Field(strict=False)]
 
 
 class Recipe(BaseModel):
@@ -76,6 +77,7 @@ class Recipe(BaseModel):
     input_columns: Names = ()
     label_columns: Names = ()  # several are the 0/1 columns of one multi-label target
     label_kind: Literal["class", "multilabel", "number", "token"] | None = None
+    modalities: Modalities = ()  # whose encoders; none: the task's, else all that the columns allow
 
     # who: explicit checkpoints, or a query
     models: Names = ()
@@ -100,6 +102,7 @@ class Recipe(BaseModel):
     metrics: Names = ("transrate",)
     pooling: Literal["auto", "mean", "cls", "last", "max", "pooler"] = "auto"
     layers: Literal["last", "best", "each"] = "last"
+    fuse: bool = False  # the best image and the best text checkpoint, joined, are one more entry
     max_length: int | None = Field(None, ge=2)
     device: str = Field("auto", pattern=r"^(auto|cpu|mps|cuda|cuda:\d+)$")
     workers: int = Field(1, ge=1, le=256)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:  # numpy costs 0.1 s, and the command line reads these records
     Matrix = npt.NDArray[np.float32]
 
 Modality = Literal["text", "image", "audio"]
+Reads = Literal["text", "image", "audio", "image+text"]  # the last is a pair of checkpoints, joined
 LabelKind = Literal["class", "multilabel", "number", "token"]
 WORD_POOLINGS = ("mean", "max", "last")  # those that also make one vector of a word's sub-words
 Input = str | tuple[str, ...] | bytes
@@ -33,7 +34,7 @@ class Candidate:
 
     model: str  # the canonical "org/name", or a local folder as the user wrote it
     revision: str  # the commit; for a local folder "sha256:" and the hash of its config and weights
-    modality: Modality
+    modality: Reads
     local: bool = False
     parameters: int | None = None  # as the listing says; a scan replaces it by the loaded count
     license: str | None = None
@@ -198,6 +199,7 @@ class Scored:
     processor: str
     layers: Mapping[str, Layer] = field(default_factory=dict)  # every layer, if they were asked for
     features: str | None = None  # where they lie in the cache, for measures asked for later
+    parts: tuple[Candidate, ...] = ()  # the checkpoints whose features were joined; of one checkpoint none
 
     @property
     def name(self) -> str:
@@ -221,7 +223,7 @@ class Skipped:
 
     model: str
     revision: str | None
-    stage: str  # "resolve", "fetch", "load", "embed", "score" or "worker"
+    stage: str  # "resolve", "fetch", "load", "embed", "score", "fuse" or "worker"
     reason: str
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from hubscan import cache, ranking, sample_file
+from hubscan import cache, fusion, ranking, sample_file
 from hubscan.errors import RunError
 from hubscan.records import Ranking, Sample, Scored, Skipped
 from hubscan.run import SAMPLE, Run
@@ -31,7 +31,10 @@ def rescored(run: Run, metrics: Sequence[str]) -> Ranking:
     results = [
         _again(result, metrics, sample, run) if isinstance(result, Scored) else result
         for result in run.results()
+        if not fusion.is_joined(result)
     ]
+    if run.recipe.fuse:  # by another measure the best of each modality may be others
+        results.append(fusion.joined(results, sample.labels, metrics, run.recipe.seed))
     return ranking.rank(
         results,
         run.lock.task,

@@ -10,22 +10,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hubscan import __version__, catalog, run, sample_file
+from hubscan import __version__, catalog, fusion, run, sample_file
 from hubscan.engines import Progress
 from hubscan.engines.local import LocalEngine
 from hubscan.errors import RankingError, RecipeError, RunError
-from hubscan.recipe import Recipe
-from hubscan.records import (
-    WORD_POOLINGS,
-    Candidate,
-    Draw,
-    Listed,
-    Modality,
-    Ranking,
-    Sample,
-    Scored,
-    Skipped,
-)
+from hubscan.recipe import TASKS, Recipe
+from hubscan.records import WORD_POOLINGS, Candidate, Draw, Listed, Ranking, Sample, Scored, Skipped
 from hubscan.scores import apply
 
 if TYPE_CHECKING:
@@ -74,6 +64,8 @@ def scan(
         opened.drop_torn_line()
         sample_file.write(plan.sample, folder / run.SAMPLE, inputs=False)
         yield from _results(engine, opened, plan)
+    if plan.recipe.fuse:
+        yield from _joined(opened, plan)
     yield opened.ranking
 
 
@@ -90,27 +82,26 @@ def prepare(recipe: Recipe, lock: run.Lock | None = None) -> Iterator[Entered | 
 
     yield Entered("drawing the sample")
     sample = draw(recipe)
-    modality = next(iter(sample.inputs))
     _check_readable(sample, recipe)
-    recipe = _settled(recipe, sample.draw, modality)
+    recipe = _settled(recipe, sample)
     if lock:
         _same_rows(lock.draw, sample.draw)
         yield Plan(recipe, sample, lock)
         return
     yield Entered("asking the Hub for checkpoints" if not recipe.models else "resolving the checkpoints")
-    candidates, unresolved = gather(recipe, modality)
+    candidates, unresolved = gather(recipe)
     if not candidates:
         raise RankingError(_no_candidates(unresolved))
     seen = run.Lock(str(recipe.task), sample.draw, candidates, unresolved, _provenance(recipe))
     yield Plan(recipe, sample, seen)
 
 
-def gather(recipe: Recipe, modality: Modality) -> tuple[tuple[Candidate, ...], tuple[Skipped, ...]]:
+def gather(recipe: Recipe) -> tuple[tuple[Candidate, ...], tuple[Skipped, ...]]:
     """Return the candidates that the recipe names or its query gives, and the names that led nowhere."""
     if not recipe.models:
-        rows: list[Listed] = list(catalog.search(recipe, modality))
+        rows: list[Listed] = list(catalog.search(recipe, *recipe.modalities))
         return tuple(row.candidate for row in rows if row.excluded is None), ()
-    found = list(catalog.named(recipe.models, recipe, modality))
+    found = list(catalog.named(recipe.models, recipe, *recipe.modalities))
     return (
         tuple(f for f in found if isinstance(f, Candidate)),
         tuple(f for f in found if isinstance(f, Skipped)),
@@ -124,8 +115,19 @@ def _results(engine: Engine, opened: run.Run, plan: Plan) -> Iterator[Progress |
         yield event
 
 
+def _joined(opened: run.Run, plan: Plan) -> Iterator[Entered | Scored | Skipped]:
+    """Join the best of each modality, unless an earlier scan of this folder did."""
+    results = opened.results()
+    if any(fusion.is_joined(result) for result in results):
+        return
+    yield Entered("joining the best of each modality")
+    result = fusion.joined(results, plan.sample.labels, plan.recipe.metrics, plan.recipe.seed)
+    opened.append(result)
+    yield result
+
+
 def _check_readable(sample: Sample, recipe: Recipe) -> None:
-    """Refuse inputs that no encoder here reads yet, and a pooling that gives words nothing."""
+    """Refuse inputs that no encoder here reads yet, and what the recipe asks of them in vain."""
     if "audio" in sample.inputs:
         raise RankingError(f"{sample.draw.dataset}: sounds can be drawn, but no encoder reads them yet")
     if sample.places is not None and recipe.pooling not in ("auto", *WORD_POOLINGS):
@@ -133,13 +135,19 @@ def _check_readable(sample: Sample, recipe: Recipe) -> None:
             f"pooling {recipe.pooling}: gives one vector a text, and none a word; "
             f"of words there are: auto, {', '.join(WORD_POOLINGS)}"
         )
+    if recipe.fuse and not set(fusion.MODALITIES) <= set(sample.inputs):
+        raise RecipeError(
+            f"--fuse joins an image and a text encoder, but only {', '.join(sample.inputs)} is read of "
+            f"{sample.draw.dataset}; name both columns with --input-column, or leave --fuse out"
+        )
 
 
-def _settled(recipe: Recipe, drawn: Draw, modality: Modality) -> Recipe:
+def _settled(recipe: Recipe, sample: Sample) -> Recipe:
     """Return *recipe* with what the draw found out, so that it says what was done."""
+    drawn = sample.draw
     return recipe.model_copy(
         update={
-            "task": "token-classification" if drawn.label_kind == "token" else f"{modality}-classification",
+            "task": _task(recipe, sample),
             "dataset": drawn.dataset,
             "config": drawn.config,
             "split": drawn.split,
@@ -147,8 +155,18 @@ def _settled(recipe: Recipe, drawn: Draw, modality: Modality) -> Recipe:
             "input_columns": tuple(c for role, c in drawn.columns.items() if not _is_label(role)),
             "label_columns": tuple(c for role, c in drawn.columns.items() if _is_label(role)),
             "label_kind": drawn.label_kind,
+            "modalities": tuple(sample.inputs),
         }
     )
+
+
+def _task(recipe: Recipe, sample: Sample) -> str:
+    """Return the Hub's word for this task: of an image with its text the one asked for, else the image's."""
+    if sample.draw.label_kind == "token":
+        return "token-classification"
+    if recipe.task and TASKS[recipe.task] in sample.inputs:
+        return recipe.task
+    return f"{'image' if 'image' in sample.inputs else next(iter(sample.inputs))}-classification"
 
 
 def _is_label(role: str) -> bool:

@@ -93,7 +93,7 @@ def make_run(folder: Path, results: Iterable[Scored | Skipped] = RESULTS, **draw
     candidates = tuple(
         one.candidate if isinstance(one, Scored) else Candidate(one.model, str(one.revision), "text")
         for one in found
-        if isinstance(one, Scored) or one.revision
+        if (not one.parts if isinstance(one, Scored) else one.revision)
     )
     unresolved = tuple(one for one in found if isinstance(one, Skipped) and one.revision is None)
     models = tuple(c.model for c in candidates) + tuple(one.model for one in unresolved)

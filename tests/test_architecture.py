@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).parents[1] / "hubscan"
 
 STAGES = [
     "errors", "records", "recipe", "pictures", "memory", "hub", "remote", "catalog", "fetch", "sample_file", "sample",
-    "encoders", "extract", "cache", "scores", "ranking", "assess", "engines", "run", "rescore", "scan", "api", "report",
+    "encoders", "extract", "cache", "scores", "ranking", "fusion", "assess", "engines", "run", "rescore", "scan", "api", "report",
     "publish", "demo", "cli",
 ]  # fmt: skip
 """Rooms from the front of the data flow to its end: a room knows those before it, none behind it."""

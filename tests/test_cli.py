@@ -51,7 +51,7 @@ def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
         (["rank", "--dataset", "x", "--metric", "luck"], 2, "unknown measure 'luck'; there are: transrate"),
         (["rank", "--resume"], 2, "--resume goes with --run DIR alone"),
         (["rank", "--nonsense"], 2, "No such option"),
-        (["search"], 2, "--task is needed"),
+        (["search"], 2, "--task or --modality is needed"),
         (["show", "."], 1, "no run here"),
         (["publish", ".", "--repo", "me/name"], 1, "no run here"),
     ],

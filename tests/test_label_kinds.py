@@ -277,7 +277,7 @@ def test_the_recipe_that_says_what_was_done_gives_the_same_rows_again(tmp_path: 
     }
     sample = drawn(forms[kind], tmp_path, **({"label_columns": ("u", "v")} if kind == "columns" else {}))
     asked = recipe.resolve({"dataset": str(tmp_path / "data.parquet"), "samples": 20})
-    settled = _settled(asked, sample.draw, next(iter(sample.inputs)))
+    settled = _settled(asked, sample)
     (tmp_path / "again.yaml").write_text(recipe.to_yaml(settled))
     again = draw(recipe.resolve({}, tmp_path / "again.yaml"))
     assert again.draw.fingerprint == sample.draw.fingerprint

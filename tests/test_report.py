@@ -248,6 +248,7 @@ def test_json_keeps_the_contract() -> None:
             "cached": False,
         },
         "flags": [],
+        "parts": [],
     }
     assert written["skipped"] == [
         {"model": "broken/truncated", "stage": "load", "reason": TRUNCATED.reason},
@@ -380,10 +381,11 @@ def tables_in(text: str) -> list[list[list[str]]]:
 def test_markdown_shows_parameters_beside_the_score() -> None:
     (header, first, *_), skipped = tables_in(as_markdown(ranking()))
     assert "; ".join(header) == (
-        "rank; tied; model; parameters; transrate@1; 95 %; null; raw; rows/s; width; pooling; licence"
+        "rank; tied; model; modality; parameters; transrate@1; 95 %; null; raw; rows/s; width; pooling; licence"
     )
     assert "; ".join(first) == (
-        "1; 2; BAAI/bge-small-en-v1.5; 33 M; 1.19; 0.99 to 1.39; 65.01; 66.20; 61; 384; mean (declared); mit"
+        "1; 2; BAAI/bge-small-en-v1.5; text; 33 M; 1.19; 0.99 to 1.39; 65.01; 66.20; 61; 384; "
+        "mean (declared); mit"
     )
     assert skipped[1] == ["broken/truncated", "load", TRUNCATED.reason]
 
@@ -404,7 +406,7 @@ def test_no_text_breaks_the_tables(name: str, reason: str, other: str) -> None:
         [scored(name, 1.0, license=other, flags=(other,)), BGE, Skipped(name, None, "load", reason)]
     )
     ranked, skipped = tables_in(as_markdown(odd))
-    assert {len(row) for row in ranked} == {12}
+    assert {len(row) for row in ranked} == {13}
     assert [len(row) for row in skipped] == [3, 3]
 
 
@@ -566,6 +568,6 @@ def test_no_text_breaks_the_card(shown_run: Any, name: str, reason: str, data: s
     card = ModelCard(card_of(replace(shown_run, ranking=odd)))
     assert card.data.get("hubscan")["ranked"] == [f"{plain(name)}@{COMMIT}"]
     assert card.data.get("eval_results")[0].dataset_split == plain(data)
-    assert [len(table[0]) for table in tables_in(card.text)] == [12, 2, 2, 6, 3, 2]
+    assert [len(table[0]) for table in tables_in(card.text)] == [13, 2, 2, 6, 3, 2]
     for table in tables_in(card.text):
         assert {len(row) for row in table} == {len(table[0])}

@@ -19,8 +19,16 @@ TASKS = click.Choice(
 LABEL_KINDS = click.Choice(["class", "multilabel", "number", "token"])
 SORTS = click.Choice(["downloads", "likes", "trending_score", "last_modified", "created_at"])
 LAYERS = click.Choice(["last", "best", "each"])
+MODALITIES = click.Choice(["text", "image", "audio"])
 POOLINGS = click.Choice(["auto", "mean", "cls", "last", "max", "pooler"])
 
+MODALITY = click.option(
+    "--modality",
+    "modalities",
+    type=MODALITIES,
+    multiple=True,
+    help="Whose encoders; may be repeated; default: the task's, else all that the columns allow.",
+)
 DATA = [
     click.option("--task", type=TASKS, help="What the labels are for; default: what the columns say."),
     click.option(
@@ -46,6 +54,7 @@ DATA = [
         help="What is to be told apart; repeat for 0/1 columns.",
     ),
     click.option("--label-kind", type=LABEL_KINDS, help="Of the labels; default: what the column holds."),
+    MODALITY,
 ]
 QUERY = [
     click.option("--search", metavar="WORDS", help="Words in the checkpoint's id."),
@@ -105,6 +114,11 @@ HOW = [
         "--pooling", type=POOLINGS, help="Default: what the checkpoint declares, else its family's."
     ),
     click.option("--layers", type=LAYERS, help="The last, the best, or each for itself; default: last."),
+    click.option(
+        "--fuse/--no-fuse",
+        default=None,
+        help="Rank the best image and the best text checkpoint joined, too.",
+    ),
     click.option(
         "--max-length",
         type=click.IntRange(min=2),

@@ -24,9 +24,9 @@ def as_text(plan: Plan) -> str:
         *(f"dropped     {count} × {reason}" for reason, count in drawn.dropped.items()),
         *(f"note        {note}" for note in sentences.draw_notes(drawn)),
         *_examples(plan.sample),
-        f"checkpoints {len(lock.candidates)}",
+        f"checkpoints {len(lock.candidates)}{', and the best pair' if plan.recipe.fuse else ''}",
         *(
-            f"  {c.model}@{c.revision[:12]}  {_size(c.parameters)}  {c.license or '-'}"
+            f"  {c.model}@{c.revision[:12]}  {c.modality}  {_size(c.parameters)}  {c.license or '-'}"
             for c in lock.candidates
         ),
         *(f"  not found: {s.model}: {s.reason}" for s in lock.unresolved),

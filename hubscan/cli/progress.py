@@ -71,10 +71,10 @@ class _Display:
 
     def _planned(self, plan: Plan) -> None:
         drawn = plan.lock.draw
-        self._count = len(plan.lock.candidates)
+        self._count = len(plan.lock.candidates) + plan.recipe.fuse
         self._console.print(
             f"{drawn.rows} rows of {escape(drawn.dataset)}, {len(drawn.classes)} classes; "
-            f"{self._count} checkpoints"
+            f"{len(plan.lock.candidates)} checkpoints"
         )
         self._all = self._bars.add_task("checkpoints", total=self._count)
 

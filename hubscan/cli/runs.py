@@ -30,7 +30,8 @@ def lock_beside(recipe_file: Path | None, asked: dict[str, Any]) -> run.Lock | N
 
     With another seed, dataset or query on the command line it is a new scan, which asks anew.
     """
-    ours = {"device", "workers", "stall_seconds"}  # where a scan runs does not change what it sees
+    # Where a scan runs, and whether two of its checkpoints are joined, does not change what it sees.
+    ours = {"device", "workers", "stall_seconds", "fuse"}
     if recipe_file is None or set(asked) - ours or not (recipe_file.parent / run.LOCK).exists():
         return None
     return run.load_run(recipe_file.parent).lock

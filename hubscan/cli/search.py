@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from hubscan.cli.options import (
+    MODALITY,
     QUERY,
     RECIPE_FILE,
     TASKS,
@@ -23,7 +24,7 @@ from hubscan.errors import RankingError, RecipeError
 @click.command("search")
 @RECIPE_FILE
 @click.option("--task", type=TASKS, help="Whose encoders to list.")
-@options(QUERY)
+@options([MODALITY], QUERY)
 @format_option(*FORMS)
 @verbose_option
 def command(recipe_file: Path | None, form: str, **flags: Any) -> None:
@@ -37,9 +38,10 @@ def command(recipe_file: Path | None, form: str, **flags: Any) -> None:
     from hubscan.report.listing import FORMATS
 
     recipe = recipes.resolve(given(flags), recipe_file)
-    if recipe.task is None:
-        raise RecipeError("--task is needed: it says whose encoders to list")
-    rows = list(catalog.search(recipe, recipes.TASKS[recipe.task]))
+    if recipe.task is None and not recipe.modalities:
+        raise RecipeError("--task or --modality is needed: it says whose encoders to list")
+    modalities = recipe.modalities or (recipes.TASKS[str(recipe.task)],)
+    rows = list(catalog.search(recipe, *dict.fromkeys(modalities)))
     if not rows:
         raise RankingError("the query gives no checkpoint; widen it")
     click.echo(FORMATS[form](rows).rstrip("\n"))

@@ -11,12 +11,14 @@ from huggingface_hub import EvalResult, ModelCardData
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from hubscan.errors import RankingError
+from hubscan.fusion import outcome
 from hubscan.ranking import leading
-from hubscan.records import Candidate, Draw, Ranked, Ranking
+from hubscan.records import Candidate, Draw, Ranking
 from hubscan.report import sentences
 from hubscan.report.json_form import provenance
 from hubscan.report.markdown import Markdown, escaped, ranking_table, skipped_table, table
 from hubscan.report.public import Public, public
+from hubscan.report.renamed import renamed
 from hubscan.report.words import byte_count, plain
 from hubscan.run import Run
 
@@ -57,6 +59,9 @@ def _metadata(ranking: Ranking) -> ModelCardData:
         RankingError: if the best score is not a finite number.
     """
     draw, chosen = ranking.draw, sentences.recommended(ranking)
+    joined = outcome(ranking)
+    if joined and chosen is joined.entry:  # two bases would make the card that of a merge
+        chosen = joined.better
     base = chosen.scored.candidate if chosen else None
     data_id = None if draw.local else plain(draw.dataset)
     return ModelCardData(
@@ -75,7 +80,7 @@ def _metadata(ranking: Ranking) -> ModelCardData:
             "seed": draw.seed,
             "rows": draw.rows,
             "fingerprint": draw.fingerprint,
-            "ranked": [_pinned(entry.scored.candidate) for entry in ranking],
+            "ranked": [_pinned(entry.scored.candidate) for entry in ranking if not entry.scored.parts],
         },
     )
 
@@ -176,16 +181,10 @@ def _marked(ranking: Ranking) -> Ranking:
     """Return *ranking* with each `./name`, which only what is local has, as `name (local)`."""
     return replace(
         ranking,
-        entries=tuple(_marked_entry(entry) for entry in ranking),
+        entries=renamed(ranking, _local_name),
         skipped=tuple(replace(one, model=_local_name(one.model)) for one in ranking.skipped),
         draw=replace(ranking.draw, dataset=_local_name(ranking.draw.dataset)),
     )
-
-
-def _marked_entry(entry: Ranked) -> Ranked:
-    candidate = replace(entry.scored.candidate, model=_local_name(entry.model))
-    tied = tuple(_local_name(model) for model in entry.tied_with)
-    return replace(entry, scored=replace(entry.scored, candidate=candidate), tied_with=tied)
 
 
 def _local_name(name: str) -> str:

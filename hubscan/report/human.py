@@ -105,9 +105,9 @@ def _table(ranking: Ranking, width: int) -> Table:
 
 
 def _wrapped(name: str, room: int) -> str:
-    """Return an id on lines of *room* characters, broken behind a slash or a dash where there is one."""
+    """Return an id on lines of *room* characters, broken behind a slash, a dash or a plus."""
     lines = [""]
-    for piece in re.split(r"(?<=[/_-])", name):
+    for piece in re.split(r"(?<=[/_-])|(?<=\+ )", name):
         if lines[-1] and len(lines[-1] + piece) > room:
             lines.append("")
         lines[-1] += piece
@@ -121,10 +121,12 @@ def _columns(ranking: Ranking) -> list[Column]:
         return [cell(entry) for entry in ranking]
 
     tied = [tied_ranks(ranking, place) for place in range(len(ranking))]
+    reads = of(lambda e: e.scored.candidate.modality)
     return [
         Column("rank", of(lambda e: str(e.rank))),
         *([Column("tied", tied, "left")] if any(tied) else []),
         Column(MODEL, shown_names(ranking), "left"),
+        *([Column("modality", reads, "left")] if len(set(reads)) > 1 else []),
         Column("params", of(lambda e: magnitude(e.scored.parameters))),
         Column(f"{plain(ranking.metric)} [95 %]", of(lambda e: _interval(e, digits))),
         Column("null", of(lambda e: number(leading(e.scored).null, digits)), gives_way=1),

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Final
 
-from hubscan import __version__
+from hubscan import __version__, fusion
 from hubscan.errors import RankingError
 from hubscan.records import Draw, Ranked, Ranking
+
+PART: Final = ("model", "revision", "modality")
 
 
 def as_json(ranking: Ranking) -> str:
@@ -34,6 +36,7 @@ def as_object(ranking: Ranking) -> dict[str, Any]:
         "sample": _sample(ranking.draw),
         "metric": ranking.metric,
         "ranking": [_entry(entry) for entry in ranking],
+        "fusion": _fusion(ranking),
         "skipped": [{"model": s.model, "stage": s.stage, "reason": s.reason} for s in ranking.skipped],
         "provenance": provenance(ranking),
     }
@@ -94,7 +97,15 @@ def _entry(entry: Ranked) -> dict[str, Any]:
         },
         "cost": asdict(scored.cost),
         "flags": list(candidate.flags),
+        "parts": [{key: getattr(part, key) for key in PART} for part in scored.parts],
     }
+
+
+def _fusion(ranking: Ranking) -> dict[str, Any] | None:
+    found = fusion.outcome(ranking)
+    if found is None:
+        return None
+    return {"model": found.entry.model, "better_part": found.better.model, "verdict": found.verdict}
 
 
 def _joined(names: Iterable[str]) -> str:

@@ -24,6 +24,9 @@ def as_text(rows: Rows) -> str:
 
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
     table.add_column("model", overflow="fold", ratio=3)
+    mixed = len({row.candidate.modality for row in rows}) > 1
+    if mixed:
+        table.add_column("modality", no_wrap=True)
     table.add_column("params", justify="right", no_wrap=True)
     table.add_column("license", overflow="fold", ratio=1)
     table.add_column("downloads", justify="right", no_wrap=True)
@@ -33,6 +36,7 @@ def as_text(rows: Rows) -> str:
         size = magnitude(found.parameters) if found.parameters else "?"
         cells = [
             found.model,
+            *([found.modality] if mixed else []),
             size,
             found.license or "not stated",
             f"{found.downloads or 0:,}",
@@ -92,6 +96,7 @@ def _flat(row: Listed) -> dict[str, Any]:
     return {
         "model": plain(found.model),
         "revision": found.revision,
+        "modality": found.modality,
         "parameters": found.parameters,
         "license": plain(found.license or ""),
         "downloads": found.downloads,

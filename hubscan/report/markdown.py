@@ -56,7 +56,18 @@ def table(titles: Sequence[str], rows: Iterable[Sequence[object]], right: str = 
 def ranking_table(ranking: Ranking) -> Markdown:
     """Return one line a checkpoint, parameters beside the score."""
     digits = decimals(ranking)
-    titles = ["rank", "tied", "model", "parameters", ranking.metric, "95 %", "null", "raw", "rows/s"]
+    titles = [
+        "rank",
+        "tied",
+        "model",
+        "modality",
+        "parameters",
+        ranking.metric,
+        "95 %",
+        "null",
+        "raw",
+        "rows/s",
+    ]
     rows = (_cells(ranking, place, name, digits) for place, name in enumerate(shown_names(ranking)))
     return table(
         [*map(escaped, titles), "width", "pooling", "licence"],
@@ -88,6 +99,7 @@ def _cells(ranking: Ranking, place: int, name: str, digits: int) -> list[object]
         entry.rank,
         tied_ranks(ranking, place),
         Markdown(escaped(name) + _notes(entry)),
+        scored.candidate.modality,
         magnitude(scored.parameters),
         number(score.value, digits),
         f"{low} to {high}",

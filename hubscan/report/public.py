@@ -16,9 +16,11 @@ from huggingface_hub import constants
 from huggingface_hub.errors import HFValidationError
 from huggingface_hub.utils._validators import validate_repo_id
 
+from hubscan import fusion
 from hubscan import recipe as recipes
 from hubscan.recipe import Recipe
-from hubscan.records import Candidate, Draw, Ranked, Ranking, Skipped
+from hubscan.records import Candidate, Draw, Ranking, Skipped
+from hubscan.report.renamed import renamed
 from hubscan.run import Lock, Run
 
 PUBLIC_ENDPOINT: Final = constants._HF_DEFAULT_ENDPOINT
@@ -118,7 +120,9 @@ class _Sweep:
         return replace(candidate, model=self.name(candidate.model))
 
     def skipped(self, one: Skipped) -> Skipped:
-        return replace(one, model=self.name(one.model), reason=self.text(one.reason))
+        # A pair that could not be joined has two names in one.
+        name = self.text(one.model) if fusion.is_joined(one) else self.name(one.model)
+        return replace(one, model=name, reason=self.text(one.reason))
 
     def provenance(self, provenance: Mapping[str, Any]) -> dict[str, Any]:
         """Leave out an endpoint of one's own: where a company keeps its mirror is its affair."""
@@ -127,17 +131,12 @@ class _Sweep:
     def ranking(self, ranking: Ranking) -> Ranking:
         return replace(
             ranking,
-            entries=tuple(self._entry(entry) for entry in ranking),
+            entries=renamed(ranking, self.name),
             skipped=tuple(self.skipped(one) for one in ranking.skipped),
             draw=self.draw(ranking.draw),
             run=None,
             provenance=self.provenance(ranking.provenance),
         )
-
-    def _entry(self, entry: Ranked) -> Ranked:
-        candidate = self.candidate(entry.scored.candidate)
-        tied = tuple(self.name(model) for model in entry.tied_with)
-        return replace(entry, scored=replace(entry.scored, candidate=candidate), tied_with=tied)
 
     def _free(self, name: str) -> str:
         """Return *name*, or with a number behind it if another folder has that name already."""

@@ -7,5 +7,5 @@ from hubscan.report.words import plain
 
 
 def as_ids(ranking: Ranking) -> str:
-    """Return the ids from best to worst."""
-    return "\n".join(plain(entry.model) for entry in ranking)
+    """Return the ids from best to worst; a joined pair has no id, and its parts stand for themselves."""
+    return "\n".join(plain(entry.model) for entry in ranking if not entry.scored.parts)

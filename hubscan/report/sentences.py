@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hubscan.fusion import STAGE, outcome
 from hubscan.ranking import leading
 from hubscan.records import Draw, Ranked, Ranking
 from hubscan.report.words import (
@@ -25,13 +26,21 @@ def answer(ranking: Ranking) -> str:
     """Return which checkpoint to use, what is as good and cheaper, and how many were skipped."""
     names = dict(zip((entry.rank for entry in ranking), shown_names(ranking), strict=True))
     chosen = recommended(ranking)
-    said = [_recommended(ranking, chosen, names), _cheaper(ranking, chosen, names), _skipped(ranking)]
+    said = [
+        _recommended(ranking, chosen, names),
+        _cheaper(ranking, chosen, names),
+        _joined(ranking, chosen, names),
+        _skipped(ranking),
+    ]
     return " ".join(sentence for sentence in said if sentence)
 
 
 def recommended(ranking: Ranking) -> Ranked | None:
-    """Return the best checkpoint that surely beats shuffled labels, if there is one."""
-    return next((entry for entry in ranking if beats_shuffled(entry)), None)
+    """Return the best checkpoint that surely beats shuffled labels, if there is one.
+
+    A joined pair costs both its parts, so it must surely beat the better one, too.
+    """
+    return next((e for e in ranking if beats_shuffled(e) and not _joined_in_vain(ranking, e)), None)
 
 
 def beats_shuffled(entry: Ranked) -> bool:
@@ -122,9 +131,25 @@ def _recommended(ranking: Ranking, chosen: Ranked | None, names: dict[int, str])
     license = plain(chosen.scored.candidate.license or "licence not stated")
     only = ", the only checkpoint ranked" if len(ranking) == 1 else ""
     use = f"Use {names[chosen.rank]} ({magnitude(chosen.scored.parameters)} parameters, {license}){only}."
-    if chosen is best:
+    if chosen is best or _joined_in_vain(ranking, best):
         return use
     return f"{use} {names[best.rank]} scores higher, but not surely above what shuffled labels give."
+
+
+def _joined_in_vain(ranking: Ranking, entry: Ranked) -> bool:
+    found = outcome(ranking) if entry.scored.parts else None
+    return found is not None and found.verdict == "tied"
+
+
+def _joined(ranking: Ranking, chosen: Ranked | None, names: dict[int, str]) -> str:
+    """Say how a joined pair stands to the better of its parts."""
+    found = outcome(ranking)
+    if found is None:
+        return ""
+    pair = "Joined they score" if chosen is found.entry else f"{names[found.entry.rank]} joined scores"
+    relation = "more" if found.entry.rank < found.better.rank else "less"
+    where = "but within" if found.verdict == "tied" else "beyond"
+    return f"{pair} {relation} than {names[found.better.rank]} alone, {where} the interval."
 
 
 def _cheaper(ranking: Ranking, chosen: Ranked | None, names: dict[int, str]) -> str:
@@ -160,5 +185,6 @@ def _shrinkage(chosen: Ranked, other: Ranked) -> float:
 
 
 def _skipped(ranking: Ranking) -> str:
-    skipped = len(ranking.skipped)
-    return f"{skipped} of {skipped + len(ranking)} skipped." if skipped else ""
+    skipped = sum(one.stage != STAGE for one in ranking.skipped)
+    ranked = sum(not entry.scored.parts for entry in ranking)
+    return f"{skipped} of {skipped + ranked} skipped." if skipped else ""

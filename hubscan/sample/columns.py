@@ -185,13 +185,28 @@ def _one_hot(labels: Sequence[str], kinds: Mapping[str, str], peek: Peek) -> boo
 
 def _inputs(kinds: Mapping[str, str], recipe: Recipe) -> dict[Modality, tuple[str, ...]]:
     if recipe.input_columns:
-        return _asked(recipe.input_columns, kinds, recipe)
-    modality = _modality(kinds, recipe)
-    found: dict[Modality, tuple[str, ...]] = {modality: _the_input(kinds, modality)}
+        return _wanted(_asked(recipe.input_columns, kinds, recipe), recipe)
     caption = next((name for name in CAPTION_NAMES if kinds.get(name) == "text"), None)
-    if modality == "image" and recipe.task is None and caption:
-        found["text"] = (caption,)
-    return found
+    modalities = list(dict.fromkeys(recipe.modalities)) or [_modality(kinds, recipe)]
+    # Any other text beside an image may be the name of its file, and that tells the label.
+    if modalities == ["image"] and not (recipe.task or recipe.modalities) and caption:
+        modalities.append("text")
+    with_image = {"image", "text"} <= set(modalities)
+    return {
+        modality: (caption,) if modality == "text" and with_image and caption else _the_input(kinds, modality)
+        for modality in modalities
+    }
+
+
+def _wanted(asked: dict[Modality, tuple[str, ...]], recipe: Recipe) -> dict[Modality, tuple[str, ...]]:
+    """Return the columns of the modalities that are asked for by name, if any are."""
+    missing = [modality for modality in recipe.modalities if modality not in asked]
+    if missing:
+        raise DatasetError(
+            f"--modality {missing[0]}: no column of {missing[0]}s among --input-column "
+            f"{', '.join(recipe.input_columns)}; name one more, or leave --input-column out"
+        )
+    return {modality: asked[modality] for modality in dict.fromkeys(recipe.modalities)} or asked
 
 
 def _modality(kinds: Mapping[str, str], recipe: Recipe) -> Modality:
@@ -207,7 +222,8 @@ def _asked(names: Sequence[str], kinds: Mapping[str, str], recipe: Recipe) -> di
     modality = _modality({name: kinds.get(name, "") for name in names}, recipe)
     inputs: dict[Modality, tuple[str, ...]] = {}
     for name in names:
-        fitting = {modality} if recipe.task and len(names) == 1 else {"text", "image", "audio"}
+        alone = recipe.task and len(names) == 1 and not recipe.modalities
+        fitting = {modality} if alone else {"text", "image", "audio"}
         what = f"{modality}s" if len(fitting) == 1 else "texts, images or sounds"
         _check(name, kinds, fitting, "--input-column", what)
         kind: Modality = kinds[name]  # type: ignore[assignment]  # checked a line ago

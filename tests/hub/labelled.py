@@ -24,6 +24,7 @@ Rows = list[tuple[str, int | None]]
 ROW_GROUP_ROWS = 50
 RARE_ROWS = 6  # of the third label in tester/reviews
 COLOURS = {"blue": (40, 60, 200), "green": (40, 180, 60), "red": (200, 50, 40)}
+BLANK_CAPTION_ROW = 4  # of each label in tester/captioned
 REVIEW_TRAIN_ROWS = 2 * 200 + RARE_ROWS
 REVIEW_EMPTY_ROWS, REVIEW_BLANK_ROWS, REVIEW_NULL_ROWS = (10,), (11,), (12, 210)
 
@@ -173,6 +174,34 @@ def colours_parquet(folder: Path) -> None:
         _write_table(folder / f"data/{split}-00000-of-00001.parquet", table)
 
 
+def captioned(folder: Path) -> None:
+    """Images with their texts: the text tells all labels apart, the colour one of three from two."""
+    features = {
+        "image": {"_type": "Image"},
+        "caption": {"dtype": "string", "_type": "Value"},
+        "label": {"names": list(LABELS), "_type": "ClassLabel"},
+    }
+    schema = pa.schema(
+        [
+            ("image", pa.struct([("bytes", pa.binary()), ("path", pa.string())])),
+            ("caption", pa.string()),
+            ("label", pa.int64()),
+        ],
+        metadata={"huggingface": json.dumps({"info": {"features": features}})},
+    )
+    random = Random(12)
+    rows = [
+        {
+            "image": {"bytes": _png(_square("blue" if label else "red", seed)), "path": None},
+            "caption": sentence(label, random) if seed != BLANK_CAPTION_ROW else " ",
+            "label": label,
+        }
+        for label in range(len(LABELS))
+        for seed in range(30)
+    ]
+    _write_table(folder / "data/train-00000-of-00001.parquet", pa.Table.from_pylist(rows, schema=schema))
+
+
 DATASETS: Mapping[str, Callable[[Path], None]] = {
     "tester/reviews": reviews,
     "tester/lines-jsonl": lines_jsonl,
@@ -186,6 +215,7 @@ DATASETS: Mapping[str, Callable[[Path], None]] = {
     "tester/tagged": tagged,
     "tester/colours": colours,
     "tester/colours-parquet": colours_parquet,
+    "tester/captioned": captioned,
     "acme/gated-reviews": gated_reviews,
 }
 

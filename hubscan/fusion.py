@@ -1,0 +1,167 @@
+"""The results of a scan in, its best image and its best text checkpoint joined as one more result out.
+
+The features of the two stand side by side, each block centred and scaled to a total variance of one:
+without that the block with the larger numbers, whatever it tells, would be all that a measure sees.
+No model runs; the features come from the cache.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Literal
+
+import numpy as np
+
+from hubscan import cache
+from hubscan.errors import RankingError
+from hubscan.ranking import leading
+from hubscan.records import Candidate, Cost, Features, Modality, Pooling, Ranked, Ranking, Scored, Skipped
+from hubscan.scores import apply
+
+if TYPE_CHECKING:
+    from hubscan.records import Labels, Matrix
+
+MODALITIES: Final[tuple[Modality, ...]] = ("image", "text")
+BETWEEN: Final = " + "
+STAGE: Final = "fuse"
+ROUNDING: Final = 1e-6  # of features' size: a smaller spread is what float32 leaves of a constant
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What joining two checkpoints gave."""
+
+    entry: Ranked
+    better: Ranked  # the part that ranks higher, by itself
+    verdict: Literal["beats", "tied", "loses"]  # against that part; tied: the sample supports no order
+
+
+def joined(
+    results: Iterable[Scored | Skipped], labels: Labels, metrics: Sequence[str], seed: int
+) -> Scored | Skipped:
+    """Return the best checkpoint of each modality as one, scored with *metrics*.
+
+    It is skipped, with its reason, where a modality has no scored checkpoint, or its features are no
+    longer in the cache.
+    """
+    single = [result for result in results if isinstance(result, Scored)]
+    parts = [part for part in (_best(single, modality) for modality in MODALITIES) if part]
+    together = candidate([part.candidate for part in parts])
+    try:
+        missing = set(MODALITIES) - {part.candidate.modality for part in parts}
+        if missing:
+            raise RankingError(f"no {' and no '.join(sorted(missing))} checkpoint was scored to be joined")
+        features = _joined_features(parts)
+        scores = apply.by_layer(features, labels, metrics, seed)
+    except (RankingError, ValueError) as error:
+        name = together.model if len(parts) == len(MODALITIES) else BETWEEN.join(MODALITIES)
+        return Skipped(name, None, STAGE, str(error))
+    return Scored(
+        candidate=together,
+        parameters=features.parameters,
+        pooling=features.pooling,
+        cost=_cost([part.cost for part in parts]),
+        device=features.device,
+        dtype=features.dtype,
+        processor=features.processor,
+        parts=tuple(part.candidate for part in parts),
+        **(apply.chosen(scores, "last") | {"layer": _together(part.layer for part in parts)}),
+    )
+
+
+def is_joined(result: Scored | Skipped) -> bool:
+    """Return whether *result* is of a pair, or says why there is none."""
+    return bool(result.parts) if isinstance(result, Scored) else result.stage == STAGE
+
+
+def candidate(parts: Sequence[Candidate]) -> Candidate:
+    """Return *parts* as one candidate: names side by side, sizes added, what must be known of each kept."""
+    sizes = [part.parameters for part in parts if part.parameters is not None]
+    licenses = [part.license for part in parts]
+    return Candidate(
+        model=BETWEEN.join(part.model for part in parts),
+        revision=BETWEEN.join(part.revision for part in parts),
+        modality="image+text",
+        local=any(part.local for part in parts),
+        parameters=sum(sizes) if len(sizes) == len(parts) else None,
+        license=_together(known or "not stated" for known in licenses) if any(licenses) else None,
+        flags=tuple(dict.fromkeys(flag for part in parts for flag in part.flags)),
+    )
+
+
+def side_by_side(blocks: Sequence[Matrix]) -> Matrix:
+    """Return *blocks* (n, d_b) as one matrix (n, Σ d_b), each centred and with a total variance of one.
+
+    A block that is constant, up to rounding, tells nothing and becomes zeros.
+    """
+    return np.concatenate([_levelled(block) for block in blocks], axis=1)
+
+
+def outcome(ranking: Ranking) -> Outcome | None:
+    """Return how the joined pair of *ranking* stands to the better of its parts, if there is one."""
+    entry = next((entry for entry in ranking if entry.scored.parts), None)
+    if entry is None:
+        return None
+    parts = {(part.model, part.revision) for part in entry.scored.parts}
+    better = next(e for e in ranking if (e.model, e.scored.candidate.revision) in parts)
+    if better.name in entry.tied_with:
+        return Outcome(entry, better, "tied")
+    return Outcome(entry, better, "beats" if entry.rank < better.rank else "loses")
+
+
+def _best(single: Sequence[Scored], modality: Modality) -> Scored | None:
+    fitting = [one for one in single if one.candidate.modality == modality]
+    return min(fitting, key=lambda one: (-leading(one).value, one.name), default=None)
+
+
+def _joined_features(parts: Sequence[Scored]) -> Features:
+    blocks = [_kept(part) for part in parts]
+    cost = _cost([part.cost for part in parts])
+    return Features(
+        layers={"last": side_by_side(blocks)},
+        pooling=Pooling(
+            _together(part.pooling.name for part in parts), _together(part.pooling.origin for part in parts)
+        ),
+        parameters=sum(part.parameters for part in parts),
+        device=_together(part.device for part in parts),
+        dtype=_together(part.dtype for part in parts),
+        processor=BETWEEN.join(part.processor for part in parts),
+        rows_per_second=cost.rows_per_second,
+    )
+
+
+def _kept(part: Scored) -> Matrix:
+    features = cache.load(part.features) if part.features else None
+    if features is None:
+        raise RankingError(f"the features of {part.candidate.model} are not in the cache; scan again")
+    matrix: Matrix = features.layers[part.layer]
+    return matrix
+
+
+def _levelled(block: Matrix) -> Matrix:
+    exact = block.astype(np.float64)
+    centred = exact - exact.mean(axis=0)
+    spread = np.sqrt((centred**2).sum() / len(block))
+    size = np.sqrt((exact**2).sum() / len(block))
+    levelled = centred / spread if spread > ROUNDING * size else np.zeros_like(centred)
+    single: Matrix = levelled.astype(np.float32)
+    return single
+
+
+def _cost(parts: Sequence[Cost]) -> Cost:
+    """Return what the parts took, one after the other and side by side in memory."""
+    seconds_a_row = [1.0 / max(part.rows_per_second, 1e-9) for part in parts]
+    return Cost(
+        download_bytes=sum(part.download_bytes for part in parts),
+        seconds=sum(part.seconds for part in parts),
+        rows_per_second=1.0 / sum(seconds_a_row),
+        peak_bytes=sum(part.peak_bytes for part in parts),
+        cached=all(part.cached for part in parts),
+    )
+
+
+def _together(words: Iterable[str]) -> str:
+    """Return *words* side by side, or once if they are the same."""
+    given = list(words)
+    return given[0] if len(set(given)) == 1 else BETWEEN.join(given)

@@ -1,0 +1,91 @@
+"""Two checkpoints' features side by side, and what a ranking says of that."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hubscan import fusion
+from hubscan.report import sentences
+from hubscan.report.card import as_card
+from hubscan.report.json_form import as_object
+from tests.by_hand import make_run, ranking, scored
+
+
+def pair(value: float, *, half: float = 0.1, prefix: str = "") -> list:  # type: ignore[type-arg]
+    see = scored(f"{prefix}see/image", 0.5, half=0.1, modality="image")
+    read = scored(f"{prefix}read/text", 1.0, half=0.1)
+    parts = (see.candidate, read.candidate)
+    joined = scored("x", value, half=half)
+    return [see, read, replace(joined, candidate=fusion.candidate(parts), parts=parts)]
+
+
+def test_each_block_is_centred_and_has_a_total_variance_of_one() -> None:
+    random = np.random.default_rng(0)
+    small, large = random.normal(3, 0.01, (50, 4)), random.normal(-7, 90, (50, 9))
+    both = fusion.side_by_side([small.astype(np.float32), large.astype(np.float32)])
+    assert both.shape == (50, 13) and both.dtype == np.float32
+    assert np.abs(both.mean(axis=0)).max() < 1e-6
+    assert [both[:, :4].var(axis=0).sum(), both[:, 4:].var(axis=0).sum()] == pytest.approx([1, 1], rel=1e-5)
+    assert np.corrcoef(both[:, 0], small[:, 0])[0, 1] == pytest.approx(1, abs=1e-5)
+
+
+def test_a_constant_block_tells_nothing_and_its_rounding_is_not_blown_up() -> None:
+    constant = np.full((20, 3), 0.1, np.float32)
+    constant[::2] = np.nextafter(np.float32(0.1), np.float32(1))
+    assert not fusion.side_by_side([constant]).any()
+
+
+@pytest.mark.parametrize(
+    ("value", "verdict", "said", "used"),
+    [
+        (
+            1.5,
+            "beats",
+            "Joined they score more than read/text alone, beyond the interval",
+            "see/image + read/text",
+        ),
+        (
+            1.05,
+            "tied",
+            "see/image + read/text joined scores more than read/text alone, but within the interval",
+            "read/text",
+        ),
+        (
+            0.95,
+            "tied",
+            "see/image + read/text joined scores less than read/text alone, but within the interval",
+            "read/text",
+        ),
+        (
+            0.7,
+            "loses",
+            "see/image + read/text joined scores less than read/text alone, beyond the interval",
+            "read/text",
+        ),
+    ],
+)
+def test_a_pair_is_recommended_only_if_it_beats_its_better_part_beyond_the_interval(
+    value: float, verdict: str, said: str, used: str
+) -> None:
+    found = ranking(pair(value))
+    assert as_object(found)["fusion"] == {
+        "model": "see/image + read/text", "better_part": "read/text", "verdict": verdict,
+    }  # fmt: skip
+    answer = sentences.answer(found)
+    assert answer.startswith(f"Use {used} (") and f"{said}." in answer
+    assert "scores higher, but not surely" not in answer
+
+
+def test_a_card_names_the_better_part_as_its_base_and_no_path_of_a_local_one(tmp_path: Path) -> None:
+    results = pair(1.5, prefix="/home/me/")
+    results = [
+        replace(one, candidate=replace(one.candidate, local=True)) if not one.parts else one
+        for one in results
+    ]
+    assert "/home/me" not in as_card(make_run(tmp_path / "local", results))
+    card = as_card(make_run(tmp_path / "hub", pair(1.5)))
+    assert "\nbase_model: read/text\n" in card and "joined" not in card.split("---")[1]
