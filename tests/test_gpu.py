@@ -11,7 +11,9 @@ import torch
 
 from hubscan import encoders
 from hubscan.extract import extract
+from hubscan.scores import transrate
 from tests.test_encoders import PICTURES, TEXTS
+from tests.test_large_features import SHAPES, made, same
 
 pytestmark = [
     pytest.mark.gpu,
@@ -30,3 +32,11 @@ def test_features_on_the_gpu_are_those_of_the_cpu(
     on_gpu, on_cpu = (extract(encoders.load(folder, modality), inputs, d) for d in ("auto", "cpu"))
     assert on_gpu.device.startswith("cuda") and on_cpu.device == "cpu"
     np.testing.assert_allclose(on_gpu.matrix, on_cpu.matrix, atol=1e-4)
+
+
+@pytest.mark.parametrize(("n", "d", "classes"), SHAPES)
+def test_features_that_lie_on_the_gpu_score_there_as_they_do_here(n: int, d: int, classes: int) -> None:
+    features, labels = made(n, d, classes)
+    before = torch.cuda.max_memory_allocated()
+    same(transrate(torch.tensor(features, device="cuda"), labels), transrate(features, labels))
+    assert torch.cuda.max_memory_allocated() > before + features.nbytes
