@@ -70,7 +70,7 @@ def transrate(
 
     **raw** is the equation of the paper, with Z the centred features scaled to tr(ZᵀZ)/n = 1, and
     eps = 1e-4: R(Z, eps) − Σ_c (n_c/n)·R(Z_c, eps). **null** is the mean of the same for shuffled
-    labels (five of the shuffles), and *null_spread* their standard deviation. Most of raw is null.
+    labels, and *null_spread* its standard deviation over the shuffles. Most of raw is null.
     Value is not raw − null, as it was in version 1: that difference also rewards classes for their
     spread, and grows with the width. Version 2 had one c for all directions, and lost an eighth of
     what lies in strong and in weak directions at once.
