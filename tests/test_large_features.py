@@ -41,7 +41,6 @@ def test_rows_read_in_blocks_from_disk_score_as_those_in_memory(
     expected = transrate(features, labels)
     np.save(tmp_path / "features.npy", features)
     monkeypatch.setattr("hubscan.scores.rows.BLOCK_NUMBERS", 7 * d)
-    monkeypatch.setattr("hubscan.scores.class_rates.BLOCK_NUMBERS", 7 * d)
     on_disk = np.load(tmp_path / "features.npy", mmap_mode="r")
     assert len(list(rows_of(on_disk).blocks())) == -(-n // 7)
     same(transrate(on_disk, labels), expected)
@@ -101,9 +100,9 @@ def test_the_number_of_rows_does_not_bound_memory(tmp_path: Path) -> None:
 PEAK = """
 import sys, threading, time
 import numpy as np
-from hubscan.scores import class_rates, rows, transrate
+from hubscan.scores import rows, transrate
 
-rows.BLOCK_NUMBERS = class_rates.BLOCK_NUMBERS = 2**18
+rows.BLOCK_NUMBERS = 2**18
 def anonymous():
     with open("/proc/self/status") as status:
         return next(int(line.split()[1]) for line in status if line.startswith("RssAnon")) * 1024

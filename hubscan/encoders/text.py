@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from hubscan.encoders import Batch, Pooled
 from hubscan.encoders.pairs import encoded_pairs
 from hubscan.encoders.pooling import (
@@ -19,9 +17,10 @@ from hubscan.encoders.pooling import (
     pooler_output,
     refuse_made_up_pooler,
 )
+from hubscan.encoders.token_encoder import TokenEncoder
 from hubscan.encoders.tokenizer import length_limit, load_tokenizer, refuse_all_unknown
 from hubscan.encoders.weights import load_errors, load_model
-from hubscan.records import Input, Pooling
+from hubscan.records import Input
 
 
 @dataclass(frozen=True)
@@ -43,14 +42,8 @@ class PreparedTexts:
 
 
 @dataclass(frozen=True)
-class TextEncoder:
+class TextEncoder(TokenEncoder):
     """A text checkpoint: tokenizer, network, pooling."""
-
-    model: torch.nn.Module
-    tokenizer: Any
-    pooling: Pooling
-    max_length: int
-    every_layer: bool
 
     @classmethod
     def load(cls, folder: Path, asked: str, max_length: int | None, every_layer: bool) -> TextEncoder:
@@ -62,16 +55,6 @@ class TextEncoder:
         tokenizer = load_tokenizer(folder)
         limit = length_limit(folder, model, tokenizer, max_length)
         return cls(model, tokenizer, pooling, limit, every_layer)
-
-    @property
-    def parameters(self) -> int:
-        """Return the number of weights of the network that runs."""
-        return sum(weight.numel() for weight in self.model.parameters())
-
-    @property
-    def processor(self) -> str:
-        """Return the tokenizer's class."""
-        return type(self.tokenizer).__name__
 
     def prepare(self, inputs: Sequence[Input]) -> PreparedTexts:
         """Tokenise every text or pair of texts once, truncated to the model's limit."""

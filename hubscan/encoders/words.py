@@ -12,11 +12,12 @@ from torch.nn.utils.rnn import pad_sequence
 
 from hubscan.encoders import Batch, Pooled
 from hubscan.encoders.pooling import chosen, layer_states, pool
+from hubscan.encoders.token_encoder import TokenEncoder
 from hubscan.encoders.tokenizer import length_limit, load_tokenizer, refuse_all_unknown
 from hubscan.encoders.weights import load_errors, load_model
 from hubscan.encoders.windows import Span, spans, windows
 from hubscan.errors import CheckpointError
-from hubscan.records import WORD_POOLINGS, Input, Pooling
+from hubscan.records import WORD_POOLINGS, Input
 
 if TYPE_CHECKING:
     from hubscan.records import Rows
@@ -51,7 +52,7 @@ class PreparedWords:
 
 
 @dataclass(frozen=True)
-class WordEncoder:
+class WordEncoder(TokenEncoder):
     """A text checkpoint that reads words of sentences.
 
     The feature of a word is the mean of the states of its sub-words ("max" and "last" can be asked
@@ -68,11 +69,6 @@ class WordEncoder:
       token is refused.
     """
 
-    model: torch.nn.Module
-    tokenizer: Any
-    pooling: Pooling
-    max_length: int
-    every_layer: bool
     places: Rows  # (n, 2): which of the inputs, which of its words
 
     @classmethod
@@ -96,16 +92,6 @@ class WordEncoder:
         tokenizer.truncation_side = "right"  # nothing is cut off; windows are to come in reading order
         limit = length_limit(folder, model, tokenizer, max_length)
         return cls(model, tokenizer, pooling, limit, every_layer, places)
-
-    @property
-    def parameters(self) -> int:
-        """Return the number of weights of the network that runs."""
-        return sum(weight.numel() for weight in self.model.parameters())
-
-    @property
-    def processor(self) -> str:
-        """Return the tokenizer's class."""
-        return type(self.tokenizer).__name__
 
     def prepare(self, inputs: Sequence[Input]) -> PreparedWords:
         """Tokenise every sentence once, and keep the windows in which a labelled word is read."""

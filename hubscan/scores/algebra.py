@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Protocol, TypeAlias
 
-import numpy as np
 import numpy.typing as npt
 
-from hubscan.scores.labels import Classes, Matrix64
+from hubscan.scores.labels import Classes, Matrix64, is_tensor
 
 Block: TypeAlias = Any
 """A float64 matrix, (rows, columns): a numpy array, or a torch tensor on its device.
@@ -77,15 +76,3 @@ def algebra_of(features: Any) -> Algebra:
     from hubscan.scores.host import NumpyAlgebra
 
     return NumpyAlgebra()
-
-
-def is_tensor(features: object) -> bool:
-    """Return whether *features* are torch's, without importing it."""
-    return type(features).__module__.partition(".")[0] == "torch"
-
-
-def is_real(features: Any) -> bool:
-    """Return whether *features* are numbers with an order: no text, objects or complex numbers."""
-    if isinstance(features, np.ndarray):
-        return features.dtype.kind in "biuf"
-    return not features.dtype.is_complex

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from hubscan.scores.algebra import Block
 from hubscan.scores.labels import Classes, Matrix64
 from hubscan.scores.row_space import RowSpace
-from hubscan.scores.rows import BLOCK_NUMBERS
+from hubscan.scores.rows import blocks_of
 
 Place = tuple[int, Classes]  # number of the labelling, and the rows of one class in it
 
@@ -38,7 +38,8 @@ def class_rates(space: RowSpace, labellings: Sequence[Classes], eps: float) -> M
     for number, classes in wide:
         rates[number] = _by_difference(space, classes, eps)
     for size, places in alike.items():
-        for some in _batches(places, size, space.width):
+        for at in blocks_of(len(places), size * space.width):
+            some = places[at]
             found = _half_log_dets(space, [rows for _, rows in some], eps)
             np.add.at(rates, [number for number, _ in some], found * (size / n))
     return rates
@@ -48,12 +49,6 @@ def _classes(labels: Classes) -> list[Classes]:
     """Return the rows of each class that occurs, ascending."""
     order = np.argsort(labels, kind="stable").astype(np.int32)  # all labellings are held, so half as large
     return np.split(order, np.flatnonzero(np.diff(labels[order])) + 1)
-
-
-def _batches(places: list[Place], size: int, width: int) -> Iterator[list[Place]]:
-    step = max(1, BLOCK_NUMBERS // (size * width))
-    for first in range(0, len(places), step):
-        yield places[first : first + step]
 
 
 def _half_log_dets(space: RowSpace, classes: list[Classes], eps: float) -> Matrix64:
@@ -77,9 +72,8 @@ def _by_difference(space: RowSpace, classes: list[Classes], eps: float) -> float
 
 
 def _gram(space: RowSpace, rows: Classes) -> Block:
-    step = max(1, BLOCK_NUMBERS // space.width)
-    parts = (space.coordinates(rows[first : first + step]) for first in range(0, len(rows), step))
-    return sum(space.algebra.gram(part) for part in parts)
+    blocks = blocks_of(len(rows), space.width)
+    return sum(space.algebra.gram(space.coordinates(rows[at])) for at in blocks)
 
 
 def _nats(space: RowSpace, grams: Block, size: int, eps: float) -> Matrix64:

@@ -34,11 +34,16 @@ class Part:
     gram: Block = None  # AᵀA (r, r); of a whole it is known
     sums: list[Block] = field(default_factory=list)  # of each labelling, (K, r)
 
+    def __post_init__(self) -> None:
+        """Count the classes once, and not for every block."""
+        self.classes = [int(labels.max()) + 1 for labels in self.labellings]
+
     def add(self, space: RowSpace, places: slice, u: Block) -> None:
         """Take in a block *u* of U, the rows at *places*."""
         at = np.flatnonzero(self.inside[places])
         sums = [
-            space.algebra.sums(u, at, labels[places][at], int(labels.max()) + 1) for labels in self.labellings
+            space.algebra.sums(u, at, labels[places][at], count)
+            for labels, count in zip(self.labellings, self.classes, strict=True)
         ]
         self.sums = [before + now for before, now in zip(self.sums, sums, strict=True)] if self.sums else sums
         if self.half and self.rest_of is None:

@@ -109,15 +109,30 @@ def as_features(features: object) -> Matrix64:
         ValueError: if they are not a matrix of at least one row and column, or not finite.
     """
     array = as_array(features)
-    if array.dtype.kind not in "biuf":
-        raise ValueError(f"features must be real numbers, not {array.dtype}")
-    if array.ndim != 2 or 0 in array.shape:
-        raise ValueError(f"features (n, d) expected with n, d ≥ 1, got {array.shape}")
+    check_matrix(array)
     matrix = array.astype(np.float64, copy=False)
     # The extremes are NaN or infinite when any number is, and need no mask of n·d bytes.
     if not (np.isfinite(matrix.min()) and np.isfinite(matrix.max())):
         raise ValueError("features contain NaN or infinite numbers")
     return matrix
+
+
+def check_matrix(features: Any) -> None:
+    """Refuse an array or a tensor that is not a real matrix of at least one row and column.
+
+    Raises:
+        ValueError: saying what it is.
+    """
+    real = not features.dtype.is_complex if is_tensor(features) else features.dtype.kind in "biuf"
+    if not real:
+        raise ValueError(f"features must be real numbers, not {features.dtype}")
+    if features.ndim != 2 or 0 in features.shape:
+        raise ValueError(f"features (n, d) expected with n, d ≥ 1, got {tuple(features.shape)}")
+
+
+def is_tensor(features: object) -> bool:
+    """Return whether *features* are torch's, without importing it."""
+    return type(features).__module__.partition(".")[0] == "torch"
 
 
 def as_targets(labels: object) -> Targets:
@@ -159,7 +174,7 @@ def quantile_classes(target: Matrix64, bins: int | None = None) -> Classes:
 
 def as_array(values: object) -> npt.NDArray[Any]:
     """Return *values* as an array; a torch tensor comes off its device, which numpy would refuse."""
-    if type(values).__module__.partition(".")[0] == "torch":
+    if is_tensor(values):
         tensor: Any = values
         tensor = tensor.detach().cpu()
         return np.asarray(tensor.double() if tensor.is_floating_point() else tensor)

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from hubscan.scores.algebra import Algebra, Block, algebra_of, is_real, is_tensor
-from hubscan.scores.labels import Classes, Matrix64
+from hubscan.scores.algebra import Algebra, Block, algebra_of
+from hubscan.scores.labels import Classes, Matrix64, check_matrix, is_tensor
 
 BLOCK_NUMBERS = 2**22  # in a block, 32 MiB; fewer than this are a single block
 
@@ -55,7 +55,7 @@ class Rows:
         if self._small():
             yield slice(0, len(self)), self._whole
             return
-        for places in _places(self.source):
+        for places in blocks_of(len(self), self.width):
             yield places, self._made(self.source[places])
 
     def _small(self) -> bool:
@@ -83,10 +83,7 @@ def rows_of(features: object) -> Rows:
         ValueError: if they are not a matrix of at least one row and column, or not finite.
     """
     source: Any = features if is_tensor(features) else np.asarray(features)
-    if not is_real(source):
-        raise ValueError(f"features must be real numbers, not {source.dtype}")
-    if source.ndim != 2 or 0 in source.shape:
-        raise ValueError(f"features (n, d) expected with n, d ≥ 1, got {tuple(source.shape)}")
+    check_matrix(source)
     algebra = algebra_of(source)
     low, high = _extremes(source, algebra)
     # The extremes are NaN or infinite when any number is, and need no mask of n·d bytes.
@@ -94,9 +91,8 @@ def rows_of(features: object) -> Rows:
         raise ValueError("features contain NaN or infinite numbers")
     unit = float(max(np.abs(low).max(), np.abs(high).max())) or 1.0
     start = algebra.double(source[:1])[0] / unit
-    mean = sum((algebra.double(source[at]) / unit - start).sum(axis=0) for at in _places(source)) / len(
-        source
-    )
+    blocks = blocks_of(*source.shape)
+    mean = sum((algebra.double(source[at]) / unit - start).sum(axis=0) for at in blocks) / len(source)
     spread = _spread(low / unit, high / unit, algebra.host(start), algebra.host(mean))
     return Rows(source, algebra, unit, start, mean, algebra.block(spread))
 
@@ -111,15 +107,15 @@ def centred(features: Matrix64) -> Matrix64:
     return rows.algebra.host(rows.take(slice(None)))
 
 
-def _places(source: Any) -> Iterator[slice]:
-    n, width = source.shape
+def blocks_of(count: int, width: int) -> Iterator[slice]:
+    """Yield *count* things of *width* numbers each as places, so many at a time as make a block."""
     step = max(1, BLOCK_NUMBERS // width)
-    for first in range(0, n, step):
-        yield slice(first, min(first + step, n))
+    for first in range(0, count, step):
+        yield slice(first, min(first + step, count))
 
 
 def _extremes(source: Any, algebra: Algebra) -> tuple[Matrix64, Matrix64]:
-    found = [algebra.extremes(algebra.double(source[at])) for at in _places(source)]
+    found = [algebra.extremes(algebra.double(source[at])) for at in blocks_of(*source.shape)]
     return np.min([low for low, _ in found], axis=0), np.max([high for _, high in found], axis=0)
 
 
