@@ -5,11 +5,11 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from hubscan import recipe as recipes
 from hubscan.errors import CheckpointError, RecipeError
-from hubscan.records import Input, Modality, Ranking, Skipped
+from hubscan.records import Input, Layers, Modality, Precision, Ranking, Skipped
 
 if TYPE_CHECKING:
     import numpy as np
@@ -53,34 +53,42 @@ def embed(
     *,
     modality: Modality | None = None,
     pooling: str = "auto",
-    layers: Literal["last"] = "last",
-    dtype: Literal["float32"] = "float32",
+    layers: Layers = "last",
+    dtype: Precision = "float32",
 ) -> npt.NDArray[np.float32]:
-    """Return the pooled features of *inputs*, (n, width) float32, as a scan computes them.
+    """Return the pooled features of *inputs* in float32, as a scan computes them.
+
+    They are (n, width), or (n, layers, width) with layers="each", from the embeddings to the last layer.
 
     Args:
         model: an id on the Hub, `id@revision`, or a local folder.
         inputs: texts, pairs of texts (read together in one pass), PIL images, or the bytes of image files.
         modality: "text" or "image"; by default what the inputs are.
         pooling: "auto" does what the checkpoint declares.
-        layers: the last layer is what there is in this version.
-        dtype: float32 is what there is in this version.
+        layers: "last", the "mean" of all but the embeddings, or "each".
+        dtype: what the network computes in.
 
     Raises:
         HubscanError: if the model cannot be found or used.
     """
+    import numpy as np
+
     from hubscan import catalog, encoders
     from hubscan.extract import extract
     from hubscan.fetch import fetch
 
-    if layers != "last" or dtype != "float32":
-        raise RecipeError(f"layers={layers!r}, dtype={dtype!r}: this version does 'last' in 'float32'")
     rows = _checked([row if isinstance(row, str | tuple | bytes) else _file_of(row) for row in inputs])
     kind: Modality = modality or ("image" if isinstance(rows[0], bytes) else "text")
     found = next(iter(catalog.named([model], recipes.Recipe(), kind)))
     if isinstance(found, Skipped):
         raise CheckpointError(f"{model}: {found.reason}")
-    return extract(encoders.load(fetch(found).folder, kind, pooling), rows).matrix
+    encoder = encoders.load(fetch(found).folder, kind, pooling, layers=layers, dtype=dtype)
+    found_layers = list(extract(encoder, rows).layers.values())
+    if layers != "each":
+        return found_layers[0]
+    if len({matrix.shape for matrix in found_layers}) > 1:
+        raise CheckpointError(f"{model}: its layers are not equally wide; embed them with layers='last'")
+    return np.stack(found_layers, axis=1)
 
 
 def _checked(rows: list[Input]) -> list[Input]:

@@ -13,11 +13,12 @@ from importlib.metadata import version
 from typing import Any
 
 from hubscan import __version__, cache, encoders, extract
+from hubscan.encoders.precision import precision
 from hubscan.errors import HubscanError
 from hubscan.fetch import fetch
 from hubscan.memory import peak_memory
 from hubscan.recipe import Recipe
-from hubscan.records import Candidate, Cost, Features, Sample, Scored, Skipped
+from hubscan.records import Candidate, Cost, Features, Layers, Precision, Sample, Scored, Skipped
 from hubscan.scores import apply
 
 Report = Callable[[str, int, int], None]
@@ -103,19 +104,35 @@ def _computed(
     assert modality != "image+text", "a joined pair has no files of its own"
     enter("fetch")
     fetched = fetch(candidate)
-    enter("load")
-    encoder = encoders.load(
-        fetched.folder,
-        modality,
-        recipe.pooling,
-        recipe.max_length,
-        every_layer=recipe.layers != "last",
-        places=sample.places,
-    )
-    enter("embed")
-    inputs = sample.inputs[modality]
-    features = extract.extract(encoder, inputs, device, lambda done, rows: report("embed", done, rows))
-    return features, fetched.download_bytes
+
+    def features(dtype: Precision) -> Features:
+        enter("load")
+        encoder = encoders.load(
+            fetched.folder,
+            modality,
+            recipe.pooling,
+            recipe.max_length,
+            layers=_layers(recipe),
+            places=sample.places,
+            dtype=dtype,
+        )
+        enter("embed")
+        inputs = sample.inputs[modality]
+        return extract.extract(encoder, inputs, device, lambda done, rows: report("embed", done, rows))
+
+    on_gpu = extract.accelerator(device).device.type != "cpu"
+    dtype = precision(recipe.dtype, fetched.folder, on_gpu=on_gpu)
+    try:
+        return features(dtype), fetched.download_bytes
+    except extract.NotFinite:
+        if dtype == "float32":
+            raise
+    # What overflows in half a precision does not in a whole one, as a rule; the result says which it was.
+    return features("float32"), fetched.download_bytes
+
+
+def _layers(recipe: Recipe) -> Layers:
+    return recipe.layers if recipe.layers in ("last", "mean") else "each"
 
 
 def _deciding(candidate: Candidate, sample: Sample, recipe: Recipe, device: str) -> dict[str, Any]:
@@ -126,9 +143,9 @@ def _deciding(candidate: Candidate, sample: Sample, recipe: Recipe, device: str)
         "modality": candidate.modality,
         "fingerprint": sample.draw.fingerprint,
         "pooling": recipe.pooling,
-        "layers": "last" if recipe.layers == "last" else "each",
+        "layers": _layers(recipe),
         "max_length": recipe.max_length,
-        "dtype": "float32",
+        "dtype": recipe.dtype,
         "device": extract.accelerator(device).device.type,
         "hubscan": __version__,
         **{library: version(library) for library in ("torch", "transformers", "tokenizers", "pillow")},

@@ -28,6 +28,10 @@ Progress = Callable[[int, int], None]
 """Called with rows done and rows in all after every batch."""
 
 
+class NotFinite(CheckpointError):
+    """The network gave NaN or an infinite number; in a half precision that may be an overflow."""
+
+
 def accelerator(device: str) -> Accelerator:
     """Return Accelerate's handle on *device*: "cpu", or "auto" for the best that this process sees."""
     return Accelerator(cpu=device == "cpu", mixed_precision="no")
@@ -39,7 +43,9 @@ def extract(
     device: str = "auto",
     progress: Progress | None = None,
 ) -> Features:
-    """Return the features of *inputs*, (n, width) a layer and in their order, computed in float32.
+    """Return the features of *inputs*, (n, width) float32 a layer and in their order.
+
+    They are computed in what the encoder's weights are in.
 
     That is one row an input; of a `WordEncoder` one for each of its places.
 
@@ -47,7 +53,8 @@ def extract(
     not at all; a batch that does not fit is halved and computing goes on from there.
 
     Raises:
-        CheckpointError: if a feature is not finite, or if one row alone does not fit in memory.
+        NotFinite: if a feature is not.
+        CheckpointError: if one row alone does not fit in memory.
     """
     place = accelerator(device)
     on_gpu = place.device.type != "cpu"
@@ -63,15 +70,13 @@ def extract(
     for matrix in layers.values():
         broken = int((~np.isfinite(matrix)).any(axis=1).sum())
         if broken:
-            raise CheckpointError(
-                f"features of {broken} of {len(matrix)} rows contain NaN or infinite numbers"
-            )
+            raise NotFinite(f"features of {broken} of {len(matrix)} rows contain NaN or infinite numbers")
     return Features(
         layers=layers,
         pooling=encoder.pooling,
         parameters=encoder.parameters,
         device=str(place.device),
-        dtype=str(next(model.parameters()).dtype).removeprefix("torch."),
+        dtype=str(_dtype(model)).removeprefix("torch."),
         processor=encoder.processor,
         rows_per_second=len(next(iter(layers.values()))) / max(seconds, 1e-9),
     )
@@ -120,8 +125,9 @@ def _fitting(
     encoder: Encoder, prepared: Prepared, place: Accelerator, batch: list[int]
 ) -> Iterator[tuple[list[int], Pooled]]:
     """Yield the batch's rows with their vectors, in halves as often as memory asks for it."""
+    dtype = _dtype(encoder.model)
     try:
-        pooled = encoder.encode(_moved(prepared.batch(batch), place.device))
+        pooled = encoder.encode(_moved(prepared.batch(batch), place.device, dtype))
     except RuntimeError as error:
         if not should_reduce_batch_size(error):
             raise
@@ -138,5 +144,13 @@ def _fitting(
     yield from _fitting(encoder, prepared, place, batch[middle:])
 
 
-def _moved(batch: Batch, device: torch.device) -> Batch:
-    return {name: tensor.to(device) for name, tensor in batch.items()}
+def _moved(batch: Batch, device: torch.device, dtype: torch.dtype) -> Batch:
+    """Return *batch* where the model lies; pixels and samples, but no token ids, in what it computes in."""
+    return {
+        name: tensor.to(device, dtype if tensor.is_floating_point() else tensor.dtype)
+        for name, tensor in batch.items()
+    }
+
+
+def _dtype(model: torch.nn.Module) -> torch.dtype:
+    return next(model.parameters()).dtype

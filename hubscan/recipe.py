@@ -101,7 +101,8 @@ class Recipe(BaseModel):
     seed: int = Field(0, ge=0, lt=2**63)
     metrics: Names = ("transrate",)
     pooling: Literal["auto", "mean", "cls", "last", "max", "pooler"] = "auto"
-    layers: Literal["last", "best", "each"] = "last"
+    layers: Literal["last", "mean", "best", "each"] = "last"
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"  # float32; as stored on a GPU
     fuse: bool = False  # the best image and the best text checkpoint, joined, are one more entry
     max_length: int | None = Field(None, ge=2)
     device: str = Field("auto", pattern=r"^(auto|cpu|mps|cuda|cuda:\d+)$")

@@ -21,6 +21,8 @@ if TYPE_CHECKING:  # numpy costs 0.1 s, and the command line reads these records
     Matrix = npt.NDArray[np.float32]
 
 Modality = Literal["text", "image", "audio"]
+Layers = Literal["last", "mean", "each"]
+Precision = Literal["float32", "bfloat16", "float16"]
 Reads = Literal["text", "image", "audio", "image+text"]  # the last is a pair of checkpoints, joined
 LabelKind = Literal["class", "multilabel", "number", "token"]
 WORD_POOLINGS = ("mean", "max", "last")  # those that also make one vector of a word's sub-words
@@ -126,7 +128,7 @@ class Cost:
 class Features:
     """Pooled features of one checkpoint on the sample."""
 
-    layers: Mapping[str, Matrix]  # name to (n, width) float32, finite: "last" alone, or "0" … "12"
+    layers: Mapping[str, Matrix]  # name to (n, width) float32, finite: "last" or "mean" alone, or "0" … "12"
     pooling: Pooling
     parameters: int  # of the encoder that ran
     device: str
@@ -192,7 +194,7 @@ class Scored:
     width: int
     parameters: int
     pooling: Pooling
-    layer: str  # "last", or the number of the best one
+    layer: str  # "last", "mean", or the number of the best one
     cost: Cost
     device: str
     dtype: str
@@ -203,9 +205,11 @@ class Scored:
 
     @property
     def name(self) -> str:
-        """Return the checkpoint's id, with the layer where it is not simply the last."""
+        """Return the checkpoint's id, with the layer where it is one of several."""
         return (
-            self.candidate.model if self.layer == "last" else f"layer {self.layer} of {self.candidate.model}"
+            self.candidate.model
+            if self.layer in ("last", "mean")
+            else f"layer {self.layer} of {self.candidate.model}"
         )
 
 

@@ -191,7 +191,7 @@ def test_each_layer_is_the_pooled_hidden_state_and_the_last_is_the_last(hub_root
     folder = hub_root / "models/tester" / name
     modality: Any = "text" if "bert" in name else "image"
     inputs: list[Any] = ["warm and bright"] if "bert" in name else PICTURES[:1]
-    encoder = encoders.load(folder, modality, every_layer=True)
+    encoder = encoders.load(folder, modality, layers="each")
     batch = encoder.prepare(inputs).batch([0])
     model = AutoModel.from_pretrained(folder).eval()
     with torch.no_grad():

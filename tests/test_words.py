@@ -85,7 +85,7 @@ def test_only_the_asked_words_are_given_in_the_order_of_their_places(folders: di
 
 
 def test_each_layer_gives_the_words_from_its_own_states(folders: dict[str, Path]) -> None:
-    encoder = encoders.load(folders["letters"], "text", every_layer=True, places=EVERY)
+    encoder = encoders.load(folders["letters"], "text", layers="each", places=EVERY)
     found = extract(encoder, SENTENCES, "cpu").layers
     assert list(found) == ["0", "1", "2"]
     for layer, matrix in enumerate(found.values()):

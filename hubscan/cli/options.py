@@ -18,7 +18,8 @@ TASKS = click.Choice(
 )
 LABEL_KINDS = click.Choice(["class", "multilabel", "number", "token"])
 SORTS = click.Choice(["downloads", "likes", "trending_score", "last_modified", "created_at"])
-LAYERS = click.Choice(["last", "best", "each"])
+LAYERS = click.Choice(["last", "mean", "best", "each"])
+PRECISIONS = click.Choice(["auto", "float32", "bfloat16", "float16"])
 MODALITIES = click.Choice(["text", "image", "audio"])
 POOLINGS = click.Choice(["auto", "mean", "cls", "last", "max", "pooler"])
 
@@ -113,7 +114,16 @@ HOW = [
     click.option(
         "--pooling", type=POOLINGS, help="Default: what the checkpoint declares, else its family's."
     ),
-    click.option("--layers", type=LAYERS, help="The last, the best, or each for itself; default: last."),
+    click.option(
+        "--layers",
+        type=LAYERS,
+        help="The last, the mean, the best, or each for itself; default: last.",
+    ),
+    click.option(
+        "--dtype",
+        type=PRECISIONS,
+        help="What checkpoints compute in; default: auto, float32, but on a GPU as they are stored.",
+    ),
     click.option(
         "--fuse/--no-fuse",
         default=None,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import torch
 
-from hubscan.records import Input, Modality, Pooling
+from hubscan.records import Input, Layers, Modality, Pooling, Precision
 
 if TYPE_CHECKING:
     from hubscan.records import Rows
@@ -46,7 +46,7 @@ class Encoder(Protocol):
 
     @property
     def model(self) -> torch.nn.Module:
-        """The network, in evaluation mode and float32."""
+        """The network, in evaluation mode."""
         ...
 
     @property
@@ -78,14 +78,16 @@ def load(
     modality: Modality,
     pooling: str = "auto",
     max_length: int | None = None,
-    every_layer: bool = False,
+    layers: Layers = "last",
     places: Rows | None = None,
+    dtype: Precision = "float32",
 ) -> Encoder:
     """Return the encoder in *folder*, reading weights from safetensors alone and running no code from it.
 
-    With *every_layer* it gives the features of each, from the embeddings (0) to the last. With
-    *places* (n, 2), which of the inputs and which of its words, inputs are sentences as their words,
-    and it gives a vector for each place.
+    Of *layers* "each" gives the features of all, from the embeddings (0) to the last, and "mean" their
+    mean without the embeddings. With *places* (n, 2), which of the inputs and which of its words, inputs
+    are sentences as their words, and it gives a vector for each place. The network computes in *dtype*,
+    whatever it was stored in; states are pooled in float32.
 
     Raises:
         CheckpointError: saying what is missing, broken or not to be trusted.
@@ -93,11 +95,11 @@ def load(
     if places is not None:
         from hubscan.encoders.words import WordEncoder
 
-        return WordEncoder.load(folder, pooling, max_length, every_layer, places)
+        return WordEncoder.load(folder, pooling, max_length, layers, dtype, places)
     if modality == "text":
         from hubscan.encoders.text import TextEncoder
 
-        return TextEncoder.load(folder, pooling, max_length, every_layer)
+        return TextEncoder.load(folder, pooling, max_length, layers, dtype)
     from hubscan.encoders.image import ImageEncoder
 
-    return ImageEncoder.load(folder, pooling, every_layer)
+    return ImageEncoder.load(folder, pooling, layers, dtype)

@@ -11,11 +11,11 @@ import torch
 from transformers import AutoImageProcessor
 
 from hubscan.encoders import Batch, Pooled
-from hubscan.encoders.pooling import chosen, layer_states, pool, pooler_output, refuse_made_up_pooler
+from hubscan.encoders.pooling import chosen, pool, pooled_layers, refuse_made_up_pooler
 from hubscan.encoders.weights import load_errors, load_model
 from hubscan.errors import CheckpointError
 from hubscan.pictures import decode
-from hubscan.records import Input, Pooling
+from hubscan.records import Input, Layers, Pooling, Precision
 
 PATCH_PIXELS: Final = 16 * 16  # a patch of a usual vision transformer costs about what a token does
 ASSUMED_SIDE: Final = 224
@@ -46,14 +46,14 @@ class ImageEncoder:
     model: torch.nn.Module
     image_processor: Any
     pooling: Pooling
-    every_layer: bool
+    layers: Layers
 
     @classmethod
-    def load(cls, folder: Path, asked: str, every_layer: bool) -> ImageEncoder:
+    def load(cls, folder: Path, asked: str, layers: Layers, dtype: Precision) -> ImageEncoder:
         """Return the encoder in *folder*."""
         if not (folder / "preprocessor_config.json").exists():
             raise CheckpointError("no preprocessor_config.json, so it does not say how it reads pictures")
-        model, missing = load_model(folder, "image")
+        model, missing = load_model(folder, "image", dtype)
         pooling = chosen(asked, None, _convention(model, missing))
         if pooling.name == "pooler":
             refuse_made_up_pooler(missing)
@@ -61,7 +61,7 @@ class ImageEncoder:
             processor = AutoImageProcessor.from_pretrained(
                 folder, trust_remote_code=False, local_files_only=True
             )
-        return cls(model, processor, pooling, every_layer)
+        return cls(model, processor, pooling, layers)
 
     @property
     def parameters(self) -> int:
@@ -81,26 +81,22 @@ class ImageEncoder:
 
     def encode(self, batch: Batch) -> Pooled:
         """Return the pooled states of the layers."""
-        output = self.model(**batch, output_hidden_states=self.every_layer)
-        if self.pooling.name == "pooler":
-            return {"last": pooler_output(output)}
-        states = layer_states(output, self.every_layer)
-        return {name: self._pooled(layer) for name, layer in states.items()}
-
-    def _pooled(self, states: torch.Tensor) -> torch.Tensor:
-        if states.ndim == 4:  # a feature map (rows, width, height, breadth): every place is a state
-            if self.pooling.name in ("cls", "last"):
-                raise CheckpointError(
-                    f"gives feature maps, without a {self.pooling.name} state; use mean or max"
-                )
-            states = states.flatten(2).transpose(1, 2)
-        mask = torch.ones(states.shape[:2], dtype=torch.long, device=states.device)
-        return pool(states, mask, self.pooling.name)
+        output = self.model(**batch, output_hidden_states=self.layers != "last")
+        return pooled_layers(output, self.layers, self.pooling, _pooled)
 
     def _pixels(self) -> int:
         size = getattr(self.image_processor, "crop_size", None) or getattr(self.image_processor, "size", None)
         sides = [side for side in dict(size or {}).values() if isinstance(side, int)] or [ASSUMED_SIDE]
         return sides[0] * sides[-1]
+
+
+def _pooled(states: torch.Tensor, how: str) -> torch.Tensor:
+    if states.ndim == 4:  # a feature map (rows, width, height, breadth): every place is a state
+        if how in ("cls", "last"):
+            raise CheckpointError(f"gives feature maps, without a {how} state; use mean or max")
+        states = states.flatten(2).transpose(1, 2)
+    mask = torch.ones(states.shape[:2], dtype=torch.long, device=states.device)
+    return pool(states, mask, how)
 
 
 def _convention(model: Any, missing_pooler: frozenset[str]) -> str | None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import torch
 
 from hubscan.errors import CheckpointError
-from hubscan.records import Pooling
+from hubscan.records import Layers, Pooling
 
 DECLARED: Final = {
     "pooling_mode_mean_tokens": "mean",
@@ -64,20 +65,49 @@ def declared_pooling(folder: Path) -> str | None:
     return names.pop()
 
 
-def layer_states(output: Any, every_layer: bool) -> dict[str, torch.Tensor]:
-    """Return the states by layer, the last one last.
+def pooled_layers(
+    output: Any, layers: Layers, pooling: Pooling, pooled: Callable[[torch.Tensor, str], torch.Tensor]
+) -> dict[str, torch.Tensor]:
+    """Return the vectors by layer, (rows, width) float32 each, the last layer last.
 
-    The last layer's states are those the model gives out, behind its final norm if it has one.
+    The last layer's states are those the model gives out, behind its final norm if it has one. Where
+    the model's own pooler reads it, that is for it alone: the layers before it are pooled by the mean.
+
+    Args:
+        output: of the model, with its hidden states unless *layers* is "last".
+        layers: "last", "each" from the embeddings (0) on, or the "mean" of all without the embeddings.
+        pooling: how.
+        pooled: takes the states of one layer, and the name of a pooling, to (rows, width).
 
     Raises:
-        CheckpointError: if every layer is wanted, and the model gives the last alone.
+        CheckpointError: if other layers are wanted, and the model gives the last alone; or if their
+            mean is, and they are not equally wide.
     """
-    if not every_layer:
-        return {"last": output.last_hidden_state}
+
+    def last() -> torch.Tensor:
+        if pooling.name == "pooler":
+            return pooler_output(output).float()
+        return pooled(output.last_hidden_state.float(), pooling.name)
+
+    if layers == "last":
+        return {"last": last()}
     hidden = getattr(output, "hidden_states", None)
     if not hidden:
         raise CheckpointError("does not give the states of its layers; use --layers last")
-    return {str(number): states for number, states in enumerate((*hidden[:-1], output.last_hidden_state))}
+    how = "mean" if pooling.name == "pooler" else pooling.name
+    vectors = [*(pooled(states.float(), how) for states in hidden[:-1]), last()]
+    if layers == "each":
+        return {str(number): vector for number, vector in enumerate(vectors)}
+    return {"mean": _mean(vectors[1:])}
+
+
+def _mean(vectors: Sequence[torch.Tensor]) -> torch.Tensor:
+    widths = sorted({vector.shape[1] for vector in vectors})
+    if len(widths) > 1:
+        raise CheckpointError(
+            f"its layers have the widths {', '.join(map(str, widths))}, and no mean; use --layers each"
+        )
+    return torch.stack(list(vectors)).mean(0)
 
 
 def pooler_output(output: Any) -> torch.Tensor:

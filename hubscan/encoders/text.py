@@ -12,15 +12,14 @@ from hubscan.encoders.pairs import encoded_pairs
 from hubscan.encoders.pooling import (
     chosen,
     declared_pooling,
-    layer_states,
     pool,
-    pooler_output,
+    pooled_layers,
     refuse_made_up_pooler,
 )
 from hubscan.encoders.token_encoder import TokenEncoder
 from hubscan.encoders.tokenizer import length_limit, load_tokenizer, refuse_all_unknown
 from hubscan.encoders.weights import load_errors, load_model
-from hubscan.records import Input
+from hubscan.records import Input, Layers, Precision
 
 
 @dataclass(frozen=True)
@@ -46,15 +45,17 @@ class TextEncoder(TokenEncoder):
     """A text checkpoint: tokenizer, network, pooling."""
 
     @classmethod
-    def load(cls, folder: Path, asked: str, max_length: int | None, every_layer: bool) -> TextEncoder:
+    def load(
+        cls, folder: Path, asked: str, max_length: int | None, layers: Layers, dtype: Precision
+    ) -> TextEncoder:
         """Return the encoder in *folder*."""
         pooling = chosen(asked, declared_pooling(folder) if asked == "auto" else None, None)
-        model, missing = load_model(folder, "text")
+        model, missing = load_model(folder, "text", dtype)
         if pooling.name == "pooler":
             refuse_made_up_pooler(missing)
         tokenizer = load_tokenizer(folder)
         limit = length_limit(folder, model, tokenizer, max_length)
-        return cls(model, tokenizer, pooling, limit, every_layer)
+        return cls(model, tokenizer, pooling, limit, layers)
 
     def prepare(self, inputs: Sequence[Input]) -> PreparedTexts:
         """Tokenise every text or pair of texts once, truncated to the model's limit."""
@@ -70,8 +71,6 @@ class TextEncoder(TokenEncoder):
 
     def encode(self, batch: Batch) -> Pooled:
         """Return the pooled states of the layers."""
-        output = self.model(**batch, output_hidden_states=self.every_layer)
-        if self.pooling.name == "pooler":
-            return {"last": pooler_output(output)}
-        states = layer_states(output, self.every_layer)
-        return {name: pool(s, batch["attention_mask"], self.pooling.name) for name, s in states.items()}
+        output = self.model(**batch, output_hidden_states=self.layers != "last")
+        mask = batch["attention_mask"]
+        return pooled_layers(output, self.layers, self.pooling, lambda states, how: pool(states, mask, how))

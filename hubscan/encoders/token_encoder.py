@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from hubscan.records import Pooling
+from hubscan.records import Layers, Pooling
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class TokenEncoder:
     tokenizer: Any
     pooling: Pooling
     max_length: int
-    every_layer: bool
+    layers: Layers
 
     @property
     def parameters(self) -> int:

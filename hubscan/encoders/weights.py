@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import torch
 from safetensors import SafetensorError
@@ -13,39 +13,68 @@ from transformers import AutoModel
 from transformers.utils import logging
 
 from hubscan.errors import CheckpointError
-from hubscan.records import Modality
+from hubscan.records import Modality, Precision
 
 TOWERS = {"text": "text_model", "image": "vision_model"}
+UNUSED: Final = ("mask_token", "masked_spec_embed")
+"""Weights that stand for what is hidden in pretraining; nothing is hidden when features are computed."""
+BUFFERS: Final = (
+    *("position_ids", "token_type_ids", "inv_freq", "relative_position_index", "relative_coords_table"),
+    *("attn.bias", "masked_bias", "num_batches_tracked"),
+)
+"""What older versions of transformers wrote beside the weights; it is computed now."""
 
 
-def load_model(folder: Path, modality: Modality) -> tuple[torch.nn.Module, frozenset[str]]:
+def load_model(folder: Path, modality: Modality, dtype: Precision) -> tuple[torch.nn.Module, frozenset[str]]:
     """Return the encoder's network in evaluation mode, and the names of the pooler weights it lacks.
 
     Of a dual encoder the tower of *modality* is returned, of an encoder-decoder its encoder. The
-    checkpoint's own dtype is overruled: covariances of bfloat16 features are wrong.
+    checkpoint's own dtype is overruled by *dtype*.
 
     Raises:
-        CheckpointError: if weights other than a pooler's are missing or do not fit, since
-            transformers makes those up at random and says so in a log line at most.
+        CheckpointError: naming the weights, if any that features depend on are missing, do not fit or
+            have no place in the network. Transformers makes up what is missing at random, leaves out
+            what has no place, and says so in a log line at most.
     """
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     with load_errors():
         model, report = AutoModel.from_pretrained(
             folder,
-            dtype=torch.float32,
+            dtype=getattr(torch, dtype),
             use_safetensors=True,
             trust_remote_code=False,
             local_files_only=True,
             output_loading_info=True,
+            ignore_mismatched_sizes=True,  # or the error would not name them; they are refused below
         )
-    missing = frozenset(report["missing_keys"])
+    missing = frozenset(key for key in report["missing_keys"] if not key.endswith(UNUSED))
     poolers = frozenset(key for key in missing if "pooler" in key.split("."))
-    made_up = sorted(missing - poolers) + sorted(str(key) for key in report["mismatched_keys"])
-    if made_up:
-        more = f" and {len(made_up) - 3} more" if len(made_up) > 3 else ""
-        raise CheckpointError(f"weights missing from the file: {', '.join(made_up[:3])}{more}")
+    _refuse("weights missing from the file", missing - poolers)
+    _refuse("weights of another shape than the config says", (key for key, *_ in report["mismatched_keys"]))
+    _refuse("weights that the config has no place for", _homeless(model, report["unexpected_keys"]))
     return _tower(model, modality).eval().requires_grad_(False), poolers
+
+
+def _homeless(model: Any, unexpected: Iterable[str]) -> list[str]:
+    """Return those of *unexpected* that belong to the encoder, and not to a head above it.
+
+    They lie inside a part that the network has: a thirteenth layer where the config says twelve, say.
+    """
+    parts = {name for name, part in model.named_children()}
+    prefix = f"{model.base_model_prefix}."
+    return [
+        key
+        for key in unexpected
+        if key.removeprefix(prefix).partition(".")[0] in parts and not key.endswith(BUFFERS)
+    ]
+
+
+def _refuse(fault: str, keys: Iterable[str]) -> None:
+    named = sorted(keys)
+    if named:
+        more = f" and {len(named) - 3} more" if len(named) > 3 else ""
+        raise CheckpointError(f"{fault}: {', '.join(named[:3])}{more}")
 
 
 def _tower(model: Any, modality: Modality) -> torch.nn.Module:

@@ -11,13 +11,13 @@ import torch
 from torch.nn.utils.rnn import pad_sequence
 
 from hubscan.encoders import Batch, Pooled
-from hubscan.encoders.pooling import chosen, layer_states, pool
+from hubscan.encoders.pooling import chosen, pool, pooled_layers
 from hubscan.encoders.token_encoder import TokenEncoder
 from hubscan.encoders.tokenizer import length_limit, load_tokenizer, refuse_all_unknown
 from hubscan.encoders.weights import load_errors, load_model
 from hubscan.encoders.windows import Span, spans, windows
 from hubscan.errors import CheckpointError
-from hubscan.records import WORD_POOLINGS, Input
+from hubscan.records import WORD_POOLINGS, Input, Layers, Precision
 
 if TYPE_CHECKING:
     from hubscan.records import Rows
@@ -73,7 +73,13 @@ class WordEncoder(TokenEncoder):
 
     @classmethod
     def load(
-        cls, folder: Path, asked: str, max_length: int | None, every_layer: bool, places: Rows
+        cls,
+        folder: Path,
+        asked: str,
+        max_length: int | None,
+        layers: Layers,
+        dtype: Precision,
+        places: Rows,
     ) -> WordEncoder:
         """Return the encoder in *folder*; a pooling that it declares is of whole texts, and left aside.
 
@@ -83,7 +89,7 @@ class WordEncoder(TokenEncoder):
         pooling = chosen(asked, None, None)
         if pooling.name not in WORD_POOLINGS:
             raise CheckpointError(f"{pooling.name} gives one vector a text, and none a word")
-        model, _ = load_model(folder, "text")
+        model, _ = load_model(folder, "text", dtype)
         tokenizer = load_tokenizer(folder)
         if not tokenizer.is_fast:
             raise CheckpointError(
@@ -91,7 +97,7 @@ class WordEncoder(TokenEncoder):
             )
         tokenizer.truncation_side = "right"  # nothing is cut off; windows are to come in reading order
         limit = length_limit(folder, model, tokenizer, max_length)
-        return cls(model, tokenizer, pooling, limit, every_layer, places)
+        return cls(model, tokenizer, pooling, limit, layers, places)
 
     def prepare(self, inputs: Sequence[Input]) -> PreparedWords:
         """Tokenise every sentence once, and keep the windows in which a labelled word is read."""
@@ -109,16 +115,16 @@ class WordEncoder(TokenEncoder):
     def encode(self, batch: Batch) -> Pooled:
         """Return the pooled states of the layers, (words, width) each."""
         tokens = {name: tensor for name, tensor in batch.items() if name != SUBWORDS}
-        output = self.model(**tokens, output_hidden_states=self.every_layer)
-        states = layer_states(output, self.every_layer)
-        if any(layer.shape[:2] != tokens["input_ids"].shape for layer in states.values()):
-            raise CheckpointError("does not give a state for each token, so words have none")
+        output = self.model(**tokens, output_hidden_states=self.layers != "last")
         subwords = batch[SUBWORDS]
         there = (subwords != NOWHERE).long()
-        return {
-            name: pool(layer.flatten(0, 1)[subwords.clamp(min=0)], there, self.pooling.name)
-            for name, layer in states.items()
-        }
+
+        def pooled(states: torch.Tensor, how: str) -> torch.Tensor:
+            if states.shape[:2] != tokens["input_ids"].shape:
+                raise CheckpointError("does not give a state for each token, so words have none")
+            return pool(states.flatten(0, 1)[subwords.clamp(min=0)], there, how)
+
+        return pooled_layers(output, self.layers, self.pooling, pooled)
 
     def _read(self, sentences: list[tuple[str, ...]]) -> tuple[Any, list[Span]]:
         """Return the windows, and where each place is read in them."""

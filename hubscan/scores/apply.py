@@ -60,16 +60,17 @@ def by_layer(
 def chosen(layers: Mapping[str, Layer], wanted: str) -> dict[str, Any]:
     """Return what a `Scored` says of *layers*: which one stands for the checkpoint, and its scores.
 
-    That is the last one, unless the "best" is wanted. A best of many is a little lucky: its interval
-    does not know that it was chosen.
+    That is the last one, or their mean, unless the "best" or "each" is wanted. A best of many is a little
+    lucky: its interval does not know that it was chosen.
     """
     names = list(layers)
-    best = names[-1] if wanted == "last" else max(names, key=lambda name: _leading(layers[name]).value)
+    single = wanted in ("last", "mean")
+    best = names[-1] if single else max(names, key=lambda name: _leading(layers[name]).value)
     return {
         "layer": best,
         "width": layers[best].width,
         "scores": layers[best].scores,
-        "layers": {} if wanted == "last" else dict(layers),
+        "layers": {} if single else dict(layers),
     }
 
 
