@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,10 @@ from safetensors.torch import load_file, save_file
 from hubscan import encoders, extract
 from hubscan.encoders.precision import precision
 from hubscan.errors import CheckpointError
+from tests.hub import LabHub
 
 TEXTS = ["warm and bright", "a cold and gloomy day", "it was"]
+Cli = Callable[..., subprocess.CompletedProcess[str]]
 Tensors = dict[str, torch.Tensor]
 
 
@@ -100,6 +103,21 @@ def test_heads_and_what_old_versions_wrote_beside_the_weights_are_left_aside(
     before = extract.extract(encoders.load(hub_root / "models/tester/plain-bert", "text"), TEXTS, "cpu")
     after = extract.extract(encoders.load(folder, "text"), TEXTS, "cpu")
     np.testing.assert_array_equal(after.matrix, before.matrix)
+
+
+def test_a_scan_computes_again_in_float32_what_overflows_and_skips_what_does_not_recover(
+    hub: LabHub, hub_root: Path, cli: Cli, tmp_path: Path
+) -> None:
+    folder = changed(hub_root, tmp_path, overflowing)
+    chosen = [f"--model={name}" for name in (folder, "tester/plain-bert", "broken/nan")]
+    small = ("--samples", "40", "--device", "cpu", "--dtype", "float16", "--layers", "mean")
+    done = cli("rank", "--dataset", "tester/reviews", *chosen, *small, "--format", "json")
+    assert done.returncode == 0, done.stderr
+    answer = json.loads(done.stdout)
+    assert {entry["layer"] for entry in answer["ranking"]} == {"mean"}
+    assert answer["provenance"]["dtype"] in ("float16, float32", "float32, float16")
+    assert [(skip["model"], skip["stage"]) for skip in answer["skipped"]] == [("broken/nan", "embed")]
+    assert "40 of 40 rows" in answer["skipped"][0]["reason"]
 
 
 def overflowing(folder: Path) -> None:
