@@ -248,7 +248,7 @@ class Tuned:
         float | None
     )  # the learning rate that did best; None where nothing did better than the frozen features
     epochs: int  # trained with it until then
-    settled: bool  # every rate was tried until it got no better; else time ran out
+    settled: bool  # every rate was tried until it got no better; else time or epochs ran out
     trained: int  # weights that were trained
     seconds: float
     device: str

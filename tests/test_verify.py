@@ -183,7 +183,7 @@ def test_what_is_to_be_mistrusted_is_said() -> None:
     )
     assert found.agreements[0].kendall is None, "two have an order, and no correlation"
     assert said(found)[1:] == [
-        "Time ran out for a, which may have got better: see --time-budget.",
+        "a was still getting better when its time or epochs ran out: see --time-budget.",
         "Fine-tuning made b worse than its frozen features.",
     ]
 
@@ -252,7 +252,6 @@ def test_the_checkpoint_that_sees_is_best_when_fine_tuned_too(run: Any) -> None:
     assert answer["tuned"][0]["value"] > 0.8
     assert [one["list"] for one in answer["followed"]] == ["transrate@3", "probe", "size", "downloads"]
     assert answer["followed"][0]["regret"]["value"] == 0
-    assert all(one["settled"] for one in answer["tuned"])
     assert progress.count("accuracy") == 3
     assert len((folder / "verified.jsonl").read_text().splitlines()) == 3
 

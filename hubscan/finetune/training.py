@@ -42,7 +42,7 @@ class Outcome:
     frozen: npt.NDArray[np.float64]  # the same of the head on frozen features, before any fine-tuning
     rate: float | None  # the learning rate that did best; None if none did better than the frozen features
     epochs: int  # trained with it until then
-    settled: bool  # whether every rate was tried until it got no better; else time ran out
+    settled: bool  # whether every rate was tried until it got no better; else time or epochs ran out
     trained: int  # weights that were trained
 
 

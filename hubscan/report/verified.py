@@ -57,7 +57,7 @@ def tuned_table(verdict: Verdict, ranking: Ranking) -> Cells:
             _number(one.start),
             str(ranks.get((one.candidate.revision, one.candidate.model), "")),
             "frozen" if one.rate is None else f"{one.rate:g}",
-            f"{one.epochs}" if one.settled else f"{one.epochs}, time ran out",
+            f"{one.epochs}" if one.settled else f"{one.epochs}, not settled",
             f"{one.seconds / 60:.1f}",
         ]
         for place, (one, value) in enumerate(zip(verdict.tuned, verdict.values, strict=True), start=1)
@@ -103,7 +103,10 @@ def _unsettled(verdict: Verdict) -> list[str]:
     names = [plain(one.candidate.model) for one in verdict.tuned if not one.settled]
     if not names:
         return []
-    return [f"Time ran out for {', '.join(names)}, which may have got better: see --time-budget."]
+    were = "was" if len(names) == 1 else "were"
+    return [
+        f"{', '.join(names)} {were} still getting better when its time or epochs ran out: see --time-budget."
+    ]
 
 
 def _worse(verdict: Verdict) -> list[str]:
