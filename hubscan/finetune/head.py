@@ -20,12 +20,15 @@ LEAST_SPREAD: Final = 1e-6
 class Head(nn.Module):
     """Levels every feature, by the mean and deviation that it had before training, and weighs them."""
 
+    mean: torch.Tensor  # (width,)
+    spread: torch.Tensor  # (width,) infinite where a feature is constant, which so becomes zero
+
     def __init__(self, features: torch.Tensor, outputs: int) -> None:
         """Take the levels from *features* (n, width); the weights are zero."""
         super().__init__()
-        self.mean = nn.Buffer(features.mean(0))
         spread = features.std(0, correction=0)
-        self.spread = nn.Buffer(torch.where(spread > LEAST_SPREAD * spread.max(), spread, torch.inf))
+        self.register_buffer("mean", features.mean(0))
+        self.register_buffer("spread", torch.where(spread > LEAST_SPREAD * spread.max(), spread, torch.inf))
         self.linear = nn.Linear(features.shape[1], outputs)
         nn.init.zeros_(self.linear.weight)
         nn.init.zeros_(self.linear.bias)

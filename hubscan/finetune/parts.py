@@ -21,19 +21,20 @@ class Parts(NamedTuple):
     held: Rows
 
 
-def parts(sample: Sample, seed: int) -> Parts:
+def parts(sample: Sample, seed: int, pattern: str = PATTERN) -> Parts:
     """Return the parts of *sample*, 60, 15 and 25 % of each class, the same for every checkpoint.
 
     Rows are put in the order of their labels, in random order among equal ones, and dealt out: so
     classes have their shares in every part, and so have the ranges of a number. The words of a
     sentence go to one part together, by the label of the first; with several labels a row, by chance.
+    Another *pattern* of T, S and H gives other shares.
     """
     groups = np.arange(len(sample.labels)) if sample.groups is None else sample.groups
     names, first, of_row = np.unique(groups, return_index=True, return_inverse=True)
     chance = np.random.default_rng(seed).permutation(len(names))
     order = np.lexsort((chance, _label_order(sample.labels[first])))
     dealt = np.empty(len(names), dtype="U1")
-    dealt[order] = np.resize(np.array(list(PATTERN)), len(names))
+    dealt[order] = np.resize(np.array(list(pattern)), len(names))
     return Parts(*(np.flatnonzero(dealt[of_row] == part) for part in "TSH"))
 
 

@@ -53,6 +53,7 @@ def fine_tuned(
     training: Training,
     device: str,
     progress: Progress | None = None,
+    rows: Parts | None = None,
 ) -> Outcome:
     """Fine-tune *encoder* as *training* says, and return how the held-out rows come out.
 
@@ -60,14 +61,15 @@ def fine_tuned(
     chance would spoil what the encoder knows before it has learnt to read it (Kumar et al., ICLR 2022,
     arXiv 2202.10054). Each learning rate is tried from that start with AdamW, its first epoch warming
     up, until the rows that stop training have got no better for `patience` epochs. The best state of
-    all, the start among them, is what the held-out rows are read with.
+    all, the start among them, is what the held-out rows are read with. *rows* are those of `parts`,
+    unless they are given.
 
     Raises:
         CheckpointError: if it cannot be trained in the way that was asked.
     """
     torch.set_flush_denormal(True)
     torch.manual_seed(training.seed)
-    rows, target = parts(sample, training.seed), Target.of(sample)
+    rows, target = rows or parts(sample, training.seed), Target.of(sample)
     features = torch.from_numpy(extract.extract(encoder, inputs, device).matrix)
     head = fitted(features, target, rows)
     with torch.no_grad():
@@ -104,6 +106,7 @@ class _Tuner:
         self.start = self.state
         self.rate: float | None = None
         self.epochs = 0
+        self._settled = False
 
     def outcome(self, frozen: npt.NDArray[np.float64], progress: Progress | None) -> Outcome:
         """Try every rate; return how the held-out rows come out in the best state."""
