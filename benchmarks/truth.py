@@ -31,6 +31,7 @@ from features import candidates, datasets
 from scipy.stats import weightedtau
 
 from hubscan import encoders
+from hubscan.errors import CheckpointError
 from hubscan.finetune.parts import parts
 from hubscan.finetune.training import fine_tuned
 from hubscan.recipe import Recipe
@@ -91,7 +92,11 @@ def tuned(root: Path, only: list[str] | None, names: list[str] | None, max_lengt
                 if (dataset.name, model.name) in done or (names and model.name not in names):
                     continue
                 begun = time.perf_counter()
-                encoder = encoders.load(model, modality, max_length=max_length)
+                try:
+                    encoder = encoders.load(model, modality, max_length=max_length)
+                except CheckpointError as error:
+                    print(f"{dataset.name:18} {model.name:34} left out: {error}", flush=True)
+                    continue
                 found = fine_tuned(encoder, sample.inputs[modality], sample, TRAINING, device, rows=rows)
                 cell = {
                     "dataset": dataset.name,
