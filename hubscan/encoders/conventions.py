@@ -1,0 +1,52 @@
+"""What is known of families of text encoders and not said in their files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from inspect import signature
+from typing import Any, Final
+
+import torch
+
+SET: Final[Mapping[str, Mapping[str, object]]] = {
+    # Its sparse attention is full attention in batches of short rows, and stays so from the first such
+    # batch on: a row's features would depend on what went before.
+    "big_bird": {"attention_type": "original_full"},
+}
+"""What is set in the config of a model type, so that a row has the same features in any company."""
+
+READS_PADDING: Final = frozenset({"convbert", "funnel", "nystromformer"})
+"""Model types whose states depend on how far a row is padded, mask or no mask: convolutions run into the
+padding, and segments and strides are shares of the padded length. Rows of one length go in together."""
+
+CLOSE: Final = 1e-4
+
+
+def is_causal(model: Any) -> bool:
+    """Return whether a token's state depends on nothing behind it.
+
+    This is tried out, with two rows that differ in their last token alone. Configs say it in many
+    ways, or not at all (`is_decoder`, `is_causal`, `use_bidirectional_attention`, or the class itself).
+
+    The last state is the only one that has seen the whole text then, and what a classifier on top reads:
+    the `ForSequenceClassification` of transformers' decoders do, as their docstrings say, and so does
+    sentence-transformers with a causal model that declares no pooling.
+    """
+    middle = model.get_input_embeddings().num_embeddings // 2
+    rows = torch.full((2, 4), middle)
+    rows[1, -1] += 1
+    with torch.inference_mode():
+        states = model(**accepted(model, {"input_ids": rows, "attention_mask": torch.ones_like(rows)}))[0]
+    one, other = states[:, :-1].float()
+    return bool((one - other).abs().max() <= CLOSE * one.abs().max())
+
+
+def accepted(model: Any, batch: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Return what of *batch* the network takes by name; a tokenizer may make more."""
+    names = signature(model.forward).parameters
+    return {name: tensor for name, tensor in batch.items() if name in names}
+
+
+def takes_mask(model: Any) -> bool:
+    """Return whether padding can be masked out. FNet's Fourier transform mixes it in."""
+    return "attention_mask" in signature(model.forward).parameters

@@ -1,0 +1,32 @@
+"""A folder in, the class of transformers that loads its network out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import transformers
+from transformers import MODEL_MAPPING, AutoConfig, AutoModel
+
+from hubscan.encoders.conventions import SET
+from hubscan.records import Modality
+
+
+def network_class(folder: Path, modality: Modality) -> tuple[Any, Any]:
+    """Return the class to load the checkpoint in *folder* with, and its config.
+
+    Of a text's encoder-decoder that is the class of its encoder alone, where there is one: half the
+    memory, and repositories that hold nothing but the encoder (T5's, most of them) load too.
+    """
+    config = AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+    for name, value in SET.get(config.model_type, {}).items():
+        setattr(config, name, value)
+    if modality != "text" or not getattr(config, "is_encoder_decoder", False):
+        return AutoModel, config
+    whole = MODEL_MAPPING.get(type(config), None)
+    name = getattr(whole, "__name__", "").removesuffix("Model") + "EncoderModel"
+    alone = getattr(transformers, name, None)
+    if alone is None:
+        return AutoModel, config
+    config.is_encoder_decoder = False
+    return alone, config
