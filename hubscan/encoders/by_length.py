@@ -32,7 +32,7 @@ def by_length(run: Callable[[Batch], Any], batch: Batch) -> BaseModelOutputWithP
     def layer(states: Sequence[torch.Tensor]) -> torch.Tensor:
         for one, rows in zip(states, places, strict=True):
             if one.shape[1] != lengths[rows[0]]:
-                raise CheckpointError("its layers shorten the text; use --layers last")
+                raise CheckpointError("a layer does not give a state for each token; use --layers last")
         return torch.cat([pad(one, (0, 0, 0, width - one.shape[1])) for one in states])[back]
 
     poolers = [output.get("pooler_output") for output in outputs]

@@ -15,11 +15,18 @@ SET: Final[Mapping[str, Mapping[str, object]]] = {
 }
 """What is set in the config of a model type, so that a row has the same features in any company."""
 
-READS_PADDING: Final = frozenset({"convbert", "funnel", "nystromformer"})
-"""Model types whose states depend on how far a row is padded, mask or no mask: convolutions run into the
-padding, and segments and strides are shares of the padded length. Rows of one length go in together."""
+READS_PADDING: Final = frozenset({"canine", "convbert", "funnel", "mobilebert", "nystromformer", "yoso"})
+"""Model types whose states depend on how far a row is padded, mask or no mask: a convolution or the
+neighbours' embeddings run into the padding, strides are taken over it, or the mask does not reach the
+attention. Rows of one length go in together."""
+
+UNUSABLE: Final[Mapping[str, str]] = {
+    "mra": "attends to nothing without a CUDA kernel of its own, which hubscan does not download",
+}
+"""Model types that run and give no features."""
 
 CLOSE: Final = 1e-4
+ANY_VOCABULARY: Final = 200  # token ids that there are where a config does not say how many: bytes, letters
 
 
 def is_causal(model: Any) -> bool:
@@ -32,7 +39,7 @@ def is_causal(model: Any) -> bool:
     the `ForSequenceClassification` of transformers' decoders do, as their docstrings say, and so does
     sentence-transformers with a causal model that declares no pooling.
     """
-    middle = model.get_input_embeddings().num_embeddings // 2
+    middle = (getattr(model.config, "vocab_size", None) or ANY_VOCABULARY) // 2
     rows = torch.full((2, 4), middle)
     rows[1, -1] += 1
     with torch.inference_mode():

@@ -8,7 +8,8 @@ from typing import Any
 import transformers
 from transformers import MODEL_MAPPING, AutoConfig, AutoModel
 
-from hubscan.encoders.conventions import SET
+from hubscan.encoders.conventions import SET, UNUSABLE
+from hubscan.errors import CheckpointError
 from hubscan.records import Modality
 
 
@@ -19,6 +20,8 @@ def network_class(folder: Path, modality: Modality) -> tuple[Any, Any]:
     memory, and repositories that hold nothing but the encoder (T5's, most of them) load too.
     """
     config = AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+    if config.model_type in UNUSABLE:
+        raise CheckpointError(f"{config.model_type} {UNUSABLE[config.model_type]}")
     for name, value in SET.get(config.model_type, {}).items():
         setattr(config, name, value)
     if modality != "text" or not getattr(config, "is_encoder_decoder", False):

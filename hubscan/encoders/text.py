@@ -107,7 +107,7 @@ class TextEncoder(TokenEncoder):
 
         def pooled(states: torch.Tensor, how: str) -> torch.Tensor:
             if states.shape[:2] != mask.shape:
-                raise CheckpointError("its layers shorten the text; use --layers last")
+                raise CheckpointError("a layer does not give a state for each token; use --layers last")
             return pool(states, mask, how, tokens)
 
         how = Pooling(self.readout.poolings, self.pooling.origin)
