@@ -84,6 +84,8 @@ class StaticEncoder:
         with load_errors():
             table = _table(declared.network / "model.safetensors")
             tokenizer = PreTrainedTokenizerFast(tokenizer_file=str(declared.network / "tokenizer.json"))
+        if table.num_embeddings < len(tokenizer):
+            raise CheckpointError(f"has {table.num_embeddings} vectors for {len(tokenizer)} tokens")
         text = chosen_prompt(prompt, declared)
         return cls(
             nn.ModuleDict({"table": table, "head": reading.head}).eval(),
