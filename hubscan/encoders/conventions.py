@@ -20,6 +20,8 @@ READS_PADDING: Final = frozenset({"canine", "convbert", "funnel", "mobilebert", 
 neighbours' embeddings run into the padding, strides are taken over it, or the mask does not reach the
 attention. Rows of one length go in together."""
 
+SIGLIP: Final = frozenset({"siglip_text_model", "siglip2_text_model"})
+
 UNUSABLE: Final[Mapping[str, str]] = {
     "mra": "attends to nothing without a CUDA kernel of its own, which hubscan does not download",
 }
@@ -54,6 +56,22 @@ def accepted(model: Any, batch: Mapping[str, torch.Tensor]) -> dict[str, torch.T
     return {name: tensor for name, tensor in batch.items() if name in names}
 
 
-def takes_mask(model: Any) -> bool:
-    """Return whether padding can be masked out. FNet's Fourier transform mixes it in."""
-    return "attention_mask" in signature(model.forward).parameters
+def fills_up(model: Any) -> bool:
+    """Return whether rows are padded to the limit and the padding is read, as it was in training.
+
+    FNet's Fourier transform takes no mask, and its documentation asks for the length of training;
+    SigLIP's asks for `padding="max_length"`, and was trained without a mask.
+    """
+    unmasked = model.config.model_type in SIGLIP
+    return unmasked or "attention_mask" not in signature(model.forward).parameters
+
+
+def convention(model: Any, missing_pooler: frozenset[str]) -> str | None:
+    """Return how the family reads a text that declares nothing, None if the mean serves.
+
+    SigLIP's text tower was trained through its head, unless *missing_pooler* says that this is not in
+    the file; of a causal model the last token alone has seen the text.
+    """
+    if model.config.model_type in SIGLIP and not missing_pooler:
+        return "pooler"
+    return "last" if is_causal(model) else None

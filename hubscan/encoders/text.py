@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from hubscan.encoders import Batch, Pooled
-from hubscan.encoders.conventions import is_causal
+from hubscan.encoders.conventions import convention
 from hubscan.encoders.declared import declaration
 from hubscan.encoders.pairs import encoded_pairs
 from hubscan.encoders.pooling import chosen, pool, pooled_layers, refuse_made_up_pooler
@@ -73,8 +73,9 @@ class TextEncoder(TokenEncoder):
         model, missing = load_model(declared.network, "text", dtype)
         tokenizer = load_tokenizer(declared.network, lower_case=declared.lower_case)
         limit = length_limit(model, tokenizer, max_length, declared.max_length)
-        convention = _convention(model) if asked == "auto" and said is None else None
-        pooling = chosen(asked, said.poolings if said else None, convention)
+        with load_errors():
+            usual = convention(model, missing) if asked == "auto" and said is None else None
+        pooling = chosen(asked, said.poolings if said else None, usual)
         if pooling.name == "pooler":
             refuse_made_up_pooler(missing)
         text = chosen_prompt(prompt, declared)
@@ -120,8 +121,3 @@ class TextEncoder(TokenEncoder):
         rest = tokens.clone()
         rest[:, : prompt_tokens(self.tokenizer, self.prompt, self.max_length)] = 0
         return torch.where(rest.any(1, keepdim=True), rest, tokens)
-
-
-def _convention(model: Any) -> str | None:
-    with load_errors():
-        return "last" if is_causal(model) else None

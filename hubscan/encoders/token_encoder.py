@@ -7,7 +7,7 @@ from typing import Any
 
 from hubscan.encoders import Batch
 from hubscan.encoders.by_length import by_length
-from hubscan.encoders.conventions import READS_PADDING, accepted, takes_mask
+from hubscan.encoders.conventions import READS_PADDING, accepted, fills_up
 from hubscan.records import Layers, Pooling
 
 
@@ -33,17 +33,18 @@ class TokenEncoder:
 
     @property
     def width(self) -> int | None:
-        """Return how far every row is padded; None where it is to the longest of its batch.
-
-        What cannot mask padding out was trained with it, and reads rows as it did then.
-        """
-        return None if takes_mask(self.model) else self.max_length
+        """Return how far every row is padded; None where it is to the longest of its batch."""
+        return self.max_length if fills_up(self.model) else None
 
     def output(self, batch: Batch) -> Any:
         """Return what the network gives of *batch*, with the states of all layers if they are wanted."""
+        unmasked = fills_up(self.model)
 
         def run(inputs: Batch) -> Any:
-            return self.model(**accepted(self.model, inputs), output_hidden_states=self.layers != "last")
+            taken = accepted(self.model, inputs)
+            if unmasked:
+                taken.pop("attention_mask", None)
+            return self.model(**taken, output_hidden_states=self.layers != "last")
 
         apart = self.model.config.model_type in READS_PADDING
         return by_length(run, batch) if apart else run(batch)

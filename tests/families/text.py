@@ -23,6 +23,8 @@ WORDS: Final = {word: number for number, word in enumerate((*SPECIAL, *VOCABULAR
 Marks = str  # what a tokenizer puts around a text, "A" being the text: "<s> A </s>"
 Config = Mapping[str, Any]
 
+POOLER: Final = 10**6  # no place: the network's own head
+
 NOWHERE: Final = "declared nowhere, and trained for no vector of a text: the mean of all tokens serves"
 HALF: Final = "declared nowhere; the decoder reads all states, and so does the mean"
 LAST: Final = "the classification class of the family in transformers reads the last token"
@@ -43,6 +45,10 @@ GPT2: Final = {"n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": POSITIONS
 MAMBA: Final = {"hidden_size": 32, "num_hidden_layers": 2, "state_size": 4}
 T5: Final[Config] = {"d_model": 32, "d_kv": 8, "d_ff": 48, "num_layers": 2, "num_heads": 4}
 T5GEMMA: Final = {**DECODER, "vocab_size": len(WORDS)}
+TOWERS: Final = {
+    "text_config": {**BERT, "vocab_size": len(WORDS)},
+    "vision_config": {**BERT, "image_size": 32, "patch_size": 16},
+}
 BART: Final[Config] = {
     "d_model": 32,
     "encoder_layers": 2,
@@ -112,7 +118,8 @@ def make(model_type: str, marks: Marks, config: Config, folder: Path) -> None:
 def _loaded(folder: Path, loader: Any) -> tuple[Any, Any]:
     how = {} if loader is AutoModel else {"is_encoder_decoder": False}
     model = loader.from_pretrained(folder, dtype=torch.float32, **how)
-    network = model.get_encoder() if model.config.is_encoder_decoder else model
+    whole = getattr(model, "text_model", model)
+    network = whole.get_encoder() if whole.config.is_encoder_decoder else whole
     return network.eval(), AutoTokenizer.from_pretrained(folder)
 
 
@@ -125,6 +132,8 @@ def direct(loader: Any, place: int | None, pad: bool, folder: Path, row: Input) 
         output = network(torch.tensor([ids + padding]), output_hidden_states=True)
     layers = [*output.hidden_states[:-1], output.last_hidden_state]
     texts = [states[0, : len(ids)] for states in layers]
+    if place == POOLER:
+        return [*(states.mean(0) for states in texts[:-1]), output.pooler_output[0]]
     return [states.mean(0) if place is None else states[place] for states in texts]
 
 
@@ -144,7 +153,7 @@ def family(
 
     With *pad* every row is padded to the limit, and no mask says so.
     """
-    place = None if pooling.startswith("mean") else -1
+    place = {"mean": None, "last": -1, "pooler": POOLER}[pooling.partition(" ")[0]]
     made = partial(make, model_type, marks, config)
     return Family(name, model_type, "text", made, pooling, where, partial(direct, loader, place, pad), layers)
 
@@ -207,6 +216,15 @@ ENCODERS: Final = [
         "gemma3_text",
         {**DECODER, "use_bidirectional_attention": True},
         where="its repositories declare the mean in 1_Pooling/config.json",
+    ),
+]
+TEXT_TOWERS: Final = [
+    family("CLIP", "clip", TOWERS, pooling="last (convention)", where="its own pooler takes the end's state"),
+    *(
+        family(
+            name, model_type, TOWERS, "A </s>", "pooler (convention)", "trained through its head", pad=True
+        )
+        for name, model_type in (("SigLIP", "siglip"), ("SigLIP 2", "siglip2"))
     ),
 ]
 HALVES: Final = [
@@ -307,7 +325,7 @@ DECODERS: Final = [
     last("RWKV", "rwkv", {"hidden_size": 32, "num_hidden_layers": 2, "attention_hidden_size": 32}),
 ]
 
-FAMILIES: Final = [*ENCODERS, *HALVES, *DECODERS]
+FAMILIES: Final = [*ENCODERS, *TEXT_TOWERS, *HALVES, *DECODERS]
 
 LEFT_OUT: Final[Mapping[str, str]] = {
     "mra": "attends to nothing without a CUDA kernel that is downloaded; refused",
