@@ -48,7 +48,7 @@ FIELDS: Final = [
 ]  # fmt: skip
 FILES: Final = ["siblings"]  # of one checkpoint; a listing would grow by megabytes
 
-TOKENIZERS: Final = ("tokenizer*", "vocab*", "*.model")
+TOKENIZERS: Final = ("tokenizer*", "vocab*", "*.model", "modules.json")
 
 UNUSABLE_TAGS: Final[Mapping[str, str]] = {
     "custom_code": "needs custom code, which hubscan never runs",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
@@ -10,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from transformers import T5EncoderModel, T5Model
 
 from hubscan import encoders, extract
 from hubscan.errors import CheckpointError
@@ -97,3 +99,14 @@ def test_a_family_that_gives_no_features_here_is_refused(tmp_path: Path) -> None
     make("mra", "<s> A </s>", {**config, "max_position_embeddings": POSITIONS}, tmp_path)
     with pytest.raises(CheckpointError, match="mra attends to nothing without a CUDA kernel"):
         encoders.load(tmp_path, "text")
+
+
+def test_a_repository_that_holds_the_encoder_alone_is_read_like_the_whole(tmp_path: Path) -> None:
+    family = next(family for family in FAMILIES if family.model_type == "t5")
+    family.make(tmp_path / "whole")
+    shutil.copytree(tmp_path / "whole", tmp_path / "half")
+    T5EncoderModel.from_pretrained(tmp_path / "whole").save_pretrained(tmp_path / "half")
+    whole, half = (encoders.load(tmp_path / name, "text") for name in ("whole", "half"))
+    assert whole.parameters == half.parameters < T5Model.from_pretrained(tmp_path / "whole").num_parameters()
+    found = [extract.extract(encoder, ROWS, "cpu").matrix for encoder in (whole, half)]
+    np.testing.assert_array_equal(found[0], found[1])

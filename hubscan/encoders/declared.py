@@ -121,4 +121,4 @@ def _json(file: Path) -> Any:
 
 
 def _positive(value: object) -> int | None:
-    return value if isinstance(value, int) and value > 0 else None
+    return value if isinstance(value, int) and value is not True and value > 0 else None

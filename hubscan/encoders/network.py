@@ -24,12 +24,10 @@ def network_class(folder: Path, modality: Modality) -> tuple[Any, Any]:
         raise CheckpointError(f"{config.model_type} {UNUSABLE[config.model_type]}")
     for name, value in SET.get(config.model_type, {}).items():
         setattr(config, name, value)
-    if modality != "text" or not getattr(config, "is_encoder_decoder", False):
-        return AutoModel, config
-    whole = MODEL_MAPPING.get(type(config), None)
-    name = getattr(whole, "__name__", "").removesuffix("Model") + "EncoderModel"
-    alone = getattr(transformers, name, None)
-    if alone is None:
+    whole = getattr(MODEL_MAPPING.get(type(config), None), "__name__", "")
+    # The config of such a repository says that it is no encoder-decoder, and so cannot be asked.
+    alone = getattr(transformers, whole.removesuffix("Model") + "EncoderModel", None)
+    if modality != "text" or alone is None:
         return AutoModel, config
     config.is_encoder_decoder = False
     return alone, config

@@ -151,7 +151,9 @@ def _filled(module: Module, parts: dict[str, nn.Module]) -> dict[str, nn.Module]
     """Return *parts* with the weights from the module's folder, all of them and no others."""
     file = module.folder / "model.safetensors"
     if not file.exists():
-        raise CheckpointError(f"no safetensors weights of its module {module.folder.name}")
+        raise CheckpointError(
+            f"no safetensors weights of its module {module.folder.name}; choose one with --pooling"
+        )
     try:
         nn.ModuleDict(parts).load_state_dict(
             {key: tensor.float() for key, tensor in load_file(file).items()}, strict=True
