@@ -53,6 +53,7 @@ def embed(
     *,
     modality: Modality | None = None,
     pooling: str = "auto",
+    prompt: str = "auto",
     layers: Layers = "last",
     dtype: Precision = "float32",
 ) -> npt.NDArray[np.float32]:
@@ -65,6 +66,7 @@ def embed(
         inputs: texts, pairs of texts (read together in one pass), PIL images, or the bytes of image files.
         modality: "text" or "image"; by default what the inputs are.
         pooling: "auto" does what the checkpoint declares.
+        prompt: what stands before every text: "auto" for the declared one, "none", a name, or its words.
         layers: "last", the "mean" of all but the embeddings, or "each".
         dtype: what the network computes in.
 
@@ -82,7 +84,7 @@ def embed(
     found = next(iter(catalog.named([model], recipes.Recipe(), kind)))
     if isinstance(found, Skipped):
         raise CheckpointError(f"{model}: {found.reason}")
-    encoder = encoders.load(fetch(found).folder, kind, pooling, layers=layers, dtype=dtype)
+    encoder = encoders.load(fetch(found).folder, kind, pooling, layers=layers, dtype=dtype, prompt=prompt)
     found_layers = list(extract(encoder, rows).layers.values())
     if layers != "each":
         return found_layers[0]

@@ -127,6 +127,7 @@ def _computed(
             layers=_layers(recipe),
             places=sample.places,
             dtype=dtype,
+            prompt=recipe.prompt,
         )
         enter("embed")
         inputs = sample.inputs[modality]
@@ -155,6 +156,7 @@ def _deciding(candidate: Candidate, sample: Sample, recipe: Recipe, device: str)
         "modality": candidate.modality,
         "fingerprint": sample.draw.fingerprint,
         "pooling": recipe.pooling,
+        "prompt": recipe.prompt,
         "layers": _layers(recipe),
         "max_length": recipe.max_length,
         "dtype": recipe.dtype,

@@ -7,6 +7,7 @@ encoder turns both into `Features`, a measure turns those into a `Score`, and th
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -25,6 +26,7 @@ Layers = Literal["last", "mean", "each"]
 Precision = Literal["float32", "bfloat16", "float16"]
 Reads = Literal["text", "image", "audio", "image+text"]  # the last is a pair of checkpoints, joined
 LabelKind = Literal["class", "multilabel", "number", "token"]
+SHOWN = 40  # characters of a prompt in a table
 WORD_POOLINGS = ("mean", "max", "last")  # those that also make one vector of a word's sub-words
 Input = str | tuple[str, ...] | bytes
 """A text; a pair of texts, or a sentence as its words; an image or a sound as it lay in its file."""
@@ -105,12 +107,15 @@ class Sample:
 class Pooling:
     """How the states of one input became one vector, and who said so."""
 
-    name: str  # "mean", "cls", "last", "max" or "pooler"
+    name: str  # "mean", "cls", "last", "max" or "pooler"; with what stands behind it: "mean, normalize"
     origin: str  # "declared", "convention", "default" or "asked"
+    prompt: str = ""  # what stood before every text
 
     def __str__(self) -> str:
-        """Return the words of a table cell: `mean (declared)`."""
-        return f"{self.name} ({self.origin})"
+        """Return the words of a table cell: `mean (declared)`, `last (declared), prompt "query: "`."""
+        shown = self.prompt if len(self.prompt) <= SHOWN else self.prompt[:SHOWN] + "…"
+        prompt = f", prompt {json.dumps(shown, ensure_ascii=False)}" if self.prompt else ""
+        return f"{self.name} ({self.origin}){prompt}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -135,6 +135,8 @@ def _check_readable(sample: Sample, recipe: Recipe) -> None:
             f"pooling {recipe.pooling}: gives one vector a text, and none a word; "
             f"of words there are: auto, {', '.join(WORD_POOLINGS)}"
         )
+    if sample.places is not None and recipe.prompt not in ("auto", "none"):
+        raise RecipeError("prompt: stands before whole texts, and here every word has a label; leave it out")
     if recipe.fuse and not set(fusion.MODALITIES) <= set(sample.inputs):
         raise RecipeError(
             f"--fuse joins an image and a text encoder, but only {', '.join(sample.inputs)} is read of "
