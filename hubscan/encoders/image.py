@@ -52,7 +52,7 @@ class ImageEncoder:
     image_processor: Any
     pooling: Pooling
     layers: Layers
-    before: str  # the pooling of the layers before the last, if the model's own pooler reads that
+    before: str | None  # the pooling of the layers before the last, if it is another
     prefix: int  # states in front of those of the patches
 
     @classmethod
@@ -69,7 +69,7 @@ class ImageEncoder:
             processor = AutoImageProcessor.from_pretrained(
                 folder, trust_remote_code=False, local_files_only=True
             )
-        before = known.before if known else "mean"
+        before = known.before if known and known.last == pooling.name else None
         return cls(model, processor, pooling, layers, before, prefix_length(model))
 
     @property

@@ -15,7 +15,7 @@ from hubscan.encoders.network import network_class
 from hubscan.errors import CheckpointError
 from hubscan.records import Modality, Precision
 
-TOWERS = {"text": "text_model", "image": "vision_model"}
+TOWERS = {"text": ("text_model",), "image": ("vision_model", "image_model")}
 UNUSED: Final = ("mask_token", "masked_spec_embed")
 """Weights that stand for what is hidden in pretraining; nothing is hidden when features are computed."""
 BUFFERS: Final = (
@@ -80,9 +80,10 @@ def _refuse(fault: str, keys: Iterable[str]) -> None:
 
 
 def _tower(model: Any, modality: Modality) -> torch.nn.Module:
-    tower = getattr(model, TOWERS[modality], None)
-    if isinstance(tower, torch.nn.Module):
-        return tower
+    for name in TOWERS[modality]:
+        tower = getattr(model, name, None)
+        if isinstance(tower, torch.nn.Module):
+            return tower
     if getattr(model.config, "is_encoder_decoder", False):
         encoder: torch.nn.Module = model.get_encoder()
         return encoder

@@ -107,6 +107,15 @@ FLAVA: Final = {"image_config": VIT, "text_config": BERT, "multimodal_config": B
 MOBILE: Final = {"image_size": SIDE, "depth_multiplier": 0.25}
 
 
+GAINS: Final = {
+    **dict.fromkeys(["align", "mobilenet_v1", "pvt_v2", "segformer"], 2.0),
+    "efficientnet": 1.5,
+    "swiftformer": 0.7,
+    "textnet": 0.8,
+}
+"""How much wider than what keeps the size of states matrices are, where 1.2 lets them vanish or grow."""
+
+
 def picture(seed: int, width: int = 40, height: int = 40) -> bytes:
     """Return a picture of coarse blocks, as a file."""
     blocks = np.random.default_rng(seed).integers(0, 255, (5, 5, 3), dtype=np.uint8)
@@ -121,12 +130,10 @@ def make(model_type: str, config: Config, processor: Config, folder: Path) -> No
     model = AutoModel.from_config(CONFIG_MAPPING[model_type](**config))
     with torch.no_grad():
         for name, weight in model.named_parameters():
-            if weight.ndim == 2:
-                weight.normal_(std=0.25)
-            elif weight.ndim > 2:
-                weight.normal_(std=2 / max(1, weight[0].numel()) ** 0.5)
+            if weight.ndim > 1:
+                weight.normal_(std=GAINS.get(model_type, 1.2) / weight[0].numel() ** 0.5)
             elif "norm" in name.lower() or "bn" in name:
-                weight.add_(0.2 * torch.randn_like(weight))
+                weight.copy_(float(name.endswith("weight")) + 0.2 * torch.randn_like(weight))
         for name, buffer in model.named_buffers():
             if name.endswith("running_mean"):
                 buffer.normal_(std=0.1)
@@ -162,6 +169,9 @@ def direct(before: Last, last: Last, folder: Path, row: Input) -> Sequence[torch
     inputs = processor(Image.open(io.BytesIO(row)).convert("RGB"), return_tensors="pt")
     with torch.no_grad():
         output = model(**inputs, output_hidden_states=True)
+    there = inputs.get("pixel_attention_mask")
+    if there is not None:  # no padding among the patches
+        output.hidden_states = [states[:, : int(there.sum())] for states in output.hidden_states]
     return [*(before(states)[0] for states in output.hidden_states[:-1]), last(output)[0]]
 
 
