@@ -127,9 +127,7 @@ def _joined(opened: run.Run, plan: Plan) -> Iterator[Entered | Scored | Skipped]
 
 
 def _check_readable(sample: Sample, recipe: Recipe) -> None:
-    """Refuse inputs that no encoder here reads yet, and what the recipe asks of them in vain."""
-    if "audio" in sample.inputs:
-        raise RankingError(f"{sample.draw.dataset}: sounds can be drawn, but no encoder reads them yet")
+    """Refuse what the recipe asks of the inputs in vain."""
     if sample.places is not None and recipe.pooling not in ("auto", *WORD_POOLINGS):
         raise RecipeError(
             f"pooling {recipe.pooling}: gives one vector a text, and none a word; "

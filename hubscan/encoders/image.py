@@ -11,7 +11,7 @@ import torch
 from transformers import AutoImageProcessor
 
 from hubscan.encoders import Batch, Pooled
-from hubscan.encoders.pooling import chosen, pool, pooled_layers, refuse_made_up_pooler
+from hubscan.encoders.pooling import as_sequence, chosen, pool, pooled_layers, refuse_made_up_pooler
 from hubscan.encoders.weights import load_errors, load_model
 from hubscan.errors import CheckpointError
 from hubscan.pictures import decode
@@ -91,10 +91,7 @@ class ImageEncoder:
 
 
 def _pooled(states: torch.Tensor, how: str) -> torch.Tensor:
-    if states.ndim == 4:  # a feature map (rows, width, height, breadth): every place is a state
-        if how in ("cls", "last"):
-            raise CheckpointError(f"gives feature maps, without a {how} state; use mean or max")
-        states = states.flatten(2).transpose(1, 2)
+    states = as_sequence(states, how)
     mask = torch.ones(states.shape[:2], dtype=torch.long, device=states.device)
     return pool(states, mask, how)
 
