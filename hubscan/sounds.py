@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 LIBRARIES: Final = ("soundfile", "soxr")
 MISSING: Final = "reading sounds needs two more libraries: pip install 'hubscan[audio]'"
 MOST_SAMPLES: Final = 100_000_000  # of all channels together; more is taken for a decompression bomb
+RATES: Final = range(1_000, 1_000_001)  # Hz
 UNKNOWN_FORMAT: Final = 1  # libsndfile's number for a file of no kind that it knows
 STREAMED: Final = 0x7FFF_0000  # bytes: what a program claims that wrote to a pipe, and could not know
 
@@ -62,7 +63,10 @@ def decode(content: bytes, rate: int, seconds: float) -> Waveform:
 
     samples, own_rate = read(content, seconds)
     mono: Waveform = samples.mean(axis=1, dtype=np.float32)
-    return mono if own_rate == rate else np.asarray(soxr.resample(mono, own_rate, rate), np.float32)
+    if own_rate == rate:
+        return mono
+    resampled: Waveform = soxr.resample(mono, own_rate, rate)
+    return resampled if len(resampled) else mono[:1]
 
 
 def read(content: bytes, seconds: float) -> tuple[Waveform, int]:
@@ -70,11 +74,13 @@ def read(content: bytes, seconds: float) -> tuple[Waveform, int]:
 
     Raises:
         SoundError: if the bytes are no sound, are cut off or broken, hold no samples or such as are no
-            numbers, or claim too many.
+            numbers, or claim too many, or a rate that no sound has.
     """
     import numpy as np
 
     with _opened(content) as file:
+        if file.samplerate not in RATES:
+            raise SoundError("no rate of a sound")
         wanted = min(file.frames, round(seconds * file.samplerate))
         if max(wanted, 1) * file.channels > MOST_SAMPLES:
             raise SoundError("too many samples")

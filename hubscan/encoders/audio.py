@@ -33,7 +33,6 @@ CONVENTIONS: Final[Mapping[str, str | None]] = {
 
 STATES_A_SECOND: Final = 50
 SHORTEST: Final = 0.1  # seconds; silence follows a shorter sound, of which a network may make no state
-RATES: Final = range(1_000, 400_001)  # Hz that a checkpoint may ask for
 
 
 @dataclass(frozen=True)
@@ -114,7 +113,7 @@ class AudioEncoder:
             extractor = AutoFeatureExtractor.from_pretrained(
                 folder, trust_remote_code=False, local_files_only=True
             )
-        if getattr(extractor, "sampling_rate", None) not in RATES:
+        if getattr(extractor, "sampling_rate", None) not in sounds.RATES:
             raise CheckpointError("its preprocessor_config.json gives no sampling rate of sounds")
         window = _window(extractor)
         seconds = max_seconds if window is None else min(max_seconds, window)

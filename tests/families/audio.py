@@ -200,7 +200,11 @@ def _mean(name: str, kind: str, make: Callable[[Path], None], direct: Direct = f
     )
 
 
-LAYER_NORM: Final[Mapping[str, Any]] = {"feat_extract_norm": "layer", "do_stable_layer_norm": True, "conv_bias": True}
+LAYER_NORM: Final[Mapping[str, Any]] = {
+    "feat_extract_norm": "layer",
+    "do_stable_layer_norm": True,
+    "conv_bias": True,
+}
 MASKED: Final = Wav2Vec2FeatureExtractor(return_attention_mask=True)
 
 FAMILIES: Final[Sequence[Family]] = (
