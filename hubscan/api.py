@@ -58,6 +58,7 @@ def embed(
     *,
     modality: Modality | None = None,
     pooling: str = "auto",
+    prompt: str = "auto",
     layers: Layers = "last",
     dtype: Precision = "float32",
     max_seconds: float = 30.0,
@@ -73,6 +74,7 @@ def embed(
             model's own rate is.
         modality: "text", "image" or "audio"; by default what the inputs are, and bytes are images.
         pooling: "auto" does what the checkpoint declares.
+        prompt: what stands before every text: "auto" for the declared one, "none", a name, or its words.
         layers: "last", the "mean" of all but the embeddings, or "each".
         dtype: what the network computes in.
         max_seconds: of a sound, from its beginning.
@@ -94,7 +96,7 @@ def embed(
     if isinstance(found, Skipped):
         raise CheckpointError(f"{model}: {found.reason}")
     encoder = encoders.load(
-        fetch(found).folder, kind, pooling, layers=layers, dtype=dtype, max_seconds=max_seconds
+        fetch(found).folder, kind, pooling, layers=layers, dtype=dtype, prompt=prompt, max_seconds=max_seconds
     )
     try:
         found_layers = list(extract(encoder, rows).layers.values())

@@ -10,7 +10,7 @@ import logging
 import time
 from collections.abc import Callable
 from importlib.metadata import version
-from typing import Any
+from typing import Any, TypeVar
 
 from hubscan import __version__, cache, encoders, extract, sounds
 from hubscan.encoders.precision import precision
@@ -21,6 +21,9 @@ from hubscan.recipe import Recipe
 from hubscan.records import Candidate, Cost, Features, Layers, Precision, Sample, Scored, Skipped
 from hubscan.scores import apply
 
+T = TypeVar("T")
+Enter = Callable[[str], None]
+"""Called with the stage that begins."""
 Report = Callable[[str, int, int], None]
 """Called with the stage, and the rows done and in all where the stage counts rows (else 0, 0)."""
 
@@ -31,6 +34,15 @@ def assess(
     candidate: Candidate, sample: Sample, recipe: Recipe, device: str, report: Report
 ) -> Scored | Skipped:
     """Take *candidate* through all stages; *report* hears of each as it begins."""
+
+    def work(enter: Enter) -> Scored:
+        return _assessed(candidate, sample, recipe, device, enter, report)
+
+    return guarded(candidate, report, work)
+
+
+def guarded(candidate: Candidate, report: Report, work: Callable[[Enter], T]) -> T | Skipped:
+    """Return what *work* gives; whatever it raises becomes a `Skipped` at the stage that it entered last."""
     stage = "fetch"
 
     def enter(name: str) -> None:
@@ -39,7 +51,7 @@ def assess(
         report(name, 0, 0)
 
     try:
-        return _assessed(candidate, sample, recipe, device, enter, report)
+        return work(enter)
     except HubscanError as error:
         reason = str(error).removeprefix(f"{candidate.model}: ")
     except MemoryError:
@@ -56,7 +68,7 @@ def _assessed(
     sample: Sample,
     recipe: Recipe,
     device: str,
-    enter: Callable[[str], None],
+    enter: Enter,
     report: Report,
 ) -> Scored:
     begun = time.perf_counter()
@@ -96,7 +108,7 @@ def _computed(
     sample: Sample,
     recipe: Recipe,
     device: str,
-    enter: Callable[[str], None],
+    enter: Enter,
     report: Report,
 ) -> tuple[Features, int]:
     """Return the features, and the bytes that had to be downloaded for them."""
@@ -116,6 +128,7 @@ def _computed(
             places=sample.places,
             dtype=dtype,
             max_seconds=recipe.max_seconds,
+            prompt=recipe.prompt,
         )
         enter("embed")
         inputs = sample.inputs[modality]
@@ -144,6 +157,7 @@ def _deciding(candidate: Candidate, sample: Sample, recipe: Recipe, device: str)
         "modality": candidate.modality,
         "fingerprint": sample.draw.fingerprint,
         "pooling": recipe.pooling,
+        "prompt": recipe.prompt,
         "layers": _layers(recipe),
         "max_length": recipe.max_length,
         "dtype": recipe.dtype,

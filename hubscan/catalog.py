@@ -60,7 +60,7 @@ FIELDS: Final = [
 ]  # fmt: skip
 FILES: Final = ["siblings"]  # of one checkpoint; a listing would grow by megabytes
 
-TOKENIZERS: Final = ("tokenizer*", "vocab*", "*.model")
+TOKENIZERS: Final = ("tokenizer*", "vocab*", "*.model", "modules.json")
 
 UNUSABLE_TAGS: Final[Mapping[str, str]] = {
     "custom_code": "needs custom code, which hubscan never runs",
@@ -76,8 +76,13 @@ UNUSABLE_LIBRARIES: Final[Mapping[str, str]] = {
     "peft": "an adapter, not a whole checkpoint",
     "timm": "a timm checkpoint, which needs torchvision",
     "open_clip": "an open_clip checkpoint, which needs torchvision",
-    "model2vec": "static embeddings, which transformers does not read",
 }
+DECIDING: Final = (
+    *("config.json", "*.safetensors", "modules.json", "sentence_*_config.json"),
+    *("config_sentence_transformers.json", "[0-9]*_*/config.json", "[0-9]*_*/*.safetensors"),
+)
+"""Files of a local checkpoint whose content is its revision: they decide the features."""
+
 ROWS_A_CANDIDATE: Final = 5  # rows of each listing looked at for one candidate wanted
 
 
@@ -257,8 +262,8 @@ def _remote(name: str, recipe: Recipe, modalities: Sequence[Modality]) -> Candid
 
 
 def _local(name: str, folder: Path, modalities: Sequence[Modality]) -> Candidate:
-    files = sorted([folder / "config.json", *folder.glob("*.safetensors")])
-    if not (folder / "config.json").exists():
+    files = sorted({file for kind in DECIDING for file in folder.glob(kind)})
+    if not {folder / "config.json", folder / "modules.json"} & set(files):
         raise CheckpointError(f"{name}: the folder has no config.json")
     digest = hashlib.sha256()
     for file in files:

@@ -127,7 +127,7 @@ def _fitting(
     """Yield the batch's rows with their vectors, in halves as often as memory asks for it."""
     dtype = _dtype(encoder.model)
     try:
-        pooled = encoder.encode(_moved(prepared.batch(batch), place.device, dtype))
+        pooled = encoder.encode(moved(prepared.batch(batch), place.device, dtype))
     except RuntimeError as error:
         if not should_reduce_batch_size(error):
             raise
@@ -144,7 +144,7 @@ def _fitting(
     yield from _fitting(encoder, prepared, place, batch[middle:])
 
 
-def _moved(batch: Batch, device: torch.device, dtype: torch.dtype) -> Batch:
+def moved(batch: Batch, device: torch.device, dtype: torch.dtype) -> Batch:
     """Return *batch* where the model lies; pixels and samples, but no token ids, in what it computes in."""
     return {
         name: tensor.to(device, dtype if tensor.is_floating_point() else tensor.dtype)

@@ -33,12 +33,20 @@ WANTED: Final = (
     "spm*",
     "bpe.codes",
     "modules.json",
-    "sentence_bert_config.json",
+    "sentence_*_config.json",
     "config_sentence_transformers.json",
-    "1_Pooling/config.json",
+    *(
+        f"[0-9]*_*/{name}"
+        for name in ("*config.json", "model.safetensors", "tokenizer*", "special_tokens_map.json", "vocab*")
+    ),
+    "[0-9]*_*/merges.txt",
 )
-"""Files of a repository's root, and of a sentence-transformers pooling: variants in other folders
-(onnx, openvino, fp16 copies) would cost many times the bytes and are never read."""
+"""Files of a repository's root, and of the modules of sentence-transformers (`1_Pooling`, `2_Dense`,
+`0_Transformer`): variants in other folders (onnx, openvino, fp16 copies) would cost many times the bytes
+and are never read."""
+
+
+IN_FOLDER: Final = "0_*/model.safetensors"  # weights, where a repository keeps its network in a folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +68,10 @@ def fetch(candidate: Candidate) -> Fetched:
         folder, arrived = Path(candidate.model).expanduser(), 0
     else:
         folder, arrived = _downloaded(candidate)
-    if not (folder / "config.json").exists():
+    modules = (folder / "modules.json").exists()  # of which the first may have its files in a folder
+    if not modules and not (folder / "config.json").exists():
         raise CheckpointError("no config.json, so transformers cannot tell what it is")
-    if not any(folder.glob("model*.safetensors")):
+    if not any(folder.glob("model*.safetensors")) and not (modules and any(folder.glob(IN_FOLDER))):
         raise CheckpointError("no safetensors weights")
     return Fetched(folder, arrived)
 
@@ -75,7 +84,7 @@ def _downloaded(candidate: Candidate) -> tuple[Path, int]:
                 candidate.model,
                 revision=candidate.revision,
                 allow_patterns=list(WANTED),
-                ignore_patterns=["*/*.model"],
+                ignore_patterns=["[!0-9]*/*.model", "*/*/*"],
                 library_name="hubscan",
                 library_version=__version__,
             )

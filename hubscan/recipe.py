@@ -101,6 +101,7 @@ class Recipe(BaseModel):
     seed: int = Field(0, ge=0, lt=2**63)
     metrics: Names = ("transrate",)
     pooling: Literal["auto", "mean", "cls", "last", "max", "pooler"] = "auto"
+    prompt: str = Field("auto", min_length=1)  # "none", the name of a declared one, or its words
     layers: Literal["last", "mean", "best", "each"] = "last"
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"  # float32; as stored on a GPU
     fuse: bool = False  # the best image and the best text checkpoint, joined, are one more entry

@@ -7,10 +7,11 @@ encoder turns both into `Features`, a measure turns those into a `Score`, and th
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 if TYPE_CHECKING:  # numpy costs 0.1 s, and the command line reads these records before it needs an array
     import numpy as np
@@ -25,6 +26,7 @@ Layers = Literal["last", "mean", "each"]
 Precision = Literal["float32", "bfloat16", "float16"]
 Reads = Literal["text", "image", "audio", "image+text"]  # the last is a pair of checkpoints, joined
 LabelKind = Literal["class", "multilabel", "number", "token"]
+SHOWN = 40  # characters of a prompt in a table
 WORD_POOLINGS = ("mean", "max", "last")  # those that also make one vector of a word's sub-words
 Input = str | tuple[str, ...] | bytes
 """A text; a pair of texts, or a sentence as its words; an image or a sound as it lay in its file."""
@@ -105,12 +107,15 @@ class Sample:
 class Pooling:
     """How the states of one input became one vector, and who said so."""
 
-    name: str  # "mean", "cls", "last", "max" or "pooler"
+    name: str  # "mean", "cls", "last", "max" or "pooler"; with what stands behind it: "mean, normalize"
     origin: str  # "declared", "convention", "default" or "asked"
+    prompt: str = ""  # what stood before every text
 
     def __str__(self) -> str:
-        """Return the words of a table cell: `mean (declared)`."""
-        return f"{self.name} ({self.origin})"
+        """Return the words of a table cell: `mean (declared)`, `last (declared), prompt "query: "`."""
+        shown = self.prompt if len(self.prompt) <= SHOWN else self.prompt[:SHOWN] + "…"
+        prompt = f", prompt {json.dumps(shown, ensure_ascii=False)}" if self.prompt else ""
+        return f"{self.name} ({self.origin}){prompt}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,12 +227,55 @@ class Layer:
 
 
 @dataclass(frozen=True, slots=True)
+class Training:
+    """How checkpoints are fine-tuned to see whether a ranking was right; the same for all."""
+
+    how: Literal["full", "lora", "head"] = "full"  # all weights, LoRA's, or a head's on frozen features
+    rates: tuple[float, ...] = (3e-5, 3e-4)  # each is tried; rows that are not held out choose
+    batch: int = 32  # rows a step
+    epochs: int = 40  # at most, with each rate
+    patience: int = 3  # epochs without getting better that end a rate
+    seconds: float = 1800.0  # for all of one checkpoint
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Tuned:
+    """One candidate, fine-tuned."""
+
+    candidate: Candidate
+    training: Training
+    measure: str  # "accuracy", "R²" or "ranking precision": the mean of `outcomes`
+    outcomes: tuple[float, ...]  # how each held-out row came out, in the order of the sample
+    frozen: tuple[float, ...]  # the same of the head on frozen features, where training began
+    held: tuple[int, ...]  # which rows of the sample these are
+    rate: (
+        float | None
+    )  # the learning rate that did best; None where nothing did better than the frozen features
+    epochs: int  # trained with it until then
+    settled: bool  # every rate was tried until it got no better; else time or epochs ran out
+    trained: int  # weights that were trained
+    seconds: float
+    device: str
+
+    @property
+    def value(self) -> float:
+        """Return what fine-tuning gives on the held-out rows."""
+        return sum(self.outcomes) / len(self.outcomes)
+
+    @property
+    def start(self) -> float:
+        """Return what the head on frozen features gives on them."""
+        return sum(self.frozen) / len(self.frozen)
+
+
+@dataclass(frozen=True, slots=True)
 class Skipped:
     """One candidate that did not, with the stage where it stopped."""
 
     model: str
     revision: str | None
-    stage: str  # "resolve", "fetch", "load", "embed", "score", "fuse" or "worker"
+    stage: str  # "resolve", "fetch", "load", "embed", "score", "train", "fuse" or "worker"
     reason: str
 
 
@@ -250,6 +298,46 @@ class Ranked:
         return self.scored.candidate.model
 
 
+class Bounded(NamedTuple):
+    """A number, and where it would lie had other rows been held out (95 %)."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """How a list that one could follow stands to what fine-tuning gives."""
+
+    followed: str  # "transrate@3", "probe@1", "size" or "downloads"
+    pick: int  # the first of the list: its place in `Verdict.tuned`
+    regret: Bounded  # what the pick gives less than the best one, in the unit of the measure; 0 at best
+    kendall: Bounded | None  # weighted Kendall, 1 at best; None for fewer than three checkpoints
+    pearson: Bounded | None  # None where the list has no numbers that differ
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What fine-tuning said."""
+
+    measure: str
+    tuned: tuple[Tuned, ...]  # from the best to the worst
+    values: tuple[Bounded, ...]  # theirs, in this order
+    agreements: tuple[Agreement, ...]  # the ranking's own first
+    held: int  # rows held out
+
+    @property
+    def best(self) -> Tuned:
+        """Return what did best."""
+        return self.tuned[0]
+
+    @property
+    def picked(self) -> Tuned:
+        """Return what the ranking would have had us take."""
+        return self.tuned[self.agreements[0].pick]
+
+
 @dataclass(frozen=True, slots=True)
 class Ranking:
     """The answer: checkpoints from best to worst, what was skipped, and what it rests on.
@@ -264,6 +352,7 @@ class Ranking:
     draw: Draw
     run: str | None = None  # the run folder
     provenance: Mapping[str, Any] = field(default_factory=dict)  # device, dtype, versions, seed
+    verdict: Verdict | None = None  # what fine-tuning said, if some were fine-tuned
 
     def __iter__(self) -> Iterator[Ranked]:
         """Iterate from best to worst."""

@@ -24,10 +24,7 @@ def rescored(run: Run, metrics: Sequence[str]) -> Ranking:
         RankingError: if nothing could be scored.
     """
     apply.check(metrics)
-    file = run.folder / SAMPLE
-    if not file.exists():
-        raise RunError(f"{run.folder}: {SAMPLE} is missing, so the labels are not known")
-    sample = sample_file.read(file)
+    sample = labels_of(run)
     results = [
         _again(result, metrics, sample, run) if isinstance(result, Scored) else result
         for result in run.results()
@@ -43,6 +40,18 @@ def rescored(run: Run, metrics: Sequence[str]) -> Ranking:
         run=str(run.folder),
         provenance=run.lock.provenance,
     )
+
+
+def labels_of(run: Run) -> Sample:
+    """Return the sample of *run* without its inputs.
+
+    Raises:
+        RunError: if the run folder has lost it.
+    """
+    file = run.folder / SAMPLE
+    if not file.exists():
+        raise RunError(f"{run.folder}: {SAMPLE} is missing, so the labels are not known")
+    return sample_file.read(file)
 
 
 def _again(scored: Scored, metrics: Sequence[str], sample: Sample, run: Run) -> Scored | Skipped:

@@ -4,6 +4,7 @@ RUN/recipe.yaml     asked: resolved, every default spelled out
 RUN/lock.yaml       seen: every commit, the draw, versions, device
 RUN/sample.parquet  row ids and labels of the draw
 RUN/results.jsonl   one line a candidate, on the disk before the next one starts
+RUN/verified.jsonl  one line a candidate that was fine-tuned, likewise
 RUN/README.md       the card, made from the above
 """
 
@@ -14,16 +15,19 @@ import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 from pydantic import TypeAdapter, ValidationError
 
 from hubscan import ranking, recipe
 from hubscan.errors import RunError
-from hubscan.records import Candidate, Draw, Ranking, Scored, Skipped
+from hubscan.records import Candidate, Draw, Ranking, Scored, Skipped, Tuned
 
-RECIPE, LOCK, SAMPLE, RESULTS = "recipe.yaml", "lock.yaml", "sample.parquet", "results.jsonl"
+T = TypeVar("T")
+
+RECIPE, LOCK, SAMPLE = "recipe.yaml", "lock.yaml", "sample.parquet"
+RESULTS, VERIFIED = "results.jsonl", "verified.jsonl"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,21 +56,23 @@ class Run:
 
     def results(self) -> list[Scored | Skipped]:
         """Return what was finished so far; a line that was cut off by a crash is not counted."""
-        file = self.folder / RESULTS
-        lines = file.read_text(encoding="utf-8").split("\n") if file.exists() else []
-        return [*self.lock.unresolved, *(_parsed(line, file) for line in lines[:-1])]
+        return [*self.lock.unresolved, *_lines(self.folder / RESULTS, TypeAdapter(Scored | Skipped))]
 
-    def append(self, result: Scored | Skipped) -> None:
-        """Write one result, and return when it is on the disk."""
+    def verified(self) -> list[Tuned | Skipped]:
+        """Return what was fine-tuned so far, and what could not be."""
+        return _lines(self.folder / VERIFIED, TypeAdapter(Tuned | Skipped))
+
+    def append(self, result: Scored | Tuned | Skipped, *, verifies: bool = False) -> None:
+        """Write one result, of the scan or of what *verifies* it, and return when it is on the disk."""
         line = json.dumps(asdict(result)) + "\n"
-        with (self.folder / RESULTS).open("a", encoding="utf-8") as file:
+        with (self.folder / (VERIFIED if verifies else RESULTS)).open("a", encoding="utf-8") as file:
             file.write(line)
             file.flush()
             os.fsync(file.fileno())
 
-    def drop_torn_line(self) -> None:
-        """Cut off a last line that a crash left unfinished, so that the next one starts anew."""
-        file = self.folder / RESULTS
+    def drop_torn_line(self, name: str = RESULTS) -> None:
+        """Cut off a last line that a crash left unfinished in *name*, so that the next one starts anew."""
+        file = self.folder / name
         if file.exists():
             content = file.read_bytes()
             with file.open("r+b") as opened:
@@ -106,7 +112,8 @@ def create(folder: Path, asked: recipe.Recipe, lock: Lock) -> Run:
         )
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / RESULTS).unlink(missing_ok=True)
+        for name in (RESULTS, VERIFIED):
+            (folder / name).unlink(missing_ok=True)
         write_whole(folder / RECIPE, recipe.to_yaml(asked))
         write_whole(folder / LOCK, lock.to_yaml())
     except OSError as error:
@@ -138,12 +145,17 @@ def write_whole(path: Path, text: str) -> None:
     partial.replace(path)
 
 
-def _parsed(line: str, file: Path) -> Scored | Skipped:
+def _lines(file: Path, kind: TypeAdapter[T]) -> list[T]:
+    """Return the whole lines of *file*, none if it is not there."""
+    lines = file.read_text(encoding="utf-8").split("\n") if file.exists() else []
+    return [_parsed(line, file, kind) for line in lines[:-1]]
+
+
+def _parsed(line: str, file: Path, kind: TypeAdapter[T]) -> T:
     try:
-        result: Scored | Skipped = TypeAdapter(Scored | Skipped).validate_json(line)
+        return kind.validate_json(line)
     except ValidationError as error:
         raise RunError(f"{file}: damaged line: {line[:80]}") from error
-    return result
 
 
 def _identity(result: Scored | Skipped) -> tuple[str, str | None]:

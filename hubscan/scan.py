@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hubscan import __version__, catalog, fusion, run, sample_file
-from hubscan.engines import Progress
+from hubscan.engines import Progress, Result
 from hubscan.engines.local import LocalEngine
 from hubscan.errors import RankingError, RecipeError, RunError
 from hubscan.recipe import TASKS, Recipe
@@ -40,7 +40,7 @@ class Entered:
     step: str
 
 
-Event = Entered | Plan | Progress | Scored | Skipped | Ranking
+Event = Entered | Plan | Progress | Result | Ranking
 
 
 def scan(
@@ -108,9 +108,9 @@ def gather(recipe: Recipe) -> tuple[tuple[Candidate, ...], tuple[Skipped, ...]]:
     )
 
 
-def _results(engine: Engine, opened: run.Run, plan: Plan) -> Iterator[Progress | Scored | Skipped]:
+def _results(engine: Engine, opened: run.Run, plan: Plan) -> Iterator[Progress | Result]:
     for event in engine.run(opened.unfinished(), plan.sample, plan.recipe):
-        if not isinstance(event, Progress):
+        if isinstance(event, Scored | Skipped):
             opened.append(event)
         yield event
 
@@ -133,6 +133,8 @@ def _check_readable(sample: Sample, recipe: Recipe) -> None:
             f"pooling {recipe.pooling}: gives one vector a text, and none a word; "
             f"of words there are: auto, {', '.join(WORD_POOLINGS)}"
         )
+    if sample.places is not None and recipe.prompt not in ("auto", "none"):
+        raise RecipeError("prompt: stands before whole texts, and here every word has a label; leave it out")
     if recipe.fuse and not set(fusion.MODALITIES) <= set(sample.inputs):
         raise RecipeError(
             f"--fuse joins an image and a text encoder, but only {', '.join(sample.inputs)} is read of "

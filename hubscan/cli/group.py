@@ -16,6 +16,7 @@ COMMANDS: Final = {
     "rank": "Rank checkpoints for a dataset: the main job.",
     "search": "List the candidates a query gives; downloads nothing.",
     "score": "Other measures of a run's features, without any model.",
+    "verify": "Fine-tune the top few, and say how far the ranking was right.",
     "show": "Print a finished or running run again.",
     "publish": "Write a run's model card to a repo of yours.",
     "cache": "What lies on this disk: ls, prune.",

@@ -115,6 +115,11 @@ HOW = [
         "--pooling", type=POOLINGS, help="Default: what the checkpoint declares, else its family's."
     ),
     click.option(
+        "--prompt",
+        metavar="TEXT",
+        help="Before every text: its words, the name of a declared one, or none; default: as declared.",
+    ),
+    click.option(
         "--layers",
         type=LAYERS,
         help="The last, the mean, the best, or each for itself; default: last.",

@@ -12,14 +12,17 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 
 from hubscan.engines import Progress as Stage
 from hubscan.ranking import leading
-from hubscan.records import Scored, Skipped
-from hubscan.scan import Entered, Event, Plan
+from hubscan.records import Scored, Skipped, Tuned
+from hubscan.scan import Entered, Plan
 
 
-def followed(events: Iterable[Event], *, quiet: bool) -> Any:
-    """Show *events* on stderr as they come, and return the last one."""
+def followed(events: Iterable[Any], *, quiet: bool, count: int = 0) -> Any:
+    """Show *events* on stderr as they come, and return the last one.
+
+    *count* is how many candidates there are, where no plan says so.
+    """
     last = None
-    with _Display(quiet) as display:
+    with _Display(quiet, count) as display:
         for event in events:
             display.show(event)
             last = event
@@ -29,7 +32,7 @@ def followed(events: Iterable[Event], *, quiet: bool) -> Any:
 class _Display:
     """On a terminal a bar in all and a line for each running candidate; elsewhere a line for each result."""
 
-    def __init__(self, quiet: bool) -> None:
+    def __init__(self, quiet: bool, count: int) -> None:
         self._console = Console(file=sys.stderr, quiet=quiet, soft_wrap=True, highlight=False)
         self._live = self._console.is_terminal and not quiet
         self._bars = Progress(
@@ -43,7 +46,7 @@ class _Display:
         )
         self._all: TaskID | None = None
         self._running: dict[str, TaskID] = {}
-        self._done, self._count = 0, 0
+        self._done, self._count = 0, count
 
     def __enter__(self) -> _Display:
         self._bars.start()
@@ -52,7 +55,7 @@ class _Display:
     def __exit__(self, *_: object) -> None:
         self._bars.stop()
 
-    def show(self, event: Event) -> None:
+    def show(self, event: object) -> None:
         """Take in one event."""
         match event:
             case Entered(step):
@@ -64,6 +67,8 @@ class _Display:
             case Scored():
                 score = leading(event)
                 self._finished(event.candidate.model, f"{score.label} {score.value:.3f}")
+            case Tuned():
+                self._finished(event.candidate.model, f"{event.measure} {event.value:.3f}")
             case Skipped(model, _, stage, reason):
                 self._finished(model, f"skipped at {stage}: {reason}")
             case _:

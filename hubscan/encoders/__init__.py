@@ -82,14 +82,16 @@ def load(
     places: Rows | None = None,
     dtype: Precision = "float32",
     max_seconds: float = 30.0,
+    prompt: str = "auto",
 ) -> Encoder:
     """Return the encoder in *folder*, reading weights from safetensors alone and running no code from it.
 
     Of *layers* "each" gives the features of all, from the embeddings (0) to the last, and "mean" their
     mean without the embeddings. With *places* (n, 2), which of the inputs and which of its words, inputs
     are sentences as their words, and it gives a vector for each place. The network computes in *dtype*,
-    whatever it was stored in; states are pooled in float32. Of a sound the first *max_seconds* are read,
-    or as many of them as the checkpoint's window holds.
+    whatever it was stored in; states are pooled in float32. The *prompt* stands before every text:
+    "auto" for the declared one, "none", the name of one, or its words. Of a sound the first
+    *max_seconds* are read, or as many of them as the checkpoint's window holds.
 
     Raises:
         CheckpointError: saying what is missing, broken or not to be trusted.
@@ -99,9 +101,13 @@ def load(
 
         return WordEncoder.load(folder, pooling, max_length, layers, dtype, places)
     if modality == "text":
+        from hubscan.encoders.static import StaticEncoder, is_static
+
+        if is_static(folder):
+            return StaticEncoder.load(folder, pooling, max_length, layers, prompt)
         from hubscan.encoders.text import TextEncoder
 
-        return TextEncoder.load(folder, pooling, max_length, layers, dtype)
+        return TextEncoder.load(folder, pooling, max_length, layers, dtype, prompt)
     if modality == "audio":
         from hubscan.encoders.audio import AudioEncoder
 

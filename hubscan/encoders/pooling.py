@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any, Final
 
 import torch
@@ -12,32 +10,38 @@ import torch
 from hubscan.errors import CheckpointError
 from hubscan.records import Layers, Pooling
 
-DECLARED: Final = {
-    "pooling_mode_mean_tokens": "mean",
-    "pooling_mode_cls_token": "cls",
-    "pooling_mode_max_tokens": "max",
-    "pooling_mode_lasttoken": "last",
-}
-"""Keys of a sentence-transformers pooling config that have a counterpart here."""
+POOLED: Final = ("mean", "cls", "max", "last", "sqrt-mean", "weighted-mean")
+"""What `pool` can do; the last two only where a checkpoint declares them."""
 
 
-def pool(states: torch.Tensor, mask: torch.Tensor, name: str) -> torch.Tensor:
+def pool(
+    states: torch.Tensor, mask: torch.Tensor, name: str, tokens: torch.Tensor | None = None
+) -> torch.Tensor:
     """Return (rows, width) from *states* (rows, length, width) and *mask* (rows, length), 1 for a token.
 
     `mean` and `max` leave the padding out; `cls` is the first state and `last` the last one that is
-    no padding, on whichever side that lies.
+    no padding, on whichever side that lies. `sqrt-mean` is the sum over the root of the number of
+    tokens, and `weighted-mean` weighs the i-th token of the row with i. Names joined with a plus give
+    their vectors joined, (rows, as many widths).
+
+    Args:
+        states: of one layer.
+        mask: 1 for a token that is to be pooled.
+        name: of `POOLED`, or several.
+        tokens: 1 for every token of the row, where *mask* leaves some out; places are counted in it.
     """
-    weights = mask.unsqueeze(-1).to(states.dtype)
-    if name == "mean":
-        return (states * weights).sum(1) / weights.sum(1).clamp(min=1)
+    if "+" in name:
+        return torch.cat([pool(states, mask, one, tokens) for one in name.split("+")], dim=1)
+    if name in ("mean", "sqrt-mean", "weighted-mean"):
+        return _mean_of_tokens(states, mask, name, mask if tokens is None else tokens)
+    there = mask.bool()
     if name == "max":
-        return states.masked_fill(weights == 0, -torch.inf).amax(1)
+        return states.masked_fill(~there.unsqueeze(-1), -torch.inf).amax(1)
     places = torch.arange(mask.shape[1], device=mask.device)
-    tokens = mask.bool()
     if name == "cls":
-        chosen = torch.where(tokens, places, mask.shape[1]).amin(1)
+        chosen = torch.where(there, places, mask.shape[1]).amin(1)
     else:
-        chosen = torch.where(tokens, places, -1).amax(1)
+        chosen = torch.where(there, places, -1).amax(1)
     return states[torch.arange(len(states), device=states.device), chosen]
 
 
@@ -54,28 +58,15 @@ def as_sequence(states: torch.Tensor, how: str) -> torch.Tensor:
     return states.flatten(2).transpose(1, 2)
 
 
-def declared_pooling(folder: Path) -> str | None:
-    """Return what a sentence-transformers checkpoint says in `1_Pooling/config.json`, if it does.
-
-    Raises:
-        CheckpointError: if it asks for what hubscan cannot do, which `--pooling` can overrule.
-    """
-    file = folder / "1_Pooling" / "config.json"
-    if not file.exists():
-        return None
-    try:
-        config = json.loads(file.read_text(encoding="utf-8"))
-        modes = [config["pooling_mode"]] if "pooling_mode" in config else []
-        modes += [key for key, on in config.items() if key.startswith("pooling_mode_") and on]
-    except (ValueError, AttributeError) as error:
-        raise CheckpointError(f"1_Pooling/config.json is damaged: {error}") from error
-    names = {DECLARED.get(str(mode), str(mode)) for mode in modes}
-    if len(names) != 1 or not names <= {"mean", "cls", "max", "last"}:
-        said = ", ".join(sorted(names)) or "nothing"
-        raise CheckpointError(
-            f"declares the pooling {said}, which hubscan does not do; choose one with --pooling"
-        )
-    return names.pop()
+def _mean_of_tokens(
+    states: torch.Tensor, mask: torch.Tensor, name: str, tokens: torch.Tensor
+) -> torch.Tensor:
+    weights = mask.to(states.dtype)
+    if name == "weighted-mean":
+        weights = weights * tokens.cumsum(1).to(states.dtype)
+    summed = torch.einsum("rlw,rl->rw", states, weights)
+    total = weights.sum(1, keepdim=True).clamp(min=1)
+    return summed / (total.sqrt() if name == "sqrt-mean" else total)
 
 
 def pooled_layers(

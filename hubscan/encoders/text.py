@@ -7,19 +7,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from hubscan.encoders import Batch, Pooled
+from hubscan.encoders.conventions import convention
+from hubscan.encoders.declared import declaration
 from hubscan.encoders.pairs import encoded_pairs
-from hubscan.encoders.pooling import (
-    chosen,
-    declared_pooling,
-    pool,
-    pooled_layers,
-    refuse_made_up_pooler,
-)
+from hubscan.encoders.pooling import chosen, pool, pooled_layers, refuse_made_up_pooler
+from hubscan.encoders.prompts import chosen_prompt, prompt_tokens
+from hubscan.encoders.readout import Readout, readout
 from hubscan.encoders.token_encoder import TokenEncoder
-from hubscan.encoders.tokenizer import length_limit, load_tokenizer, refuse_all_unknown
+from hubscan.encoders.tokenizer import length_limit, load_tokenizer, padded, refuse_all_unknown
 from hubscan.encoders.weights import load_errors, load_model
-from hubscan.records import Input, Layers, Precision
+from hubscan.errors import CheckpointError
+from hubscan.records import Input, Layers, Pooling, Precision
 
 
 @dataclass(frozen=True)
@@ -28,12 +29,16 @@ class PreparedTexts:
 
     tokenizer: Any
     rows: list[dict[str, list[int]]]
-    lengths: Sequence[int]
+    width: int | None  # of every batch, where rows are not padded to the longest of theirs
+
+    @property
+    def lengths(self) -> Sequence[int]:
+        """Return how many tokens of each row are read."""
+        return [self.width or len(row["input_ids"]) for row in self.rows]
 
     def batch(self, rows: Sequence[int]) -> Batch:
         """Pad *rows* to the longest of them."""
-        padded = self.tokenizer.pad([self.rows[row] for row in rows], return_tensors="pt")
-        return dict(padded)
+        return padded(self.tokenizer, [self.rows[row] for row in rows], self.width)
 
     def vectors(self, rows: Sequence[int]) -> Sequence[int]:
         """Return *rows*: each gives one vector."""
@@ -42,35 +47,77 @@ class PreparedTexts:
 
 @dataclass(frozen=True)
 class TextEncoder(TokenEncoder):
-    """A text checkpoint: tokenizer, network, pooling."""
+    """A text checkpoint: tokenizer, network, pooling, and what stands behind it.
+
+    Modules behind the pooling were trained on the last layer's vectors, and are applied to these
+    alone: with "each" the layers before it are pooled as declared, and the "mean" of the layers does
+    without.
+    """
+
+    readout: Readout
+    prompt: str
 
     @classmethod
     def load(
-        cls, folder: Path, asked: str, max_length: int | None, layers: Layers, dtype: Precision
+        cls,
+        folder: Path,
+        asked: str,
+        max_length: int | None,
+        layers: Layers,
+        dtype: Precision,
+        prompt: str = "auto",
     ) -> TextEncoder:
         """Return the encoder in *folder*."""
-        pooling = chosen(asked, declared_pooling(folder) if asked == "auto" else None, None)
-        model, missing = load_model(folder, "text", dtype)
+        declared = declaration(folder)
+        said = readout(declared) if asked == "auto" else None
+        model, missing = load_model(declared.network, "text", dtype)
+        tokenizer = load_tokenizer(declared.network, lower_case=declared.lower_case)
+        limit = length_limit(model, tokenizer, max_length, declared.max_length)
+        with load_errors():
+            usual = convention(model, missing) if asked == "auto" and said is None else None
+        pooling = chosen(asked, said.poolings if said else None, usual)
         if pooling.name == "pooler":
             refuse_made_up_pooler(missing)
-        tokenizer = load_tokenizer(folder)
-        limit = length_limit(folder, model, tokenizer, max_length)
-        return cls(model, tokenizer, pooling, limit, layers)
+        text = chosen_prompt(prompt, declared)
+        reading = said or Readout(pooling.name)
+        if layers == "mean":
+            reading = Readout(reading.poolings, reading.include_prompt)
+        # A part of the network, so that it moves where that moves, and its weights are counted.
+        model.add_module("readout", reading.head)
+        return cls(
+            model, tokenizer, Pooling(reading.name, pooling.origin, text), limit, layers, reading, text
+        )
 
     def prepare(self, inputs: Sequence[Input]) -> PreparedTexts:
         """Tokenise every text or pair of texts once, truncated to the model's limit."""
-        pairs = [pair for pair in inputs if isinstance(pair, tuple)]
+        pairs = [(self.prompt + pair[0], *pair[1:]) for pair in inputs if isinstance(pair, tuple)]
         with load_errors():
             if pairs:
                 encoded = encoded_pairs(self.tokenizer, pairs, self.max_length, self.model.config)
             else:
-                encoded = self.tokenizer(list(inputs), truncation=True, max_length=self.max_length)
+                texts = [self.prompt + str(text) for text in inputs]
+                encoded = self.tokenizer(texts, truncation=True, max_length=self.max_length)
         refuse_all_unknown(self.tokenizer, encoded["input_ids"])
         rows = [{key: values[i] for key, values in encoded.items()} for i in range(len(inputs))]
-        return PreparedTexts(self.tokenizer, rows, [len(row["input_ids"]) for row in rows])
+        return PreparedTexts(self.tokenizer, rows, self.width)
 
     def encode(self, batch: Batch) -> Pooled:
         """Return the pooled states of the layers."""
-        output = self.model(**batch, output_hidden_states=self.layers != "last")
-        mask = batch["attention_mask"]
-        return pooled_layers(output, self.layers, self.pooling, lambda states, how: pool(states, mask, how))
+        output, tokens = self.output(batch), batch["attention_mask"]
+        mask = tokens if self.readout.include_prompt else self._behind_the_prompt(tokens)
+
+        def pooled(states: torch.Tensor, how: str) -> torch.Tensor:
+            if states.shape[:2] != mask.shape:
+                raise CheckpointError("a layer does not give a state for each token; use --layers last")
+            return pool(states, mask, how, tokens)
+
+        how = Pooling(self.readout.poolings, self.pooling.origin)
+        vectors = pooled_layers(output, self.layers, how, pooled)
+        *_, last = vectors
+        return vectors | {last: self.readout.head(vectors[last])}
+
+    def _behind_the_prompt(self, tokens: torch.Tensor) -> torch.Tensor:
+        """Return the mask without the prompt's tokens; a row that has no others keeps them."""
+        rest = tokens.clone()
+        rest[:, : prompt_tokens(self.tokenizer, self.prompt, self.max_length)] = 0
+        return torch.where(rest.any(1, keepdim=True), rest, tokens)

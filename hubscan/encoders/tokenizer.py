@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import torch
+from tokenizers import normalizers
 from transformers import AutoTokenizer
 
 from hubscan.encoders.weights import load_errors
@@ -17,8 +17,10 @@ UNSTATED_LENGTH: Final = 100_000  # a tokenizer without a limit says 1e30
 LONGEST: Final = 512  # tokens, where neither model nor user sets a limit
 
 
-def load_tokenizer(folder: Path) -> Any:
+def load_tokenizer(folder: Path, *, lower_case: bool = False) -> Any:
     """Return the tokenizer in *folder*, with a token to pad with, and padding behind the text.
+
+    With *lower_case* it lowers the letters of texts first, whatever it does by itself.
 
     Many models count positions from the first token, padding or not: in front of a text it would move
     the text, and its features would depend on the others of its batch.
@@ -33,7 +35,17 @@ def load_tokenizer(folder: Path) -> Any:
             raise CheckpointError("its tokenizer has neither a padding nor an end token")
         tokenizer.pad_token = tokenizer.eos_token  # masked, so any token serves
     tokenizer.padding_side = "right"
+    if lower_case and tokenizer.is_fast:
+        own = tokenizer.backend_tokenizer.normalizer
+        lowered = [normalizers.Lowercase(), *([own] if own else [])]
+        tokenizer.backend_tokenizer.normalizer = normalizers.Sequence(lowered)
     return tokenizer
+
+
+def padded(tokenizer: Any, rows: Sequence[Mapping[str, list[int]]], width: int | None) -> dict[str, Any]:
+    """Return *rows* of token ids as tensors with their mask, as wide as the longest of them or *width*."""
+    how = {"padding": "max_length", "max_length": width} if width else {}
+    return dict(tokenizer.pad(list(rows), return_attention_mask=True, return_tensors="pt", **how))
 
 
 def refuse_all_unknown(tokenizer: Any, rows: Sequence[Sequence[int]]) -> None:
@@ -51,17 +63,13 @@ def refuse_all_unknown(tokenizer: Any, rows: Sequence[Sequence[int]]) -> None:
         raise CheckpointError("its tokenizer knows none of the words: the vocabulary is missing or another's")
 
 
-def length_limit(folder: Path, model: Any, tokenizer: Any, asked: int | None) -> int:
-    """Return how many tokens a row may have: the least of all limits that are stated.
-
-    Raises:
-        CheckpointError: if the file that states one is damaged.
-    """
-    limits = [asked, _positions(model), _declared_length(folder)]
+def length_limit(model: Any, tokenizer: Any, *stated: int | None) -> int:
+    """Return how many tokens a row may have: the least of all limits that are *stated* or known."""
+    limits = [*stated, _positions(model)]
     if tokenizer.model_max_length < UNSTATED_LENGTH:
         limits.append(int(tokenizer.model_max_length))
-    stated = [limit for limit in limits if limit]
-    return min(stated) if stated else LONGEST
+    known = [limit for limit in limits if limit]
+    return min(known) if known else LONGEST
 
 
 def _positions(model: Any) -> int | None:
@@ -74,15 +82,3 @@ def _positions(model: Any) -> int | None:
             offset = 0 if module.padding_idx is None else module.padding_idx + 1
             return min(positions, module.num_embeddings) - offset
     return positions
-
-
-def _declared_length(folder: Path) -> int | None:
-    """Return `max_seq_length` of a sentence-transformers checkpoint, if it states one."""
-    file = folder / "sentence_bert_config.json"
-    if not file.exists():
-        return None
-    try:
-        length = json.loads(file.read_text(encoding="utf-8")).get("max_seq_length")
-    except (ValueError, AttributeError) as error:
-        raise CheckpointError(f"sentence_bert_config.json is damaged: {error}") from error
-    return length if isinstance(length, int) and length > 0 else None

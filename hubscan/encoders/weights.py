@@ -9,9 +9,9 @@ from typing import Any, Final
 
 import torch
 from safetensors import SafetensorError
-from transformers import AutoModel
 from transformers.utils import logging
 
+from hubscan.encoders.network import network_class
 from hubscan.errors import CheckpointError
 from hubscan.records import Modality, Precision
 
@@ -39,8 +39,10 @@ def load_model(folder: Path, modality: Modality, dtype: Precision) -> tuple[torc
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     with load_errors():
-        model, report = AutoModel.from_pretrained(
+        network, config = network_class(folder, modality)
+        model, report = network.from_pretrained(
             folder,
+            config=config,
             dtype=getattr(torch, dtype),
             use_safetensors=True,
             trust_remote_code=False,

@@ -11,9 +11,11 @@ import torch
 from torch.nn.utils.rnn import pad_sequence
 
 from hubscan.encoders import Batch, Pooled
+from hubscan.encoders.declared import declaration
 from hubscan.encoders.pooling import chosen, pool, pooled_layers
+from hubscan.encoders.static import is_static
 from hubscan.encoders.token_encoder import TokenEncoder
-from hubscan.encoders.tokenizer import length_limit, load_tokenizer, refuse_all_unknown
+from hubscan.encoders.tokenizer import length_limit, load_tokenizer, padded, refuse_all_unknown
 from hubscan.encoders.weights import load_errors, load_model
 from hubscan.encoders.windows import Span, spans, windows
 from hubscan.errors import CheckpointError
@@ -33,18 +35,23 @@ class PreparedWords:
     tokenizer: Any
     rows: list[dict[str, list[int]]]
     words: list[list[tuple[int, Span]]]  # of each window: number of the labelled word, where it stands
-    lengths: Sequence[int]
+    width: int | None  # of every batch, where rows are not padded to the longest of theirs
+
+    @property
+    def lengths(self) -> Sequence[int]:
+        """Return how many tokens of each window are read."""
+        return [self.width or len(row["input_ids"]) for row in self.rows]
 
     def batch(self, rows: Sequence[int]) -> Batch:
         """Pad *rows* to the longest of them, and say where the sub-words of their words are."""
-        padded = dict(self.tokenizer.pad([self.rows[row] for row in rows], return_tensors="pt"))
-        width = padded["input_ids"].shape[1]
+        tokens = padded(self.tokenizer, [self.rows[row] for row in rows], self.width)
+        width = tokens["input_ids"].shape[1]
         found = [
             torch.arange(span.start, span.stop) + place * width
             for place, row in enumerate(rows)
             for _, span in self.words[row]
         ]
-        return padded | {SUBWORDS: pad_sequence(found, batch_first=True, padding_value=NOWHERE)}
+        return tokens | {SUBWORDS: pad_sequence(found, batch_first=True, padding_value=NOWHERE)}
 
     def vectors(self, rows: Sequence[int]) -> Sequence[int]:
         """Return the numbers of the words that the windows *rows* give."""
@@ -89,14 +96,17 @@ class WordEncoder(TokenEncoder):
         pooling = chosen(asked, None, None)
         if pooling.name not in WORD_POOLINGS:
             raise CheckpointError(f"{pooling.name} gives one vector a text, and none a word")
-        model, _ = load_model(folder, "text", dtype)
-        tokenizer = load_tokenizer(folder)
+        if is_static(folder):
+            raise CheckpointError("static embeddings are read as whole texts, and not by the word")
+        declared = declaration(folder)
+        model, _ = load_model(declared.network, "text", dtype)
+        tokenizer = load_tokenizer(declared.network, lower_case=declared.lower_case)
         if not tokenizer.is_fast:
             raise CheckpointError(
                 "its tokenizer is not a fast one, so it does not say which token is of which word"
             )
         tokenizer.truncation_side = "right"  # nothing is cut off; windows are to come in reading order
-        limit = length_limit(folder, model, tokenizer, max_length)
+        limit = length_limit(model, tokenizer, max_length, declared.max_length)
         return cls(model, tokenizer, pooling, limit, layers, places)
 
     def prepare(self, inputs: Sequence[Input]) -> PreparedWords:
@@ -110,12 +120,12 @@ class WordEncoder(TokenEncoder):
             words[numbers[span.window]].append((number, span))
         names = [name for name in encoded if name != "overflow_to_sample_mapping"]
         rows = [{name: encoded[name][window] for name in names} for window in numbers]
-        return PreparedWords(self.tokenizer, rows, words, [len(row["input_ids"]) for row in rows])
+        return PreparedWords(self.tokenizer, rows, words, self.width)
 
     def encode(self, batch: Batch) -> Pooled:
         """Return the pooled states of the layers, (words, width) each."""
         tokens = {name: tensor for name, tensor in batch.items() if name != SUBWORDS}
-        output = self.model(**tokens, output_hidden_states=self.layers != "last")
+        output = self.output(tokens)
         subwords = batch[SUBWORDS]
         there = (subwords != NOWHERE).long()
 

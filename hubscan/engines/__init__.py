@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from hubscan.recipe import Recipe
-from hubscan.records import Candidate, Sample, Scored, Skipped
+from hubscan.records import Candidate, Sample, Scored, Skipped, Training, Tuned
+
+Result = Scored | Tuned | Skipped
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +26,16 @@ class Engine(Protocol):
     """Runs candidates so that what ends one of them ends no other."""
 
     def run(
-        self, candidates: Sequence[Candidate], sample: Sample, recipe: Recipe
-    ) -> Iterator[Progress | Scored | Skipped]:
-        """Yield progress, and exactly one result for each candidate, in no promised order."""
+        self,
+        candidates: Sequence[Candidate],
+        sample: Sample,
+        recipe: Recipe,
+        training: Training | None = None,
+    ) -> Iterator[Progress | Result]:
+        """Yield progress, and exactly one result for each candidate, in no promised order.
+
+        With *training* candidates are fine-tuned instead of scored.
+        """
         ...
 
     def close(self) -> None:

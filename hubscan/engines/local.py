@@ -20,10 +20,10 @@ from typing import IO, Any
 from pydantic import TypeAdapter
 
 from hubscan import sample_file
-from hubscan.engines import Progress
+from hubscan.engines import Progress, Result
 from hubscan.errors import RecipeError
 from hubscan.recipe import Recipe
-from hubscan.records import Candidate, Sample, Scored, Skipped
+from hubscan.records import Candidate, Sample, Scored, Skipped, Training, Tuned
 
 START_SECONDS = 300.0  # importing torch from a cold disk can take minutes
 POLL_SECONDS = 0.5
@@ -69,10 +69,14 @@ class LocalEngine:
         self._start(*self._first_place())
 
     def run(
-        self, candidates: Sequence[Candidate], sample: Sample, recipe: Recipe
-    ) -> Iterator[Progress | Scored | Skipped]:
+        self,
+        candidates: Sequence[Candidate],
+        sample: Sample,
+        recipe: Recipe,
+        training: Training | None = None,
+    ) -> Iterator[Progress | Result]:
         """Yield progress, and one result for each candidate, as they come."""
-        self._share(sample, recipe)
+        self._share(sample, recipe, training)
         waiting = deque(candidates)
         left = len(waiting)
         while left:
@@ -96,7 +100,7 @@ class LocalEngine:
 
     def _heard(
         self, worker: Worker, message: Message, waiting: deque[Candidate]
-    ) -> Iterator[Progress | Scored | Skipped]:
+    ) -> Iterator[Progress | Result]:
         """Take in one message, and give the worker its next candidate when it is free."""
         worker.last_word = time.monotonic()
         if message is None:
@@ -165,10 +169,16 @@ class LocalEngine:
             self._messages.put((worker, json.loads(line)))
         self._messages.put((worker, None))
 
-    def _share(self, sample: Sample, recipe: Recipe) -> None:
+    def _share(self, sample: Sample, recipe: Recipe, training: Training | None) -> None:
         file = Path(self._folder.name) / "sample.parquet"
         sample_file.write(sample, file, inputs=True)
-        self._setup = json.dumps({"sample": str(file), "recipe": recipe.model_dump(mode="json")})
+        self._setup = json.dumps(
+            {
+                "sample": str(file),
+                "recipe": recipe.model_dump(mode="json"),
+                "training": asdict(training) if training else None,
+            }
+        )
 
     def _end_stalled(self) -> None:
         """Kill the workers that have been silent for too long; their end comes as a message."""
@@ -204,10 +214,10 @@ def _tell(worker: Worker, line: str) -> None:
         return  # it has died; that comes as a message of its own
 
 
-def _result(message: dict[str, Any]) -> Scored | Skipped:
-    if message["kind"] == "scored":
-        return TypeAdapter(Scored).validate_python(message["result"])
-    return TypeAdapter(Skipped).validate_python(message["result"])
+def _result(message: dict[str, Any]) -> Result:
+    kinds: dict[str, type[Result]] = {"scored": Scored, "tuned": Tuned, "skipped": Skipped}
+    result: Result = TypeAdapter(kinds[message["kind"]]).validate_python(message["result"])
+    return result
 
 
 def _visible(place: int) -> dict[str, str]:

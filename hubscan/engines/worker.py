@@ -18,7 +18,7 @@ from typing import IO, Any
 
 from pydantic import TypeAdapter
 
-from hubscan.records import Candidate, Scored
+from hubscan.records import Candidate, Scored, Skipped, Training, Tuned
 
 
 def main(device: str) -> None:
@@ -40,16 +40,21 @@ def main(device: str) -> None:
     if setup is None:
         return
     sample, recipe = sample_file.read(Path(setup["sample"])), Recipe(**setup["recipe"])
+
+    def report(stage: str, done: int, rows: int) -> None:
+        say("progress", stage=stage, done=done, rows=rows)
+
+    def result_of(candidate: Candidate) -> Scored | Tuned | Skipped:
+        if setup["training"] is None:
+            return assess(candidate, sample, recipe, device, report)
+        from hubscan.finetune.candidate import tuned
+
+        training = TypeAdapter(Training).validate_python(setup["training"])
+        return tuned(candidate, sample, recipe, training, device, report)
+
     for line in sys.stdin:
-        candidate = TypeAdapter(Candidate).validate_json(line)
-        result = assess(
-            candidate,
-            sample,
-            recipe,
-            device,
-            lambda stage, done, rows: say("progress", stage=stage, done=done, rows=rows),
-        )
-        say("scored" if isinstance(result, Scored) else "skipped", result=asdict(result))
+        result = result_of(TypeAdapter(Candidate).validate_json(line))
+        say(type(result).__name__.lower(), result=asdict(result))
 
 
 def _private_stdout() -> IO[str]:

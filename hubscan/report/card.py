@@ -18,7 +18,8 @@ from hubscan.report import sentences
 from hubscan.report.json_form import provenance
 from hubscan.report.markdown import Markdown, escaped, ranking_table, skipped_table, table
 from hubscan.report.public import Public, public
-from hubscan.report.renamed import renamed
+from hubscan.report.renamed import renamed, renamed_verdict
+from hubscan.report.verified import lists_table, said, tuned_table
 from hubscan.report.words import byte_count, plain
 from hubscan.run import Run
 
@@ -127,6 +128,7 @@ def _said(shown: Public, repo: str | None) -> dict[str, Any]:
         "skipped": skipped_table(ranking) if ranking.skipped else None,
         "repo": Markdown(plain(repo)) if repo else None,
         "provenance": _provenance_table(ranking),
+        "verified": _verified(ranking),
         "score": leading(ranking.best.scored),
         "widest": max(entry.scored.width for entry in ranking),
     }
@@ -173,6 +175,17 @@ def _provenance_table(ranking: Ranking) -> Markdown:
     return table(["what", "version"], facts.items())
 
 
+def _verified(ranking: Ranking) -> dict[str, Any] | None:
+    verdict = ranking.verdict
+    if verdict is None:
+        return None
+    return {
+        "said": " ".join(said(verdict)),
+        "tuned": table(*tuned_table(verdict, ranking)),
+        "lists": table(*lists_table(verdict)),
+    }
+
+
 def _pinned(candidate: Candidate) -> str:
     return f"{plain(candidate.model)}@{plain(candidate.revision)}"
 
@@ -182,6 +195,7 @@ def _marked(ranking: Ranking) -> Ranking:
     return replace(
         ranking,
         entries=renamed(ranking, _local_name),
+        verdict=renamed_verdict(ranking.verdict, _local_name),
         skipped=tuple(replace(one, model=_local_name(one.model)) for one in ranking.skipped),
         draw=replace(ranking.draw, dataset=_local_name(ranking.draw.dataset)),
     )

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import io
 import re
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from rich.console import Console, RenderableType
+from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from hubscan.ranking import leading
 from hubscan.records import Ranked, Ranking
 from hubscan.report import sentences
+from hubscan.report.terminal import GAP, shown
+from hubscan.report.verified import as_parts
 from hubscan.report.words import (
     cut,
     decimals,
@@ -27,7 +28,6 @@ from hubscan.report.words import (
     tied_ranks,
 )
 
-GAP: Final = 2
 MODEL: Final = "model"
 NARROWEST_MODEL: Final = 28  # columns give way until ids have so much room, or all they need
 LONGEST_REASON: Final = 200
@@ -55,21 +55,7 @@ def as_text(ranking: Ranking, width: int | None = None, color: bool = False) -> 
     Without *color* there is not one escape sequence in it, whatever the names hold.
     """
     width = width or shutil.get_terminal_size((80, 24)).columns
-    shown = io.StringIO()
-    console = Console(
-        file=shown,
-        width=width,
-        force_terminal=color,
-        color_system="standard" if color else None,
-        no_color=not color,
-        legacy_windows=False,
-        highlight=False,
-        markup=False,
-        emoji=False,
-    )
-    for part in _parts(ranking, width):
-        console.print(part)
-    return "\n".join(line.rstrip() for line in shown.getvalue().splitlines()).rstrip("\n")
+    return shown(_parts(ranking, width), width, color)
 
 
 def _parts(ranking: Ranking, width: int) -> list[RenderableType]:
@@ -81,6 +67,8 @@ def _parts(ranking: Ranking, width: int) -> list[RenderableType]:
         Text(sentences.legend(ranking), style="dim"),
         *(Text(note) for note in sentences.notes(ranking)),
     ]
+    if ranking.verdict:
+        parts += ["", *as_parts(ranking.verdict, ranking)]
     if ranking.skipped:
         parts += ["", _skipped(ranking, min(width // 3, LONGEST_NAME))]
     return [*parts, "", Text("Sample: " + sentences.sample(ranking))]

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from hubscan import __version__, fusion
 from hubscan.errors import RankingError
-from hubscan.records import Draw, Ranked, Ranking
+from hubscan.records import Draw, Ranked, Ranking, Verdict
 
 PART: Final = ("model", "revision", "modality")
 
@@ -37,8 +37,36 @@ def as_object(ranking: Ranking) -> dict[str, Any]:
         "metric": ranking.metric,
         "ranking": [_entry(entry) for entry in ranking],
         "fusion": _fusion(ranking),
+        "verified": verified(ranking.verdict) if ranking.verdict else None,
         "skipped": [{"model": s.model, "stage": s.stage, "reason": s.reason} for s in ranking.skipped],
         "provenance": provenance(ranking),
+    }
+
+
+def verified(verdict: Verdict) -> dict[str, Any]:
+    """Return what fine-tuning said, as plain dicts and lists."""
+    training = verdict.best.training
+    return {
+        "measure": verdict.measure,
+        "held_out_rows": verdict.held,
+        "training": asdict(training) | {"rates": list(training.rates)},
+        "tuned": [
+            {key: getattr(one.candidate, key) for key in PART}
+            | {"value": value.value, "low": value.low, "high": value.high}
+            | {"frozen": one.start, "rate": one.rate, "epochs": one.epochs, "settled": one.settled}
+            | {"seconds": one.seconds, "device": one.device}
+            for one, value in zip(verdict.tuned, verdict.values, strict=True)
+        ],
+        "followed": [
+            {
+                "list": list_.followed,
+                "pick": verdict.tuned[list_.pick].candidate.model,
+                "regret": list_.regret._asdict(),
+                "weighted_kendall": list_.kendall and list_.kendall._asdict(),
+                "pearson": list_.pearson and list_.pearson._asdict(),
+            }
+            for list_ in verdict.agreements
+        ],
     }
 
 

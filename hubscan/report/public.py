@@ -20,8 +20,9 @@ from hubscan import fusion
 from hubscan import recipe as recipes
 from hubscan.recipe import Recipe
 from hubscan.records import Candidate, Draw, Ranking, Skipped
-from hubscan.report.renamed import renamed
+from hubscan.report.renamed import renamed, renamed_verdict
 from hubscan.run import Lock, Run
+from hubscan.verified import with_verdict
 
 PUBLIC_ENDPOINT: Final = constants._HF_DEFAULT_ENDPOINT
 
@@ -74,7 +75,7 @@ def public(run: Run) -> Public:
             unresolved=tuple(sweep.skipped(one) for one in lock.unresolved),
             provenance=sweep.provenance(lock.provenance),
         ),
-        ranking=sweep.ranking(run.ranking),
+        ranking=sweep.ranking(with_verdict(run)),
         unfinished=len(run.unfinished()),
     )
 
@@ -132,6 +133,7 @@ class _Sweep:
         return replace(
             ranking,
             entries=renamed(ranking, self.name),
+            verdict=renamed_verdict(ranking.verdict, self.name),
             skipped=tuple(self.skipped(one) for one in ranking.skipped),
             draw=self.draw(ranking.draw),
             run=None,

@@ -1,4 +1,4 @@
-"""A ranking's entries and new names for models in, the same entries by these names out."""
+"""A ranking's entries, or a verdict on it, and new names for models in; the same by these names out."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from hubscan import fusion
-from hubscan.records import Ranked, Scored
+from hubscan.records import Ranked, Scored, Verdict
 
 
 def renamed(entries: Iterable[Ranked], name: Callable[[str], str]) -> tuple[Ranked, ...]:
@@ -18,6 +18,17 @@ def renamed(entries: Iterable[Ranked], name: Callable[[str], str]) -> tuple[Rank
         replace(entry, tied_with=tuple(names.get(other, other) for other in entry.tied_with))
         for entry in after
     )
+
+
+def renamed_verdict(verdict: Verdict | None, name: Callable[[str], str]) -> Verdict | None:
+    """Return *verdict*, if there is one, with every model called by what *name* makes of it."""
+    if verdict is None:
+        return None
+    tuned = (
+        replace(one, candidate=replace(one.candidate, model=name(one.candidate.model)))
+        for one in verdict.tuned
+    )
+    return replace(verdict, tuned=tuple(tuned))
 
 
 def _renamed(scored: Scored, name: Callable[[str], str]) -> Scored:

@@ -1,0 +1,198 @@
+"""How well does each real encoder do on real data once fine-tuned? And which score would have told?
+
+    python benchmarks/truth.py tune ROOT                       # adds to truth.jsonl what is not there yet
+    python benchmarks/truth.py tune ROOT --only digits --models mobilenet_v2_1.0_224
+    python benchmarks/truth.py agree FOLDER                    # FOLDER as features.py writes it
+
+*ROOT* holds `models/<org>/<name>` and `datasets/<org>/<name>`, as for `features.py`. The rows are another
+draw (seed 1) than those that are scored (seed 0): 2,400 in equal shares of the classes, or all there are.
+A quarter of them train, a twelfth says when to stop, and two thirds are held out: what fine-tuning gives is
+then known to about a point. The recipe is that of `hubscan verify`; every line of `truth.jsonl` has it.
+
+`agree` holds every measure against this truth: weighted Kendall and the accuracy lost by taking its first
+(regret, in points), for several numbers of rows, each the mean over draws with its interval (95 %, from
+draws of the draws), by dataset and in all.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from features import candidates, datasets
+from scipy.stats import weightedtau
+
+from hubscan import encoders
+from hubscan.errors import CheckpointError
+from hubscan.finetune.parts import parts
+from hubscan.finetune.training import fine_tuned
+from hubscan.recipe import Recipe
+from hubscan.records import Modality, Training
+from hubscan.sample import draw
+from hubscan.scores.measures import MEASURES
+from hubscan.scores.size import log_size
+from hubscan.scores.transrate import transrate
+
+TRUTH = Path(__file__).with_name("truth.jsonl")
+ROWS = 2_400
+PATTERN = "HTHHSHTHHHTH"
+SIZES = (200, 500, 1_000, 2_000)
+DRAWS = 5
+RESAMPLES = 2_000
+TRAINING = Training(seconds=7_200)
+
+Array = npt.NDArray[Any]
+Cell = dict[str, Any]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Fine-tuned truth, and which score would have told.")
+    ways = parser.add_subparsers(dest="way", required=True)
+    tune = ways.add_parser("tune")
+    tune.add_argument("root", type=Path)
+    tune.add_argument("--only", nargs="+", metavar="NAME", help="datasets, in this order")
+    tune.add_argument("--models", nargs="+", metavar="NAME", help="checkpoints, by their last name")
+    tune.add_argument("--max-length", type=int, default=64, help="tokens of a text")
+    tune.add_argument("--device", default="auto")
+    agree = ways.add_parser("agree")
+    agree.add_argument("folder", type=Path)
+    agree.add_argument("--draws", type=int, default=DRAWS)
+    asked = parser.parse_args()
+    if asked.way == "tune":
+        tuned(asked.root, asked.only, asked.models, asked.max_length, asked.device)
+    else:
+        agreement(asked.folder, asked.draws)
+
+
+# -- the truth ------------------------------------------------------------------------------------
+
+
+def known() -> list[Cell]:
+    return [json.loads(line) for line in TRUTH.read_text().splitlines()] if TRUTH.exists() else []
+
+
+def tuned(root: Path, only: list[str] | None, names: list[str] | None, max_length: int, device: str) -> None:
+    """Fine-tune every checkpoint on every dataset of its kind, the smallest first; keep what comes out."""
+    done = {(cell["dataset"], cell["model"]) for cell in known()}
+    with candidates(root, random=True) as models:
+        for dataset in datasets(root, only):
+            recipe = Recipe(dataset=str(dataset), samples=ROWS, seed=1, max_length=max_length, device=device)
+            sample = draw(recipe)
+            modality: Modality = next(iter(sample.inputs))
+            rows = parts(sample, 0, PATTERN)
+            for model in models[modality]:
+                if (dataset.name, model.name) in done or (names and model.name not in names):
+                    continue
+                begun = time.perf_counter()
+                try:
+                    encoder = encoders.load(model, modality, max_length=max_length)
+                except CheckpointError as error:
+                    print(f"{dataset.name:18} {model.name:34} left out: {error}", flush=True)
+                    continue
+                found = fine_tuned(encoder, sample.inputs[modality], sample, TRAINING, device, rows=rows)
+                cell = {
+                    "dataset": dataset.name,
+                    "model": model.name,
+                    "modality": modality,
+                    "parameters": encoder.parameters,
+                    "accuracy": round(float(found.outcomes.mean()), 4),
+                    "frozen": round(float(found.frozen.mean()), 4),
+                    "error": round(float(found.outcomes.std() / len(found.outcomes) ** 0.5), 4),
+                    "rate": found.rate,
+                    "epochs": found.epochs,
+                    "settled": found.settled,
+                    "rows": {name: len(part) for name, part in rows._asdict().items()},
+                    "fingerprint": sample.draw.fingerprint[:16],
+                    "max_length": max_length if modality == "text" else None,
+                    "training": asdict(TRAINING),
+                    "minutes": round((time.perf_counter() - begun) / 60, 1),
+                }
+                with TRUTH.open("a") as file:
+                    file.write(json.dumps(cell) + "\n")
+                print(f"{dataset.name:18} {model.name:34} {cell['accuracy']:.3f} "
+                      f"(frozen {cell['frozen']:.3f}), {cell['minutes']:.1f} min", flush=True)  # fmt: skip
+
+
+# -- who would have told --------------------------------------------------------------------------
+
+
+def agreement(folder: Path, draws: int) -> None:
+    truth: dict[str, dict[str, Cell]] = defaultdict(dict)
+    for cell in known():
+        truth[cell["dataset"]][cell["model"]] = cell
+    found: dict[tuple[str, int, str], list[tuple[float, float]]] = defaultdict(list)
+    for dataset, cells in truth.items():
+        labels = np.load(folder / f"{dataset}__y.npy")
+        names = [name for name in cells if (folder / f"{dataset}__{name}.npy").exists()]
+        features = [np.load(folder / f"{dataset}__{name}.npy") for name in names]
+        right = np.array([cells[name]["accuracy"] for name in names])
+        sizes = [log_size(cells[name]["parameters"]) for name in names]
+        for rows, order in _draws(labels, draws):
+            for measure, values in _scores([x[order] for x in features], labels[order], sizes).items():
+                found[dataset, rows, measure].append(_judged(values, right))
+        _print(found, dataset, len(names))
+    _print(found, None, 0)
+
+
+def _draws(labels: Array, draws: int) -> Iterator[tuple[int, Array]]:
+    for rows in SIZES:
+        if rows > len(labels):
+            continue
+        for seed in range(draws if rows < len(labels) else 1):
+            yield rows, np.random.default_rng(seed).permutation(len(labels))[:rows]
+
+
+def _scores(features: Sequence[Array], labels: Array, sizes: Sequence[float]) -> Mapping[str, list[float]]:
+    plain = {
+        name: [float(measure(x, labels, nulls=0, halves=0).value) for x in features]
+        for name, measure in MEASURES.items()
+    }
+    ours = [transrate(x, labels, nulls=0).value for x in features]
+    return {"transrate": ours} | plain | {"size": list(sizes)}
+
+
+def _judged(values: Sequence[float], right: Array) -> tuple[float, float]:
+    pick = int(np.argmax(values))
+    return float(weightedtau(values, right).statistic), 100 * float(right.max() - right[pick])
+
+
+def _print(
+    found: Mapping[tuple[str, int, str], Sequence[tuple[float, float]]], dataset: str | None, models: int
+) -> None:
+    """Print a line a measure: agreement and regret for each number of rows; of all datasets their mean."""
+    sizes = sorted({rows for name, rows, _ in found if dataset in (None, name)})
+    measures = list(dict.fromkeys(measure for _, _, measure in found))
+    print(f"\n### {dataset or 'all datasets'}" + (f", {models} checkpoints" if models else ""))
+    print("| measure | " + " | ".join(f"n = {n}: weighted Kendall, regret" for n in sizes) + " |")
+    print("|---" * (len(sizes) + 1) + "|")
+    for measure in measures:
+        cells = []
+        for n in sizes:
+            per_set = [np.array(v) for (name, rows, m), v in found.items()
+                       if rows == n and m == measure and dataset in (None, name)]  # fmt: skip
+            cells.append(_cell(per_set))
+        print(f"| {measure} | " + " | ".join(cells) + " |")
+
+
+def _cell(per_set: Sequence[Array]) -> str:
+    """Return the mean over datasets of the means over draws, with an interval for other draws."""
+    mean = np.mean([one.mean(0) for one in per_set], axis=0)
+    rng = np.random.default_rng(0)
+    again = np.array([
+        np.mean([one[rng.integers(0, len(one), len(one))].mean(0) for one in per_set], axis=0)
+        for _ in range(RESAMPLES)
+    ])  # fmt: skip
+    low, high = np.percentile(again, (2.5, 97.5), axis=0)
+    return f"{mean[0]:.2f} [{low[0]:.2f}, {high[0]:.2f}], {mean[1]:.1f}"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,44 @@
+"""A padded batch in, the network's output out, of rows of one length at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch.nn.functional import pad
+from transformers.modeling_outputs import BaseModelOutputWithPooling
+
+from hubscan.encoders import Batch
+from hubscan.errors import CheckpointError
+
+
+def by_length(run: Callable[[Batch], Any], batch: Batch) -> BaseModelOutputWithPooling:
+    """Return what *run* gives of *batch* with no row padded: states and pooler, in the batch's order.
+
+    Rows are padded on the right, and states behind a row's end are zero.
+
+    Raises:
+        CheckpointError: if a layer that is wanted does not give a state for each token.
+    """
+    lengths = batch["attention_mask"].sum(1)
+    width = batch["attention_mask"].shape[1]
+    places = [(lengths == length).nonzero()[:, 0] for length in sorted(set(lengths.tolist()))]
+    back = torch.cat(places).argsort()
+    outputs = [
+        run({name: tensor[rows, : lengths[rows[0]]] for name, tensor in batch.items()}) for rows in places
+    ]
+
+    def layer(states: Sequence[torch.Tensor]) -> torch.Tensor:
+        for one, rows in zip(states, places, strict=True):
+            if one.shape[1] != lengths[rows[0]]:
+                raise CheckpointError("a layer does not give a state for each token; use --layers last")
+        return torch.cat([pad(one, (0, 0, 0, width - one.shape[1])) for one in states])[back]
+
+    poolers = [output.get("pooler_output") for output in outputs]
+    hidden = [output.get("hidden_states") or () for output in outputs]
+    return BaseModelOutputWithPooling(
+        last_hidden_state=layer([output.last_hidden_state for output in outputs]),
+        pooler_output=None if poolers[0] is None else torch.cat(poolers)[back],
+        hidden_states=tuple(layer(states) for states in zip(*hidden, strict=True)) or None,
+    )

@@ -1,0 +1,124 @@
+"""What a sentence-transformers checkpoint says of itself; nothing that its files name is run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any, Final
+
+from hubscan.errors import CheckpointError
+
+PACKAGE: Final = "sentence_transformers."
+CONFIG: Final = "config_sentence_transformers.json"
+
+
+@dataclass(frozen=True)
+class Module:
+    """One step from a text to its vector."""
+
+    kind: str  # class of sentence-transformers, "Pooling"; another package's with all its name
+    folder: Path
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """All steps, and how texts are put in; of any other checkpoint its folder, and nothing else."""
+
+    network: Path  # where config, weights and tokenizer are
+    modules: tuple[Module, ...] = ()
+    max_length: int | None = None  # tokens of a text
+    lower_case: bool = False
+    prompts: Mapping[str, str] = field(default_factory=dict)
+    default_prompt: str | None = None  # a name among them
+    width: int | None = None  # how many of a vector's first numbers are kept
+
+
+def declaration(folder: Path) -> Declaration:
+    """Return what the checkpoint in *folder* declares.
+
+    Raises:
+        CheckpointError: if a file is damaged, or if what reads the texts is no network of transformers.
+    """
+    modules = _modules(folder)
+    network = folder
+    if modules:
+        first = modules[0]
+        if first.kind not in ("Transformer", "StaticEmbedding"):
+            raise CheckpointError(f"reads texts with {first.kind}, which hubscan does not do")
+        network = first.folder
+    reading = next((stated(file) for file in sorted(network.glob("sentence_*_config.json"))), {})
+    _refuse_other_outputs(reading)
+    config = stated(folder / CONFIG)
+    prompts = config.get("prompts")
+    named = prompts.items() if isinstance(prompts, dict) else ()
+    default = config.get("default_prompt_name")
+    return Declaration(
+        network,
+        modules,
+        _positive(reading.get("max_seq_length")),
+        reading.get("do_lower_case") is True,
+        {name: text for name, text in named if isinstance(text, str)},
+        default if isinstance(default, str) else None,
+        _positive(config.get("truncate_dim")),
+    )
+
+
+def stated(file: Path) -> dict[str, Any]:
+    """Return the object in a json *file*, empty if there is no such file.
+
+    Raises:
+        CheckpointError: if it holds anything else.
+    """
+    found = _json(file) if file.exists() else {}
+    if not isinstance(found, dict):
+        raise CheckpointError(f"{file.name} is damaged: it is not an object")
+    return found
+
+
+def _modules(folder: Path) -> tuple[Module, ...]:
+    file = folder / "modules.json"
+    if not file.exists():
+        pooling = folder / "1_Pooling"
+        there = (pooling / "config.json").exists()
+        return (Module("Transformer", folder), Module("Pooling", pooling)) if there else ()
+    listed = _json(file)
+    try:
+        found = [(str(entry["type"]), str(entry["path"])) for entry in listed]
+    except (TypeError, KeyError) as error:
+        raise CheckpointError("modules.json is damaged: it is not a list of modules") from error
+    return tuple(Module(_kind(name), _inside(folder, path)) for name, path in found)
+
+
+def _kind(name: str) -> str:
+    return name.rpartition(".")[2] if name.startswith(PACKAGE) else name
+
+
+def _inside(folder: Path, path: str) -> Path:
+    asked = PurePosixPath(path)
+    if asked.is_absolute() or ".." in asked.parts or "\\" in path:
+        raise CheckpointError(f"modules.json names a folder outside the checkpoint: {path}")
+    return folder / asked
+
+
+def _refuse_other_outputs(reading: Mapping[str, Any]) -> None:
+    """Refuse a network that is not to be asked for its last states, as of texts that are chat messages."""
+    kinds = reading.get("modality_config")
+    if not isinstance(kinds, dict):
+        return
+    text = kinds.get("text")
+    method = text.get("method") if isinstance(text, dict) else None
+    if method != "forward":
+        raise CheckpointError(f"reads texts with {method or 'a chat template'}, which hubscan does not do")
+
+
+def _json(file: Path) -> Any:
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{file.name} is damaged: {error}") from error
+
+
+def _positive(value: object) -> int | None:
+    return value if isinstance(value, int) and value is not True and value > 0 else None

@@ -1,0 +1,35 @@
+"""A declaration and what was asked for in, the words that stand before every text out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hubscan.encoders.declared import Declaration
+
+
+def chosen_prompt(asked: str, declared: Declaration) -> str:
+    """Return the prompt, "" for none.
+
+    "auto" is the prompt that the checkpoint applies by default, else the one that it calls
+    "classification", since features are read for labels; else none. "none" is none. Any other single
+    word is the name of a prompt, and a checkpoint that declares none of this name goes without: one
+    flag serves a whole ranking. Whatever has a space or ends in a colon is the prompt itself.
+    """
+    if asked == "none":
+        return ""
+    prompts = declared.prompts
+    if asked != "auto":
+        is_name = asked in prompts or (len(asked.split()) == 1 and asked.strip() == asked)
+        is_name = is_name and not asked.endswith(":")
+        return prompts.get(asked, "") if is_name else asked
+    if declared.default_prompt is not None:
+        return prompts.get(declared.default_prompt, "")
+    return next((text for name, text in prompts.items() if name.lower() == "classification"), "")
+
+
+def prompt_tokens(tokenizer: Any, prompt: str, limit: int) -> int:
+    """Return how many tokens at the front of a row are the prompt's, with the mark before it."""
+    if not prompt:
+        return 0
+    ids = tokenizer(prompt, truncation=True, max_length=limit)["input_ids"]
+    return len(ids) - (bool(ids) and ids[-1] in tokenizer.all_special_ids)

@@ -1,0 +1,62 @@
+"""One candidate in, a `Tuned` or a `Skipped` out: fetch, load, train. Runs in a worker process."""
+
+from __future__ import annotations
+
+import time
+
+from hubscan import encoders
+from hubscan.assess import Enter, Report, guarded
+from hubscan.fetch import fetch
+from hubscan.finetune.parts import parts
+from hubscan.finetune.targets import MEASURES
+from hubscan.finetune.training import fine_tuned
+from hubscan.recipe import Recipe
+from hubscan.records import Candidate, Sample, Skipped, Training, Tuned
+
+
+def tuned(
+    candidate: Candidate, sample: Sample, recipe: Recipe, training: Training, device: str, report: Report
+) -> Tuned | Skipped:
+    """Fine-tune *candidate* on rows of *sample*, read as *recipe* has them read, in float32."""
+
+    def work(enter: Enter) -> Tuned:
+        return _tuned(candidate, sample, recipe, training, device, enter, report)
+
+    return guarded(candidate, report, work)
+
+
+def _tuned(
+    candidate: Candidate,
+    sample: Sample,
+    recipe: Recipe,
+    training: Training,
+    device: str,
+    enter: Enter,
+    report: Report,
+) -> Tuned:
+    modality = candidate.modality
+    assert modality != "image+text", "a joined pair has no files of its own"
+    begun = time.perf_counter()
+    enter("fetch")
+    folder = fetch(candidate).folder
+    enter("load")
+    encoder = encoders.load(folder, modality, recipe.pooling, recipe.max_length, places=sample.places)
+    enter("train")
+    inputs = sample.inputs[modality]
+    outcome = fine_tuned(
+        encoder, inputs, sample, training, device, lambda done, all_: report("train", done, all_)
+    )
+    return Tuned(
+        candidate=candidate,
+        training=training,
+        measure=MEASURES[sample.draw.label_kind],
+        outcomes=tuple(float(x) for x in outcome.outcomes.round(6)),
+        frozen=tuple(float(x) for x in outcome.frozen.round(6)),
+        held=tuple(int(row) for row in parts(sample, training.seed).held),
+        rate=outcome.rate,
+        epochs=outcome.epochs,
+        settled=outcome.settled,
+        trained=outcome.trained,
+        seconds=time.perf_counter() - begun,
+        device=str(next(encoder.model.parameters()).device),
+    )

@@ -1,0 +1,241 @@
+"""An encoder and a sample in, how well it does on held-out rows once fine-tuned on others, out."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import torch
+from accelerate.utils.memory import clear_device_cache, should_reduce_batch_size
+from torch import nn
+
+from hubscan import extract
+from hubscan.encoders import Encoder, Prepared
+from hubscan.errors import CheckpointError
+from hubscan.extract import Progress, accelerator, batches, moved
+from hubscan.finetune.head import Head, fitted
+from hubscan.finetune.parts import Parts, parts
+from hubscan.finetune.targets import Target
+from hubscan.records import Training
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from hubscan.records import Input, Sample
+
+HEAD_RATE: Final = 1e-3  # a head learns faster than what it reads, as is usual
+WEIGHT_DECAY: Final = 0.01
+LONGEST_GRADIENT: Final = 1.0
+PART_TOKENS: Final = 4_096  # what goes through at once; a step of `Training.batch` rows is made of parts
+LORA_RANK: Final = 16
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How one checkpoint came out."""
+
+    outcomes: npt.NDArray[np.float64]  # (held-out rows,) see `Target.outcomes`; the mean is the measure
+    frozen: npt.NDArray[np.float64]  # the same of the head on frozen features, before any fine-tuning
+    rate: float | None  # the learning rate that did best; None if none did better than the frozen features
+    epochs: int  # trained with it until then
+    settled: bool  # whether every rate was tried until it got no better; else time or epochs ran out
+    trained: int  # weights that were trained
+
+
+def fine_tuned(
+    encoder: Encoder,
+    inputs: Sequence[Input],
+    sample: Sample,
+    training: Training,
+    device: str,
+    progress: Progress | None = None,
+    rows: Parts | None = None,
+) -> Outcome:
+    """Fine-tune *encoder* as *training* says, and return how the held-out rows come out.
+
+    A linear head is fitted to the frozen features first, and fine-tuning starts from there: a head of
+    chance would spoil what the encoder knows before it has learnt to read it (Kumar et al., ICLR 2022,
+    arXiv 2202.10054). Each learning rate is tried from that start with AdamW, its first epoch warming
+    up, until the rows that stop training have got no better for `patience` epochs. The best state of
+    all, the start among them, is what the held-out rows are read with. *rows* are those of `parts`,
+    unless they are given.
+
+    Raises:
+        CheckpointError: if it cannot be trained in the way that was asked.
+    """
+    torch.set_flush_denormal(True)
+    torch.manual_seed(training.seed)
+    rows, target = rows or parts(sample, training.seed), Target.of(sample)
+    features = torch.from_numpy(extract.extract(encoder, inputs, device).matrix)
+    head = fitted(features, target, rows)
+    with torch.no_grad():
+        frozen = target.outcomes(head(features[rows.held]), torch.from_numpy(rows.held))
+    weights = sum(weight.numel() for weight in head.parameters())
+    if training.how == "head":
+        return Outcome(frozen, frozen, None, 0, True, weights)
+    tuner = _Tuner(_trainable(encoder, training.how), inputs, head, target, rows, training, device)
+    return tuner.outcome(frozen, progress)
+
+
+class _Tuner:
+    """Tries the learning rates, and keeps the best state that it saw."""
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        inputs: Sequence[Input],
+        head: Head,
+        target: Target,
+        rows: Parts,
+        training: Training,
+        device: str,
+    ) -> None:
+        self.place = accelerator(device)
+        self.encoder, self.target, self.rows, self.training = encoder, target, rows, training
+        self.head = head.to(self.place.device)
+        self.network = nn.ModuleList([encoder.model.to(self.place.device), self.head])
+        self.prepared = encoder.prepare(inputs)
+        self.of_part = _windows(self.prepared, rows, len(target.values))
+        self.budget = PART_TOKENS
+        self.ends = time.monotonic() + training.seconds
+        self.best, self.state = self._merit(), _copied(self.network)
+        self.start = self.state
+        self.rate: float | None = None
+        self.epochs = 0
+        self._settled = False
+
+    def outcome(self, frozen: npt.NDArray[np.float64], progress: Progress | None) -> Outcome:
+        """Try every rate; return how the held-out rows come out in the best state."""
+        settled = True
+        for number, rate in enumerate(self.training.rates):
+            self.network.load_state_dict(self.start)
+            for epoch, merit in self._epochs(rate):
+                if progress:
+                    progress(number * self.training.epochs + epoch, self._most_epochs)
+                if merit > self.best:
+                    self.best, self.state = merit, _copied(self.network)
+                    self.rate, self.epochs = rate, epoch
+            settled &= self._settled
+        self.network.load_state_dict(self.state)
+        found = self.target.outcomes(*self._given(self.of_part.held.tolist()))
+        trained = sum(weight.numel() for weight in self._weights())
+        return Outcome(found, frozen, self.rate, self.epochs, settled, trained)
+
+    @property
+    def _most_epochs(self) -> int:
+        return self.training.epochs * len(self.training.rates)
+
+    def _epochs(self, rate: float) -> Iterator[tuple[int, float]]:
+        """Train with *rate*; yield each epoch's number and merit, until there are no better ones."""
+        optimiser = torch.optim.AdamW(
+            [
+                {"params": list(self._weights(self.encoder.model)), "lr": rate},
+                {"params": list(self._weights(self.head)), "lr": max(rate, HEAD_RATE)},
+            ],
+            weight_decay=WEIGHT_DECAY,
+        )
+        steps = math.ceil(len(self.of_part.train) / self.training.batch)
+        warmed = torch.optim.lr_scheduler.LinearLR(optimiser, 1 / (steps + 1), total_iters=steps)
+        shuffle = np.random.default_rng(self.training.seed)
+        best, waited = self._merit(), 0
+        self._settled = False
+        for epoch in range(1, self.training.epochs + 1):
+            for step in np.array_split(shuffle.permutation(self.of_part.train), steps):
+                if time.monotonic() > self.ends:
+                    return
+                self._step(step.tolist(), optimiser)
+                warmed.step()
+            merit = self._merit()
+            yield epoch, merit
+            best, waited = (merit, 0) if merit > best else (best, waited + 1)
+            if waited >= self.training.patience:
+                self._settled = True
+                return
+
+    def _step(self, step: list[int], optimiser: torch.optim.Optimizer) -> None:
+        """Take one step with the mean gradient of the windows *step*, in parts that fit in memory."""
+        self.network.train()
+        vectors = len(self.prepared.vectors(step))
+        while True:
+            optimiser.zero_grad()
+            try:
+                for part in self._in_parts(step):
+                    given, rows = self._forward(part)
+                    loss = self.target.loss(given, rows) * (len(rows) / vectors)
+                    self.place.backward(loss)
+                break
+            except RuntimeError as error:
+                if not should_reduce_batch_size(error) or self.budget < 2:
+                    raise
+            self.budget //= 2
+            clear_device_cache(garbage_collection=True)
+        nn.utils.clip_grad_norm_(list(self._weights()), LONGEST_GRADIENT)
+        optimiser.step()
+
+    def _in_parts(self, windows: Sequence[int]) -> Iterator[list[int]]:
+        lengths = [self.prepared.lengths[window] for window in windows]
+        for part in batches(lengths, self.budget):
+            yield [windows[place] for place in part]
+
+    def _forward(self, windows: Sequence[int]) -> tuple[torch.Tensor, torch.Tensor]:
+        model = self.encoder.model
+        batch = moved(self.prepared.batch(windows), self.place.device, next(model.parameters()).dtype)
+        vectors = next(iter(self.encoder.encode(batch).values()))
+        return self.head(vectors), torch.tensor(self.prepared.vectors(windows))
+
+    @torch.inference_mode()
+    def _given(self, windows: Sequence[int]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return what the head gives for the rows in *windows*, and which rows those are."""
+        self.network.eval()
+        found = [self._forward(part) for part in self._in_parts(windows)]
+        return torch.cat([given.float().cpu() for given, _ in found]), torch.cat([rows for _, rows in found])
+
+    def _merit(self) -> float:
+        """Return how well the rows that stop training come out; nothing is worse than a NaN.
+
+        That is their loss, which a hundred rows tell far better than their accuracy, at the confidence
+        that suits them best: a network that trains on grows too sure of itself before it gets worse.
+        """
+        loss = self.target.loss_at_best_confidence(*self._given(self.of_part.stop.tolist()))
+        return -loss if math.isfinite(loss) else -math.inf
+
+    def _weights(self, part: nn.Module | None = None) -> Iterator[nn.Parameter]:
+        return (weight for weight in (part or self.network).parameters() if weight.requires_grad)
+
+
+def _windows(prepared: Prepared, rows: Parts, count: int) -> Parts:
+    """Return which rows of *prepared* each part has; where words are read a row is a window of a sentence."""
+    part_of = np.empty(count, dtype=np.int64)
+    for number, part in enumerate(rows):
+        part_of[part] = number
+    first = np.array([prepared.vectors([window])[0] for window in range(len(prepared.lengths))])
+    return Parts(*(np.flatnonzero(part_of[first] == number) for number in range(len(rows))))
+
+
+def _trainable(encoder: Encoder, how: str) -> Encoder:
+    """Return *encoder* with the weights to train marked: all, or low-rank additions to its linear maps."""
+    if how == "lora":
+        return _with_lora(encoder)
+    encoder.model.requires_grad_(True)
+    return encoder
+
+
+def _with_lora(encoder: Any) -> Encoder:
+    try:
+        from peft import LoraConfig, get_peft_model
+    except ImportError as error:
+        raise CheckpointError("--how lora needs peft: pip install 'hubscan[lora]'") from error
+    linear = [name for name, part in encoder.model.named_modules() if isinstance(part, nn.Linear)]
+    if not linear:
+        raise CheckpointError("has no linear maps for LoRA to add to; use --how full")
+    config = LoraConfig(r=LORA_RANK, lora_alpha=2 * LORA_RANK, target_modules=linear)
+    adapted: Encoder = replace(encoder, model=get_peft_model(encoder.model, config))
+    return adapted
+
+
+def _copied(network: nn.Module) -> dict[str, torch.Tensor]:
+    return {name: tensor.detach().cpu().clone() for name, tensor in network.state_dict().items()}

@@ -1,0 +1,120 @@
+"""A ranking and what fine-tuning gave in, whether the ranking was right out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+from scipy.stats import weightedtau
+
+from hubscan.errors import RankingError
+from hubscan.ranking import leading
+from hubscan.records import Agreement, Bounded, Ranking, Sample, Scored, Tuned, Verdict
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    Numbers = npt.NDArray[np.float64]
+
+RESAMPLES: Final = 1_000
+LEVEL: Final = (2.5, 97.5)  # per cent: the bounds of an interval
+
+
+def verdict(
+    ranking: Ranking, tuned: Sequence[Tuned], sample: Sample, probes: Mapping[str, float] | None = None
+) -> Verdict:
+    """Return how *ranking*, and lists that one could follow instead, agree with *tuned*.
+
+    Every list is cut down to the checkpoints that were fine-tuned. Weighted Kendall is that of
+    Vigna (2015) as scipy has it, which gives pairs at the top more weight. Intervals come from
+    1,000 draws of the held-out rows with replacement, the same for every checkpoint, the words of a
+    sentence together: they know nothing of what other rows to train on would have given.
+
+    Args:
+        ranking: of a run.
+        tuned: two or more of its checkpoints, fine-tuned and held out alike.
+        sample: the run's.
+        probes: the linear probe's score of checkpoints by `key`, where the features were kept.
+
+    Raises:
+        RankingError: if there are fewer than two to compare, or they were held out differently.
+    """
+    if len(tuned) < 2:
+        raise RankingError(f"{len(tuned)} checkpoint fine-tuned: there must be two to compare")
+    if len({(one.held, one.measure) for one in tuned}) > 1:
+        raise RankingError("the checkpoints were fine-tuned with other rows held out; pass --fresh")
+    ordered = sorted(tuned, key=lambda one: (-one.value, one.candidate.model))
+    scored = {key(entry.scored): entry.scored for entry in reversed(tuple(ranking))}
+    followed = _lists(ranking, [scored[_key(one)] for one in ordered], probes or {})
+    resampled = _resampled(ordered, sample)
+    return Verdict(
+        measure=ordered[0].measure,
+        tuned=tuple(ordered),
+        values=tuple(_bounded(one.value, column) for one, column in zip(ordered, resampled.T, strict=True)),
+        agreements=tuple(_agreement(name, list_, ordered, resampled) for name, list_ in followed.items()),
+        held=len(ordered[0].held),
+    )
+
+
+def key(scored: Scored) -> str:
+    """Return what tells *scored* from the others of its run, whichever layer stands for it."""
+    return f"{scored.candidate.modality} {scored.candidate.model}@{scored.candidate.revision}"
+
+
+def _key(one: Tuned) -> str:
+    return f"{one.candidate.modality} {one.candidate.model}@{one.candidate.revision}"
+
+
+def _lists(ranking: Ranking, scored: Sequence[Scored], probes: Mapping[str, float]) -> dict[str, Numbers]:
+    """Return what one could follow, by name: a number for each checkpoint, higher first."""
+    found: dict[str, list[float | None]] = {
+        ranking.metric: [leading(one).value for one in scored],
+        "probe": [probes.get(key(one)) for one in scored],
+        "size": [float(one.parameters) for one in scored],
+        "downloads": [None if one.candidate.downloads is None else one.candidate.downloads for one in scored],
+    }
+    return {name: np.array(values, float) for name, values in found.items() if None not in values}
+
+
+def _resampled(tuned: Sequence[Tuned], sample: Sample) -> Numbers:
+    """Return (resamples, checkpoints): what each gives on rows drawn from the held-out ones."""
+    outcomes = np.array([one.outcomes for one in tuned]).T
+    held = np.array(tuned[0].held)
+    groups = np.arange(len(held)) if sample.groups is None else sample.groups[held]
+    _, of_row = np.unique(groups, return_inverse=True)
+    count = int(of_row.max()) + 1
+    drawn = np.random.default_rng(0).multinomial(count, np.full(count, 1 / count), size=RESAMPLES)
+    weights = drawn[:, of_row]
+    return np.asarray(weights @ outcomes / weights.sum(1, keepdims=True))
+
+
+def _agreement(name: str, followed: Numbers, tuned: Sequence[Tuned], resampled: Numbers) -> Agreement:
+    values = np.array([one.value for one in tuned])
+    pick = int(followed.argmax())
+
+    def regret(given: Numbers) -> float:
+        return float(given.max() - given[pick])
+
+    def kendall(given: Numbers) -> float:
+        return float(weightedtau(followed, given).statistic)
+
+    def pearson(given: Numbers) -> float:
+        return float(np.corrcoef(followed, given)[0, 1]) if np.ptp(given) else 0.0
+
+    def bounded(of: Callable[[Numbers], float]) -> Bounded:
+        return _bounded(of(values), np.array([of(given) for given in resampled]))
+
+    enough = len(tuned) > 2 and np.ptp(followed) > 0
+    return Agreement(
+        followed=name,
+        pick=pick,
+        regret=bounded(regret),
+        kendall=bounded(kendall) if enough else None,
+        pearson=bounded(pearson) if enough else None,
+    )
+
+
+def _bounded(value: float, resampled: Numbers) -> Bounded:
+    low, high = np.nanpercentile(resampled, LEVEL)
+    return Bounded(value, float(low), float(high))

@@ -1,0 +1,306 @@
+"""`hubscan verify`: whether the ranking was right, by fine-tuning; tiny checkpoints, really trained."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+import hubscan.report
+from hubscan.errors import RankingError, RecipeError
+from hubscan.finetune.head import fitted
+from hubscan.finetune.parts import parts
+from hubscan.finetune.targets import Target
+from hubscan.ranking import rank
+from hubscan.records import Draw, LabelKind, Ranking, Sample, Training, Tuned
+from hubscan.report.verified import said
+from hubscan.verdict import verdict
+from hubscan.verify import chosen
+from tests.by_hand import scored
+from tests.hub import LabHub
+
+Cli = Callable[..., subprocess.CompletedProcess[str]]
+SCHEMA = json.loads((Path(hubscan.report.__file__).parent / "ranking.schema.json").read_text())
+
+
+def sample(labels: Any, kind: LabelKind = "class", places: Any = None) -> Sample:
+    labels = np.asarray(labels)
+    draw = Draw(
+        "data",
+        "sha",
+        None,
+        "train",
+        {},
+        kind,
+        {},
+        len(labels),
+        0,
+        len(labels),
+        {},
+        0,
+        "print",
+    )
+    return Sample(draw, {}, labels, np.arange(len(labels)), places)
+
+
+@given(st.lists(st.integers(0, 4), min_size=20, max_size=300), st.integers(0, 9))
+def test_every_row_is_in_one_part_and_classes_have_their_shares_in_each(labels: list[int], seed: int) -> None:
+    found = parts(sample(labels), seed)
+    assert sorted(np.concatenate(found).tolist()) == list(range(len(labels)))
+    for share, rows in zip((0.6, 0.15, 0.25), found, strict=True):
+        for name in set(labels):
+            count = labels.count(name)
+            assert abs(sum(labels[row] == name for row in rows) - share * count) <= 2
+
+
+def test_the_words_of_a_sentence_stay_together() -> None:
+    places = np.repeat(np.arange(40), 5)
+    words = np.stack([places, np.tile(np.arange(5), 40)], axis=1)
+    found = parts(sample(np.arange(200) % 3, "token", words), 0)
+    sentences = [set(places[rows]) for rows in found]
+    assert [len(s) for s in sentences] == [24, 6, 10]
+    assert not sentences[0] & sentences[1] and not sentences[2] & (sentences[0] | sentences[1])
+
+
+def test_numbers_are_dealt_out_over_their_range() -> None:
+    values = np.random.default_rng(0).normal(size=400)
+    means = [values[rows].mean() for rows in parts(sample(values, "number"), 0)]
+    assert max(means) - min(means) < 0.2
+
+
+def test_outcomes_are_the_accuracy_the_r2_and_the_ranking_precision_row_by_row() -> None:
+    from sklearn.metrics import accuracy_score, label_ranking_average_precision_score, r2_score
+
+    rng = np.random.default_rng(0)
+    rows = torch.arange(50)
+    classes, given = rng.integers(0, 3, 50), torch.tensor(rng.normal(size=(50, 3)), dtype=torch.float32)
+    assert Target.of(sample(classes)).outcomes(given, rows).mean() == pytest.approx(
+        accuracy_score(classes, given.argmax(1))
+    )
+    numbers, one = rng.normal(3, 9, 50), torch.tensor(rng.normal(size=(50, 1)), dtype=torch.float32)
+    target = Target.of(sample(numbers, "number"))
+    assert target.outcomes(one, rows).mean() == pytest.approx(r2_score(target.values, one), abs=1e-6)
+    labels = rng.integers(0, 2, (50, 4)).astype(np.uint8)
+    labels[0] = 0
+    several = torch.tensor(rng.normal(size=(50, 4)), dtype=torch.float32)
+    assert Target.of(sample(labels, "multilabel")).outcomes(several, rows).mean() == pytest.approx(
+        label_ranking_average_precision_score(labels, several)
+    )
+
+
+def test_the_confidence_that_suits_does_not_change_which_loss_is_less() -> None:
+    labels = np.arange(40) % 2
+    target, rows = Target.of(sample(labels)), torch.arange(40)
+    right = torch.nn.functional.one_hot(torch.tensor(labels), 2).float()
+    right[0] = right[0].flip(0)  # one wrong, so that no confidence is too much
+    for factor in (1.0, 30.0):
+        assert target.loss_at_best_confidence(factor * right, rows) < float(target.loss(30 * right, rows))
+
+
+def test_a_head_reads_what_is_there_and_levels_what_is_not() -> None:
+    rng = np.random.default_rng(0)
+    labels = np.arange(200) % 2
+    features = rng.normal(size=(200, 6)).astype(np.float32)
+    features[:, 2] = 1e-3 * (labels + 0.1 * rng.normal(size=200)) + 5  # small, far off, and all of it
+    features[:, 3] = 7.0
+    target, rows = Target.of(sample(labels)), parts(sample(labels), 0)
+    head = fitted(torch.from_numpy(features), target, rows)
+    given = head(torch.from_numpy(features[rows.held])).detach()
+    assert target.outcomes(given, torch.from_numpy(rows.held)).mean() > 0.95
+    assert torch.isfinite(given).all()
+
+
+# -- the verdict ----------------------------------------------------------------------------------
+
+
+def ranking_of(**values: float) -> Ranking:
+    results = [
+        replace(scored(name, value), parameters=parameters)
+        for parameters, (name, value) in enumerate(values.items(), start=1)
+    ]
+    return rank(results, "text-classification", sample([0, 1] * 50).draw)
+
+
+def tuned(ranking: Ranking, name: str, right: int, of: int = 100, **more: Any) -> Tuned:
+    candidate = next(e.scored.candidate for e in ranking if e.model == name)
+    outcomes = tuple(float(row < right) for row in range(of))
+    facts: dict[str, Any] = {
+        "training": Training(), "measure": "accuracy", "frozen": outcomes, "held": tuple(range(of)),
+        "rate": 3e-5, "epochs": 2, "settled": True, "trained": 9, "seconds": 60.0, "device": "cpu",
+    }  # fmt: skip
+    return Tuned(candidate=candidate, outcomes=outcomes, **(facts | more))
+
+
+def test_following_a_ranking_whose_first_is_the_best_costs_nothing() -> None:
+    ranking = ranking_of(a=3.0, b=2.0, c=1.0)
+    found = verdict(
+        ranking, [tuned(ranking, n, r) for n, r in (("c", 60), ("a", 80), ("b", 70))], sample([0, 1] * 50)
+    )
+    assert [one.candidate.model for one in found.tuned] == ["a", "b", "c"]
+    own = found.agreements[0]
+    assert (own.followed, own.pick, own.regret) == (ranking.metric, 0, (0.0, 0.0, 0.0))
+    assert own.kendall is not None and own.kendall.value == pytest.approx(1)
+    assert own.pearson is not None and own.pearson.value == pytest.approx(1)
+    assert said(found) == [
+        "The first of the ranking, a, is the best of the 3 fine-tuned "
+        "(accuracy 0.800 on 100 held-out rows): following it costs nothing."
+    ]
+
+
+def test_the_regret_is_what_the_first_gives_less_than_the_best() -> None:
+    ranking = ranking_of(a=3.0, b=2.0, c=1.0)
+    found = verdict(
+        ranking, [tuned(ranking, n, r) for n, r in (("a", 70), ("b", 73), ("c", 60))], sample([0, 1] * 50)
+    )
+    own, by_size = found.agreements[0], next(one for one in found.agreements if one.followed == "size")
+    assert own.regret.value == pytest.approx(0.03) and own.regret.low >= 0
+    assert by_size.regret.value == pytest.approx(0.13), "c is the largest"
+    assert own.kendall is not None and own.kendall.value < 1
+    assert said(found)[0].startswith(
+        "The first of the ranking, a, is the second of the 3 fine-tuned "
+        "(accuracy 0.700 on 100 held-out rows): following it costs 3.0 points ["
+    )
+    assert "against b" in said(found)[0]
+
+
+def test_what_is_to_be_mistrusted_is_said() -> None:
+    ranking = ranking_of(a=3.0, b=2.0)
+    before = tuple(float(row < 90) for row in range(100))
+    found = verdict(
+        ranking,
+        [tuned(ranking, "a", 80, settled=False), tuned(ranking, "b", 70, frozen=before)],
+        sample([0, 1] * 50),
+    )
+    assert found.agreements[0].kendall is None, "two have an order, and no correlation"
+    assert said(found)[1:] == [
+        "a was still getting better when its time or epochs ran out: see --time-budget.",
+        "Fine-tuning made b worse than its frozen features.",
+    ]
+
+
+def test_one_alone_or_other_held_out_rows_give_no_verdict() -> None:
+    ranking = ranking_of(a=3.0, b=2.0)
+    with pytest.raises(RankingError, match="two to compare"):
+        verdict(ranking, [tuned(ranking, "a", 5)], sample([0, 1] * 50))
+    other = replace(tuned(ranking, "b", 5), held=tuple(range(1, 101)))
+    with pytest.raises(RankingError, match="other rows held out"):
+        verdict(ranking, [tuned(ranking, "a", 5), other], sample([0, 1] * 50))
+
+
+def test_the_first_ones_are_chosen_and_some_of_the_others_by_chance() -> None:
+    ranking = ranking_of(a=5.0, b=4.0, c=3.0, d=2.0, e=1.0)
+
+    def names(*how: Any) -> str:
+        return "".join(candidate.model for candidate in chosen(ranking, *how))
+
+    assert names(3, 0) == "abc"
+    assert names(9, 9) == "abcde"
+    assert {names(1, 2, (), seed) for seed in range(40)} == {"abc", "abd", "abe", "acd", "ace", "ade"}
+    assert names(1, 0, ("d",)) == "ad"
+    with pytest.raises(RecipeError, match="two to compare"):
+        names(1, 0)
+    with pytest.raises(RecipeError, match="--model z: not in the ranking"):
+        names(1, 0, ("z",))
+
+
+# -- the command ----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def run(hub: LabHub, hf_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A small run that was verified once, and what that printed."""
+    import sys
+
+    from tests.hub import environment
+
+    folder = tmp_path_factory.mktemp("verified")
+
+    def command(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "hubscan", *arguments],
+            env=environment(hub.endpoint, hf_home) | {"HUBSCAN_CACHE": str(folder / "cache")},
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            timeout=280,
+        )
+
+    models = [f"--model=tester/{name}-bert" for name in ("seeing", "blind", "half")]
+    done = command(
+        "rank", "--dataset", "tester/reviews", *models, "--samples", "100", "--device", "cpu", "--run", "run"
+    )
+    assert done.returncode == 0, done.stderr
+    verified = command("verify", "run", "--device", "cpu", "--format", "json")
+    assert verified.returncode == 0, verified.stderr
+    return command, folder / "run", json.loads(verified.stdout), verified.stderr
+
+
+def test_the_checkpoint_that_sees_is_best_when_fine_tuned_too(run: Any) -> None:
+    _, folder, answer, progress = run
+    jsonschema.validate(answer, {"$ref": "#/$defs/verdict", "$defs": SCHEMA["$defs"]})
+    assert answer["tuned"][0]["model"] == "tester/seeing-bert"
+    assert answer["tuned"][0]["value"] > 0.8
+    assert [one["list"] for one in answer["followed"]] == ["transrate@3", "probe", "size", "downloads"]
+    assert answer["followed"][0]["regret"]["value"] == 0
+    assert progress.count("accuracy") == 3
+    assert len((folder / "verified.jsonl").read_text().splitlines()) == 3
+
+
+def test_what_was_fine_tuned_is_not_fine_tuned_again_and_a_torn_line_is(run: Any) -> None:
+    command, folder, answer, _ = run
+    file = folder / "verified.jsonl"
+    lines = file.read_text()
+    again = command("verify", "run", "--device", "cpu", "--format", "json")
+    assert again.stderr == "" and json.loads(again.stdout) == answer
+    file.write_text(lines[:-40])
+    mended = command("verify", "run", "--device", "cpu", "--format", "json")
+    assert mended.stderr.count("accuracy") == 1
+    assert [{**one, "seconds": 0} for one in json.loads(mended.stdout)["tuned"]] == [
+        {**one, "seconds": 0} for one in answer["tuned"]
+    ], "the same rows, the same seed, the same training"
+
+
+def test_the_verdict_joins_the_run_and_its_card(run: Any) -> None:
+    command, _, answer, _ = run
+    shown = json.loads(command("show", "run", "--format", "json").stdout)
+    jsonschema.validate(shown, SCHEMA)
+    assert {**shown["verified"], "tuned": []} == {**answer, "tuned": []}
+    assert "is the best of the 3 fine-tuned" in command("show", "run").stdout
+    card = command("publish", "run", "--repo", "me/ranking", "--dry-run").stdout
+    assert "## What fine-tuning says" in card and "Nothing was fine-tuned" not in card
+
+
+def test_other_ways_to_train_stand_for_themselves(run: Any) -> None:
+    command, folder, _, _ = run
+    head = command("verify", "run", "--device", "cpu", "--how", "head")
+    assert head.returncode == 0, head.stderr
+    assert "following it costs nothing" in head.stdout
+    lora = command("verify", "run", "--device", "cpu", "--how", "lora", "--top", "2", "--format", "json")
+    assert lora.returncode == 0, lora.stderr
+    assert len(json.loads(lora.stdout)["tuned"]) == 2
+    trained = {
+        line["training"]["how"]: line["trained"]
+        for line in map(json.loads, (folder / "verified.jsonl").open())
+    }
+    assert 0 < trained["head"] < trained["lora"] < trained["full"]
+
+
+def test_a_run_that_is_not_there_or_too_few_are_one_line_each(run: Any) -> None:
+    command, _, _, _ = run
+    missing = command("verify", "nowhere")
+    assert (missing.returncode, missing.stderr.count("\n")) == (1, 1)
+    few = command("verify", "run", "--top", "1")
+    assert (few.returncode, few.stderr) == (
+        2,
+        "Error: 1 checkpoint to fine-tune: there must be two to compare; see --top\n",
+    )
