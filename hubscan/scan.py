@@ -10,7 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hubscan import __version__, catalog, fusion, run, sample_file
+from hubscan import __version__, catalog, fusion, run, sample_file, sounds
 from hubscan.engines import Progress, Result
 from hubscan.engines.local import LocalEngine
 from hubscan.errors import RankingError, RecipeError, RunError
@@ -199,5 +199,6 @@ def _provenance(recipe: Recipe) -> dict[str, Any]:
         "seed": recipe.seed,
         "endpoint": constants.ENDPOINT,
         "python": platform.python_version(),
-        "versions": {name: version(name) for name in PROVEN},
+        "versions": {name: version(name) for name in PROVEN}
+        | (sounds.versions() if "audio" in recipe.modalities else {}),
     }

@@ -169,6 +169,8 @@ def test_a_query_for_sounds_ranks_every_family_that_hears_above_the_deaf_one(
     assert [e["scores"] for e in again["ranking"]] == [e["scores"] for e in answer["ranking"]]
     settled = yaml.safe_load((tmp_path / "run/recipe.yaml").read_text())
     assert settled["modalities"] == ["audio"] and settled["max_seconds"] == 30.0
+    lock = yaml.safe_load((tmp_path / "run/lock.yaml").read_text())
+    assert lock["provenance"]["versions"]["soundfile"] == sounds.versions()["soundfile"]
 
 
 def test_a_folder_of_sounds_a_folder_a_class_ranks_too(ear_cli: Cli) -> None:
