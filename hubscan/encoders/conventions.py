@@ -9,6 +9,8 @@ from typing import Any, Final
 import torch
 
 SET: Final[Mapping[str, Mapping[str, object]]] = {
+    # Pretraining hides three patches of four by chance, and so would every forward pass.
+    "vit_mae": {"mask_ratio": 0.0},
     # Its sparse attention is full attention in batches of short rows, and stays so from the first such
     # batch on: a row's features would depend on what went before.
     "big_bird": {"attention_type": "original_full"},

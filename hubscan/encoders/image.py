@@ -11,7 +11,9 @@ import torch
 from transformers import AutoImageProcessor
 
 from hubscan.encoders import Batch, Pooled
-from hubscan.encoders.pooling import as_sequence, chosen, pool, pooled_layers, refuse_made_up_pooler
+from hubscan.encoders.conventions import accepted
+from hubscan.encoders.image_conventions import prefix_length, reading
+from hubscan.encoders.pooling import chosen, pool, pooled_layers, refuse_made_up_pooler
 from hubscan.encoders.weights import load_errors, load_model
 from hubscan.errors import CheckpointError
 from hubscan.pictures import decode
@@ -19,6 +21,9 @@ from hubscan.records import Input, Layers, Pooling, Precision
 
 PATCH_PIXELS: Final = 16 * 16  # a patch of a usual vision transformer costs about what a token does
 ASSUMED_SIDE: Final = 224
+PATCH_MASK: Final = (
+    "pixel_attention_mask"  # of processors that cut pictures into as many patches as suit them
+)
 
 
 @dataclass(frozen=True)
@@ -32,7 +37,7 @@ class PreparedPictures:
     def batch(self, rows: Sequence[int]) -> Batch:
         """Decode and preprocess *rows*."""
         pictures = [decode(self.files[row]) for row in rows]
-        return {"pixel_values": self.processor(pictures, return_tensors="pt")["pixel_values"]}
+        return dict(self.processor(pictures, return_tensors="pt"))
 
     def vectors(self, rows: Sequence[int]) -> Sequence[int]:
         """Return *rows*: each gives one vector."""
@@ -47,6 +52,8 @@ class ImageEncoder:
     image_processor: Any
     pooling: Pooling
     layers: Layers
+    before: str  # the pooling of the layers before the last, if the model's own pooler reads that
+    prefix: int  # states in front of those of the patches
 
     @classmethod
     def load(cls, folder: Path, asked: str, layers: Layers, dtype: Precision) -> ImageEncoder:
@@ -54,14 +61,16 @@ class ImageEncoder:
         if not (folder / "preprocessor_config.json").exists():
             raise CheckpointError("no preprocessor_config.json, so it does not say how it reads pictures")
         model, missing = load_model(folder, "image", dtype)
-        pooling = chosen(asked, None, _convention(model, missing))
+        known = reading(model, missing)
+        pooling = chosen(asked, None, known and known.last)
         if pooling.name == "pooler":
             refuse_made_up_pooler(missing)
         with load_errors():
             processor = AutoImageProcessor.from_pretrained(
                 folder, trust_remote_code=False, local_files_only=True
             )
-        return cls(model, processor, pooling, layers)
+        before = known.before if known else "mean"
+        return cls(model, processor, pooling, layers, before, prefix_length(model))
 
     @property
     def parameters(self) -> int:
@@ -81,25 +90,27 @@ class ImageEncoder:
 
     def encode(self, batch: Batch) -> Pooled:
         """Return the pooled states of the layers."""
-        output = self.model(**batch, output_hidden_states=self.layers != "last")
-        return pooled_layers(output, self.layers, self.pooling, _pooled)
+        output = self.model(**accepted(self.model, batch), output_hidden_states=self.layers != "last")
+        patches = batch.get(PATCH_MASK)
+
+        def pooled(states: torch.Tensor, how: str) -> torch.Tensor:
+            return self._pooled(states, how, patches)
+
+        return pooled_layers(output, self.layers, self.pooling, pooled, self.before)
+
+    def _pooled(self, states: torch.Tensor, how: str, patches: torch.Tensor | None) -> torch.Tensor:
+        """Return (rows, width) of the *states* of a layer; the mean and the largest are of patches alone."""
+        if states.ndim == 4:  # a feature map (rows, width, height, breadth): every place is a state
+            if how in ("cls", "last"):
+                raise CheckpointError(f"gives feature maps, without a {how} state; use mean or max")
+            states = states.flatten(2).transpose(1, 2)
+        elif how in ("mean", "max"):
+            states = states[:, self.prefix :]
+        if patches is None:
+            patches = torch.ones(states.shape[:2], dtype=torch.long, device=states.device)
+        return pool(states, patches, how)
 
     def _pixels(self) -> int:
         size = getattr(self.image_processor, "crop_size", None) or getattr(self.image_processor, "size", None)
         sides = [side for side in dict(size or {}).values() if isinstance(side, int)] or [ASSUMED_SIDE]
         return sides[0] * sides[-1]
-
-
-def _pooled(states: torch.Tensor, how: str) -> torch.Tensor:
-    states = as_sequence(states, how)
-    mask = torch.ones(states.shape[:2], dtype=torch.long, device=states.device)
-    return pool(states, mask, how)
-
-
-def _convention(model: Any, missing_pooler: frozenset[str]) -> str | None:
-    """Return how the family reads its features: a class token if it has one, a trained head if not."""
-    names = {name.rsplit(".", 1)[-1] for name, _ in model.named_parameters()}
-    if names & {"cls_token", "class_embedding", "class_token"}:
-        return "cls"
-    has_trained_head = hasattr(model, "head") and not missing_pooler
-    return "pooler" if has_trained_head and getattr(model, "use_head", False) else None

@@ -70,18 +70,23 @@ def _mean_of_tokens(
 
 
 def pooled_layers(
-    output: Any, layers: Layers, pooling: Pooling, pooled: Callable[[torch.Tensor, str], torch.Tensor]
+    output: Any,
+    layers: Layers,
+    pooling: Pooling,
+    pooled: Callable[[torch.Tensor, str], torch.Tensor],
+    before: str = "mean",
 ) -> dict[str, torch.Tensor]:
     """Return the vectors by layer, (rows, width) float32 each, the last layer last.
 
     The last layer's states are those the model gives out, behind its final norm if it has one. Where
-    the model's own pooler reads it, that is for it alone: the layers before it are pooled by the mean.
+    the model's own pooler reads it, that is for it alone: the layers before it are pooled otherwise.
 
     Args:
         output: of the model, with its hidden states unless *layers* is "last".
         layers: "last", "each" from the embeddings (0) on, or the "mean" of all without the embeddings.
         pooling: how.
         pooled: takes the states of one layer, and the name of a pooling, to (rows, width).
+        before: the pooling of the layers before the last, where that is read by a pooler.
 
     Raises:
         CheckpointError: if other layers are wanted, and the model gives the last alone; or if their
@@ -98,7 +103,7 @@ def pooled_layers(
     hidden = getattr(output, "hidden_states", None)
     if not hidden:
         raise CheckpointError("does not give the states of its layers; use --layers last")
-    how = "mean" if pooling.name == "pooler" else pooling.name
+    how = before if pooling.name == "pooler" else pooling.name
     vectors = [*(pooled(states.float(), how) for states in hidden[:-1]), last()]
     if layers == "each":
         return {str(number): vector for number, vector in enumerate(vectors)}

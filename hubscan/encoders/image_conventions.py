@@ -1,0 +1,72 @@
+"""What is known of families of vision encoders and not said in their files: which vector was trained.
+
+A family that is not named here is read by its class token if it has one, and by the mean over its
+patches, or over the places of its last feature map, if it has none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
+
+PREFIXES: Final = ("cls_token", "class_embedding", "distillation_token", "register_tokens")
+"""Weights of the embeddings that become states in front of the patches'."""
+
+
+class Reading(NamedTuple):
+    """How the last layer becomes a vector, and how the layers before it do."""
+
+    last: str
+    before: str
+
+
+NORMED_CLASS: Final = Reading("pooler", "cls")
+HEAD: Final = Reading("pooler", "mean")
+MEAN: Final = Reading("mean", "mean")
+
+READINGS: Final[Mapping[str, Reading]] = {
+    # CLIP and its relatives norm the class token alone, behind the last layer: that is what the text's
+    # vector was held to, and before its projection what the CLIP paper's linear probes read (Radford et
+    # al., 2021, arXiv 2103.00020, appendix A.3).
+    **dict.fromkeys(
+        [
+            *("clip_vision_model", "chinese_clip_vision_model", "altclip_vision_model"),
+            *("metaclip_2_vision_model", "clipseg_vision_model", "owlvit_vision_model", "owlv2_vision_model"),
+            *("blip_vision_model", "mlcd_vision_model"),
+        ],
+        NORMED_CLASS,
+    ),
+    # A head of one attention over the patches, trained with the rest (SigLIP: Zhai et al., 2023, arXiv
+    # 2303.15343; AIMv2: Fini et al., 2024, arXiv 2411.14402).
+    **dict.fromkeys(["siglip_vision_model", "siglip2_vision_model", "aimv2_vision_model"], HEAD),
+    # The mean of the patches, or of the map, behind a norm that the classifier was trained on.
+    **dict.fromkeys(["beit", "convnext", "convnextv2", "dinov3_convnext", "hiera"], HEAD),
+    "pixio": HEAD,  # eight class tokens, of which it gives the mean
+    # They have class tokens that nothing was trained to read: the projector of InternVL drops it, CvT's
+    # stands apart from the map, and in data2vec's and pretrained BEiT's the patches are predicted.
+    **dict.fromkeys(["internvl_vision", "cvt", "data2vec-vision"], MEAN),
+    "pvt": Reading("cls", "mean"),  # the class token comes in with the last stage
+}
+
+
+def reading(model: Any, missing_pooler: frozenset[str]) -> Reading | None:
+    """Return how the family of *model* is read, None if the mean serves for want of anything known.
+
+    Args:
+        model: the tower that runs.
+        missing_pooler: weights of its pooler that are not in the file, so that it cannot be used.
+    """
+    known = READINGS.get(model.config.model_type)
+    if known is not None:
+        return MEAN if known.last == "pooler" and missing_pooler else known
+    return Reading("cls", "cls") if prefix_length(model) else None
+
+
+def prefix_length(model: Any) -> int:
+    """Return how many states stand in front of the patches': class, distillation and register tokens."""
+    tokens = (
+        1 if weight.ndim == 1 else weight.shape[1]
+        for name, weight in model.named_parameters()
+        if name.startswith("embeddings.") and name.rsplit(".", 1)[-1] in PREFIXES
+    )
+    return sum(tokens)
