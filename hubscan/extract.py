@@ -90,13 +90,15 @@ def _exact(dtype: torch.dtype) -> Iterator[None]:
     on CPUs, gets the convolution of several permuted pictures in a half precision wrong, by as much as
     their size (torch 2.13; SegFormer and PVT v2 have such ones); torch's own code does not.
     """
-    with (
-        torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False),
-        torch.backends.mkldnn.flags(
-            enabled=torch.backends.mkldnn.enabled and dtype == torch.float32, allow_tf32=False
-        ),
-    ):
-        yield
+    torch_alone = torch.backends.mkldnn.enabled and dtype != torch.float32
+    if torch_alone:
+        torch.backends.mkldnn.set_flags(_enabled=False)
+    try:
+        with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):
+            yield
+    finally:
+        if torch_alone:
+            torch.backends.mkldnn.set_flags(_enabled=True)
 
 
 def batches(lengths: Sequence[int], budget: int) -> list[list[int]]:

@@ -45,6 +45,19 @@ def pool(
     return states[torch.arange(len(states), device=states.device), chosen]
 
 
+def as_sequence(states: torch.Tensor, how: str) -> torch.Tensor:
+    """Return *states* as (rows, length, width): of a feature map every place is a state.
+
+    Raises:
+        CheckpointError: if they are a map, and *how* asks for a state that a map does not have.
+    """
+    if states.ndim != 4:
+        return states
+    if how in ("cls", "last"):
+        raise CheckpointError(f"gives feature maps, without a {how} state; use mean or max")
+    return states.flatten(2).transpose(1, 2)
+
+
 def _mean_of_tokens(
     states: torch.Tensor, mask: torch.Tensor, name: str, tokens: torch.Tensor
 ) -> torch.Tensor:

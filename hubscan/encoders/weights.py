@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -15,7 +15,11 @@ from hubscan.encoders.network import network_class
 from hubscan.errors import CheckpointError
 from hubscan.records import Modality, Precision
 
-TOWERS = {"text": ("text_model",), "image": ("vision_model", "image_model")}
+TOWERS: Final[Mapping[Modality, tuple[str, ...]]] = {
+    "text": ("text_model",),
+    "image": ("vision_model", "image_model"),
+    "audio": ("audio_model",),
+}
 UNUSED: Final = ("mask_token", "masked_spec_embed")
 """Weights that stand for what is hidden in pretraining; nothing is hidden when features are computed."""
 BUFFERS: Final = (
@@ -50,12 +54,24 @@ def load_model(folder: Path, modality: Modality, dtype: Precision) -> tuple[torc
             output_loading_info=True,
             ignore_mismatched_sizes=True,  # or the error would not name them; they are refused below
         )
-    missing = frozenset(key for key in report["missing_keys"] if not key.endswith(UNUSED))
+    tower = _tower(model, modality)
+    missing = frozenset(
+        key for key in report["missing_keys"] if not key.endswith(UNUSED) and _reached(model, tower, key)
+    )
     poolers = frozenset(key for key in missing if "pooler" in key.split("."))
     _refuse("weights missing from the file", missing - poolers)
     _refuse("weights of another shape than the config says", (key for key, *_ in report["mismatched_keys"]))
     _refuse("weights that the config has no place for", _homeless(model, report["unexpected_keys"]))
-    return _tower(model, modality).eval().requires_grad_(False), poolers
+    return tower.eval().requires_grad_(False), poolers
+
+
+def _reached(model: torch.nn.Module, tower: torch.nn.Module, key: str) -> bool:
+    """Return whether the weight *key* of *model* is one of *tower*, or shared with it.
+
+    A classifier of sounds that was made out of Whisper holds the encoder alone.
+    """
+    weight = dict(model.named_parameters(remove_duplicate=False)).get(key)
+    return weight is None or any(weight is own for own in tower.parameters())
 
 
 def _homeless(model: Any, unexpected: Iterable[str]) -> list[str]:

@@ -109,7 +109,7 @@ MOBILE: Final = {"image_size": SIDE, "depth_multiplier": 0.25}
 
 GAINS: Final = {
     **dict.fromkeys(["align", "mobilenet_v1", "pvt_v2", "segformer"], 2.0),
-    "efficientnet": 1.5,
+    "efficientnet": 1.7,
     "swiftformer": 0.7,
     "textnet": 0.8,
 }
