@@ -152,6 +152,23 @@ def test_a_pooling_that_gives_words_nothing_is_refused_before_anything_runs(cli:
     assert "pooling cls: gives one vector a text, and none a word" in done.stderr
 
 
+def test_a_prompt_before_words_is_refused(cli: Cli) -> None:
+    done = cli("rank", "--dataset", "tester/tagged", *MODELS, "--prompt", "query: ")
+    assert done.returncode != 0 and "prompt: stands before whole texts" in done.stderr
+
+
+def test_a_prompt_is_said_and_makes_other_features(cli: Cli) -> None:
+    entries = []
+    for prompt in (["--prompt", "warm: "], []):
+        done = cli(
+            "rank", "--dataset", "tester/reviews", *MODELS, "--samples", "30", *prompt, "--format", "json"
+        )
+        entries.append({entry["model"]: entry for entry in json.loads(done.stdout)["ranking"]})
+    one, other = (found["tester/seeing-bert"] for found in entries)
+    assert (one["pooling"], other["pooling"]) == ('mean (default), prompt "warm: "', "mean (default)")
+    assert one["scores"]["transrate"]["raw"] != other["scores"]["transrate"]["raw"]
+
+
 def test_a_column_of_sounds_that_are_none_ends_in_one_line(cli: Cli, tmp_path: Path) -> None:
     sounds = [{"bytes": bytes([i]), "path": None} for i in range(40)]
     schema = Features({"audio": Audio(), "label": Value("int64")}).arrow_schema
