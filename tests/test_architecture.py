@@ -10,7 +10,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "hubscan"
 
 STAGES = [
-    "errors", "records", "recipe", "pictures", "memory", "hub", "remote", "catalog", "fetch", "sample_file", "sample",
+    "errors", "records", "recipe", "pictures", "memory", "hub", "remote", "remote_stream", "catalog", "fetch", "sample_file", "sample",
     "encoders", "extract", "cache", "scores", "ranking", "fusion", "assess", "engines", "run", "rescore", "scan", "api", "report",
     "publish", "demo", "cli",
 ]  # fmt: skip
@@ -25,7 +25,17 @@ KEEPERS = {
     "datasets": {"sample"},
     "transformers": {"encoders"},
     "accelerate": {"extract"},
-    "huggingface_hub": {"hub", "remote", "fetch", "catalog", "scan", "publish", "report", "cli"},
+    "huggingface_hub": {
+        "hub",
+        "remote",
+        "remote_stream",
+        "fetch",
+        "catalog",
+        "scan",
+        "publish",
+        "report",
+        "cli",
+    },
     "pydantic": {"cache", "recipe", "run", "sample_file", "engines"},
     "click": {"cli"},
     "PIL": {"pictures", "api"},

@@ -65,7 +65,7 @@ def _sample(recipe: Recipe, source: Source, columns: Columns, traffic: Traffic) 
     found = _collected(recipe, source, columns, coder, reader, traffic)
     if reader.cut:
         found.notes += (f"texts of over {MOST_CHARACTERS:,} characters were cut there: {reader.cut}",)
-    return assembled(recipe, source, columns, coder, found)
+    return assembled(recipe, source.pinned(), columns, coder, found)
 
 
 def _collected(
@@ -75,6 +75,4 @@ def _collected(
     if isinstance(rows, ParquetTable | ArrowTable):
         return indexed.collected(rows, columns, coder, reader, recipe)
     assert isinstance(rows, TarStream | DatasetStream)
-    return stream.collected(
-        rows, columns, coder, reader, recipe, lambda: traffic.bytes_read + source.stored()[0]
-    )
+    return stream.collected(rows, columns, coder, reader, recipe, lambda: source.spent(traffic.bytes_read))

@@ -44,7 +44,7 @@ class StoredFile:
             self._system, self._path = url_to_fs(address)
         except (ImportError, ValueError) as error:
             raise DatasetError(f"{address}: cannot read {protocol}:// here: {error}") from error
-        self._local = isinstance(self._system, fsspec.get_filesystem_class("file"))
+        self.local = isinstance(self._system, fsspec.get_filesystem_class("file"))
 
     @property
     def size(self) -> int:
@@ -70,7 +70,7 @@ class StoredFile:
             raise DatasetError(f"{self.name}: cannot be read: {error}") from error
         if len(found) != stop - start:
             raise DatasetError(f"{self.name}: cannot be read: it ends before byte {stop}")
-        if not self._local:
+        if not self.local:
             with self._lock:
                 self.bytes_read += len(found)
                 self.requests += 1
