@@ -17,7 +17,7 @@ from hubscan.hub import api, explained, patient
 from hubscan.remote import RemoteFile
 from hubscan.sample.arrow import ArrowTable
 from hubscan.sample.cells import Fetch
-from hubscan.sample.files import File, StoredFile, open_file
+from hubscan.sample.files import File, StoredFile, names_like, open_file
 from hubscan.sample.parquet import ParquetTable
 from hubscan.sample.passage import Passage, addresses
 from hubscan.sample.reading import read_errors
@@ -182,10 +182,7 @@ def _expanded(url: str) -> list[str]:
         numbers = range(int(found[1]), last + 1)
         return [f"{url[: found.start()]}{number:0{width}}{url[found.end() :]}" for number in numbers]
     if "*" in url and not url.startswith("http"):
-        import fsspec
-
-        system, path = fsspec.core.url_to_fs(url)
-        return [system.unstrip_protocol(name) for name in sorted(system.glob(path))]
+        return names_like(url)
     return [url]
 
 
