@@ -118,6 +118,33 @@ def test_parquet_and_tar_over_http_are_read_by_ranges(hub: LabHub, own_hub: LabH
 
 
 @pytest.mark.parametrize(
+    "values",
+    [
+        ["a"] * 200 + ["b"] * 200,
+        [3] * 200 + [4] * 200,
+        [False] * 200 + [True] * 200,
+        ["a"] * 200 + [None] * 100 + ["b"] * 100,
+        ["x" * 40] * 200 + ["y" * 40] * 200,
+        ["a", "b"] * 200,
+    ],
+    ids=["texts", "integers", "booleans", "nulls", "long texts", "mixed"],
+)
+def test_labels_that_the_footer_tells_are_not_fetched_and_are_the_same(values: list[Any]) -> None:
+    rows = pa.table({"text": [f"row {i}" for i in range(400)], "label": values})
+    samples = []
+    for name, said in (("said", True), ("unsaid", False)):
+        stored = io.BytesIO()
+        pq.write_table(rows, stored, row_group_size=50, write_statistics=said)
+        fsspec.filesystem("memory").pipe(f"/bounds/{name}.parquet", stored.getvalue())
+        samples.append(drawn(f"memory://bounds/{name}.parquet"))
+    told, read = samples
+    assert np.array_equal(told.row_ids, read.row_ids) and told.draw.classes == read.draw.classes
+    assert told.draw.dropped == read.draw.dropped
+    wholly = values[1] == values[0] and None not in values and len(str(values[0])) < 40
+    assert (told.draw.requests < read.draw.requests) == wholly
+
+
+@pytest.mark.parametrize(
     ("url", "said"),
     [
         ("http://me:secret@host/x.parquet", "holds a password"),
