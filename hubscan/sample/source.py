@@ -20,6 +20,7 @@ from hubscan.sample.cells import Fetch
 from hubscan.sample.files import File, StoredFile, names_like, open_file
 from hubscan.sample.parquet import ParquetTable
 from hubscan.sample.passage import Passage, addresses
+from hubscan.sample.pin import content_hash
 from hubscan.sample.reading import read_errors
 from hubscan.sample.rows import DatasetStream, opened
 from hubscan.sample.stream import Stream
@@ -119,7 +120,7 @@ def _open_local(recipe: Recipe, path: Path) -> Source:
             files = [path]
         split = _chosen_split(recipe, name, [str(split) for split in builder.config.data_files])
         rows, parts = opened(builder, split)
-    return Source(name, _content_hash(path, files), recipe.config, split, rows, _from_disk, parts)
+    return Source(name, content_hash(path, files), recipe.config, split, rows, _from_disk, parts)
 
 
 def _saved(path: Path) -> bool:
@@ -137,7 +138,7 @@ def _open_saved(recipe: Recipe, path: Path) -> Source:
         dataset = dataset.flatten_indices()
     files = sorted(file for file in path.rglob("*") if file.is_file())
     table = ArrowTable(dataset.data.table, dataset.features)
-    return Source(name, _content_hash(path, files), None, split, table, _from_disk)
+    return Source(name, content_hash(path, files), None, split, table, _from_disk)
 
 
 def _at_url(recipe: Recipe, url: str) -> Source:
@@ -220,15 +221,6 @@ def _suffix(name: str) -> str:
     """Return the ending that tells the kind of a file, in small letters: of `x.csv.gz` it is `.csv`."""
     path = PurePosixPath(name.lower())
     return (path.with_suffix("") if path.suffix in PACKED else path).suffix
-
-
-def _content_hash(root: Path, files: list[Path]) -> str:
-    digest = hashlib.sha256()
-    for file in files:
-        digest.update(str(file.relative_to(root.parent)).encode())
-        with file.open("rb") as stream:
-            digest.update(hashlib.file_digest(stream, "sha256").digest())
-    return f"sha256:{digest.hexdigest()}"
 
 
 def _chosen_split(recipe: Recipe, dataset: str, splits: list[str]) -> str:
