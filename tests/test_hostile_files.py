@@ -59,7 +59,7 @@ PLACE = st.floats(0, 1, allow_nan=False)
 
 
 @pytest.mark.parametrize("name", FILES)
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     cut=st.one_of(st.just(1.0), PLACE),
     flips=st.lists(st.tuples(PLACE, st.integers(1, 255)), max_size=6),
@@ -78,3 +78,10 @@ def test_a_spoilt_file_gives_a_sample_or_one_line(
             assert len(draw(recipe.resolve({"dataset": str(file), "samples": 10, **keys})).row_ids)
         except HubscanError as error:
             assert "\n" not in str(error)
+
+
+def test_a_label_that_is_not_utf8_is_said(tmp_path: Path) -> None:
+    file = tmp_path / "rows.jsonl"
+    file.write_bytes(FILES["rows.jsonl"].replace(b'"b"', b'"\xe1"', 1))
+    with pytest.raises(HubscanError, match="a label is not UTF-8"):
+        draw(recipe.resolve({"dataset": str(file), "samples": 10}))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import datasets
 
+from hubscan.errors import DatasetError
 from hubscan.hub import Traffic, counted
 from hubscan.records import Sample
 from hubscan.sample import indexed, stream
@@ -41,12 +42,10 @@ def draw(recipe: Recipe) -> Sample:
     datasets.config.STREAMING_READ_MAX_RETRIES = 5
     with counted() as traffic:
         source = open_split(recipe)
-        rows = source.rows
-        columns = find(rows.features, kinds_of(rows.features), rows.head, recipe)
         try:
-            sample = _sample(recipe, source, columns, traffic)
-        except ManyValues:
-            sample = _sample(recipe, source, replace(columns, kind="number", fixed=True), traffic)
+            sample = _found(recipe, source, traffic)
+        except UnicodeDecodeError as error:  # inputs that are not give way to others; labels cannot
+            raise DatasetError(f"{source.dataset}: a label is not UTF-8: {error.reason}") from error
     stored_bytes, stored_requests = source.stored()
     return replace(
         sample,
@@ -56,6 +55,15 @@ def draw(recipe: Recipe) -> Sample:
             requests=traffic.requests + stored_requests,
         ),
     )
+
+
+def _found(recipe: Recipe, source: Source, traffic: Traffic) -> Sample:
+    rows = source.rows
+    columns = find(rows.features, kinds_of(rows.features), rows.head, recipe)
+    try:
+        return _sample(recipe, source, columns, traffic)
+    except ManyValues:
+        return _sample(recipe, source, replace(columns, kind="number", fixed=True), traffic)
 
 
 def _sample(recipe: Recipe, source: Source, columns: Columns, traffic: Traffic) -> Sample:

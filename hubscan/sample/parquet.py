@@ -180,7 +180,12 @@ def _footer(file: File) -> bytes:
 
 def _parsed(footer: bytes, name: str) -> Any:
     with _corrupt(name):
-        return pq.read_metadata(pa.BufferReader(b"PAR1" + footer))
+        metadata = pq.read_metadata(pa.BufferReader(b"PAR1" + footer))
+        for group in range(metadata.num_row_groups):
+            # Arrow looks a column up in the schema without a check, and would end the process.
+            if metadata.row_group(group).num_columns != metadata.num_columns:
+                raise DatasetError(f"{name}: corrupt: row group {group} has not the columns of its schema")
+    return metadata
 
 
 def _same_columns(schema: pa.Schema, metadata: Any, name: str) -> None:
