@@ -11,6 +11,8 @@ import torch
 from transformers import AutoImageProcessor
 
 from hubscan.encoders import Batch, Pooled
+from hubscan.encoders.conventions import accepted
+from hubscan.encoders.image_conventions import before, reading, tokens_in_front
 from hubscan.encoders.pooling import chosen, pool, pooled_layers, refuse_made_up_pooler
 from hubscan.encoders.weights import load_errors, load_model
 from hubscan.errors import CheckpointError
@@ -32,7 +34,7 @@ class PreparedPictures:
     def batch(self, rows: Sequence[int]) -> Batch:
         """Decode and preprocess *rows*."""
         pictures = [decode(self.files[row]) for row in rows]
-        return {"pixel_values": self.processor(pictures, return_tensors="pt")["pixel_values"]}
+        return dict(self.processor(pictures, return_tensors="pt"))
 
     def vectors(self, rows: Sequence[int]) -> Sequence[int]:
         """Return *rows*: each gives one vector."""
@@ -54,7 +56,8 @@ class ImageEncoder:
         if not (folder / "preprocessor_config.json").exists():
             raise CheckpointError("no preprocessor_config.json, so it does not say how it reads pictures")
         model, missing = load_model(folder, "image", dtype)
-        pooling = chosen(asked, None, _convention(model, missing))
+        known = reading(model, missing)
+        pooling = chosen(asked, None, known.last if known else None)
         if pooling.name == "pooler":
             refuse_made_up_pooler(missing)
         with load_errors():
@@ -76,13 +79,23 @@ class ImageEncoder:
     def prepare(self, inputs: Sequence[Input]) -> PreparedPictures:
         """Take the files as they are: decoded, a sample would fill the memory."""
         files = [content for content in inputs if isinstance(content, bytes)]
-        length = max(1, self._pixels() // PATCH_PIXELS)
+        patches = getattr(self.image_processor, "max_num_patches", None)  # of any picture, padded
+        length = patches or max(1, self._pixels() // PATCH_PIXELS)
         return PreparedPictures(self.image_processor, files, [length] * len(files))
 
     def encode(self, batch: Batch) -> Pooled:
         """Return the pooled states of the layers."""
-        output = self.model(**batch, output_hidden_states=self.layers != "last")
-        return pooled_layers(output, self.layers, self.pooling, _pooled)
+        taken = accepted(self.model, batch)
+        output = self.model(**taken, output_hidden_states=self.layers != "last")
+        if self.pooling.name == "cls" and "cls_token_value" in output:  # CvT gives it beside its map
+            output["last_hidden_state"] = output["cls_token_value"]
+        mask = batch.get("pixel_attention_mask")  # where pictures keep their shape, and have fewer patches
+        in_front = tokens_in_front(self.model)
+
+        def pooled(states: torch.Tensor, how: str) -> torch.Tensor:
+            return _pooled(states, how, in_front, mask)
+
+        return pooled_layers(output, self.layers, self.pooling, pooled, before(self.model, self.pooling.name))
 
     def _pixels(self) -> int:
         size = getattr(self.image_processor, "crop_size", None) or getattr(self.image_processor, "size", None)
@@ -90,19 +103,21 @@ class ImageEncoder:
         return sides[0] * sides[-1]
 
 
-def _pooled(states: torch.Tensor, how: str) -> torch.Tensor:
-    if states.ndim == 4:  # a feature map (rows, width, height, breadth): every place is a state
+def _pooled(states: torch.Tensor, how: str, in_front: int, mask: torch.Tensor | None) -> torch.Tensor:
+    """Return (rows, width); the mean and the maximum are over places of the picture alone.
+
+    Args:
+        states: (rows, length, width), or a map (rows, width, height, breadth) of which every place is one.
+        how: name of a pooling.
+        in_front: states of no place in the picture.
+        mask: (rows, length), 1 for a patch that is of the picture; None if all are.
+    """
+    if states.ndim == 4:
         if how in ("cls", "last"):
             raise CheckpointError(f"gives feature maps, without a {how} state; use mean or max")
         states = states.flatten(2).transpose(1, 2)
-    mask = torch.ones(states.shape[:2], dtype=torch.long, device=states.device)
+    if how in ("mean", "max"):
+        states = states[:, in_front:]
+    if mask is None or mask.shape != states.shape[:2]:
+        mask = torch.ones(states.shape[:2], dtype=torch.long, device=states.device)
     return pool(states, mask, how)
-
-
-def _convention(model: Any, missing_pooler: frozenset[str]) -> str | None:
-    """Return how the family reads its features: a class token if it has one, a trained head if not."""
-    names = {name.rsplit(".", 1)[-1] for name, _ in model.named_parameters()}
-    if names & {"cls_token", "class_embedding", "class_token"}:
-        return "cls"
-    has_trained_head = hasattr(model, "head") and not missing_pooler
-    return "pooler" if has_trained_head and getattr(model, "use_head", False) else None

@@ -57,7 +57,11 @@ def _mean_of_tokens(
 
 
 def pooled_layers(
-    output: Any, layers: Layers, pooling: Pooling, pooled: Callable[[torch.Tensor, str], torch.Tensor]
+    output: Any,
+    layers: Layers,
+    pooling: Pooling,
+    pooled: Callable[[torch.Tensor, str], torch.Tensor],
+    before: str | None = None,
 ) -> dict[str, torch.Tensor]:
     """Return the vectors by layer, (rows, width) float32 each, the last layer last.
 
@@ -69,6 +73,7 @@ def pooled_layers(
         layers: "last", "each" from the embeddings (0) on, or the "mean" of all without the embeddings.
         pooling: how.
         pooled: takes the states of one layer, and the name of a pooling, to (rows, width).
+        before: how layers before the last are pooled, if not as that, or by the mean.
 
     Raises:
         CheckpointError: if other layers are wanted, and the model gives the last alone; or if their
@@ -85,7 +90,7 @@ def pooled_layers(
     hidden = getattr(output, "hidden_states", None)
     if not hidden:
         raise CheckpointError("does not give the states of its layers; use --layers last")
-    how = "mean" if pooling.name == "pooler" else pooling.name
+    how = before or ("mean" if pooling.name == "pooler" else pooling.name)
     vectors = [*(pooled(states.float(), how) for states in hidden[:-1]), last()]
     if layers == "each":
         return {str(number): vector for number, vector in enumerate(vectors)}

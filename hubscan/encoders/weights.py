@@ -11,11 +11,12 @@ import torch
 from safetensors import SafetensorError
 from transformers.utils import logging
 
+from hubscan.encoders.image_conventions import MADE_WITH
 from hubscan.encoders.network import network_class
 from hubscan.errors import CheckpointError
 from hubscan.records import Modality, Precision
 
-TOWERS = {"text": "text_model", "image": "vision_model"}
+TOWERS = {"text": ("text_model",), "image": ("vision_model", "image_model")}
 UNUSED: Final = ("mask_token", "masked_spec_embed")
 """Weights that stand for what is hidden in pretraining; nothing is hidden when features are computed."""
 BUFFERS: Final = (
@@ -48,14 +49,28 @@ def load_model(folder: Path, modality: Modality, dtype: Precision) -> tuple[torc
             trust_remote_code=False,
             local_files_only=True,
             output_loading_info=True,
+            **MADE_WITH.get(config.model_type, {}),
             ignore_mismatched_sizes=True,  # or the error would not name them; they are refused below
         )
-    missing = frozenset(key for key in report["missing_keys"] if not key.endswith(UNUSED))
+    tower = _tower(model, modality)
+    missing = frozenset(
+        key for key in report["missing_keys"] if not key.endswith(UNUSED) and _reached(model, tower, key)
+    )
     poolers = frozenset(key for key in missing if "pooler" in key.split("."))
     _refuse("weights missing from the file", missing - poolers)
     _refuse("weights of another shape than the config says", (key for key, *_ in report["mismatched_keys"]))
     _refuse("weights that the config has no place for", _homeless(model, report["unexpected_keys"]))
-    return _tower(model, modality).eval().requires_grad_(False), poolers
+    return tower.eval().requires_grad_(False), poolers
+
+
+def _reached(model: torch.nn.Module, tower: torch.nn.Module, key: str) -> bool:
+    """Return whether the weight *key* of *model* is one of *tower*, or shared with it.
+
+    A classifier of sounds that was made out of Whisper holds the encoder alone, and one of pictures
+    that was made out of SigLIP the vision tower.
+    """
+    weight = dict(model.named_parameters(remove_duplicate=False)).get(key)
+    return weight is None or any(weight is own for own in tower.parameters())
 
 
 def _homeless(model: Any, unexpected: Iterable[str]) -> list[str]:
@@ -80,9 +95,10 @@ def _refuse(fault: str, keys: Iterable[str]) -> None:
 
 
 def _tower(model: Any, modality: Modality) -> torch.nn.Module:
-    tower = getattr(model, TOWERS[modality], None)
-    if isinstance(tower, torch.nn.Module):
-        return tower
+    for name in TOWERS[modality]:
+        tower = getattr(model, name, None)
+        if isinstance(tower, torch.nn.Module):
+            return tower
     if getattr(model.config, "is_encoder_decoder", False):
         encoder: torch.nn.Module = model.get_encoder()
         return encoder
