@@ -34,7 +34,8 @@ class PreparedPictures:
     def batch(self, rows: Sequence[int]) -> Batch:
         """Decode and preprocess *rows*."""
         pictures = [decode(self.files[row]) for row in rows]
-        return dict(self.processor(pictures, return_tensors="pt"))
+        read = self.processor(pictures, return_tensors="pt")
+        return {name: made for name, made in read.items() if isinstance(made, torch.Tensor)}
 
     def vectors(self, rows: Sequence[int]) -> Sequence[int]:
         """Return *rows*: each gives one vector."""
@@ -53,7 +54,7 @@ class ImageEncoder:
     @classmethod
     def load(cls, folder: Path, asked: str, layers: Layers, dtype: Precision) -> ImageEncoder:
         """Return the encoder in *folder*."""
-        if not (folder / "preprocessor_config.json").exists():
+        if not any((folder / f"{name}_config.json").exists() for name in ("preprocessor", "processor")):
             raise CheckpointError("no preprocessor_config.json, so it does not say how it reads pictures")
         model, missing = load_model(folder, "image", dtype)
         known = reading(model, missing)
