@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hubscan import recipe as recipes
+from hubscan import sounds
 from hubscan.errors import CheckpointError, RecipeError
 from hubscan.records import Input, Layers, Modality, Precision, Ranking, Skipped
 
@@ -49,13 +50,18 @@ def rank(
 
 def embed(
     model: str,
-    inputs: Sequence[str] | Sequence[tuple[str, str]] | Sequence[bytes] | Sequence[Image],
+    inputs: Sequence[str]
+    | Sequence[tuple[str, str]]
+    | Sequence[bytes]
+    | Sequence[Image]
+    | Sequence[tuple[npt.NDArray[Any], int]],
     *,
     modality: Modality | None = None,
     pooling: str = "auto",
     prompt: str = "auto",
     layers: Layers = "last",
     dtype: Precision = "float32",
+    max_seconds: float = 30.0,
 ) -> npt.NDArray[np.float32]:
     """Return the pooled features of *inputs* in float32, as a scan computes them.
 
@@ -63,29 +69,39 @@ def embed(
 
     Args:
         model: an id on the Hub, `id@revision`, or a local folder.
-        inputs: texts, pairs of texts (read together in one pass), PIL images, or the bytes of image files.
-        modality: "text" or "image"; by default what the inputs are.
+        inputs: texts, pairs of texts (read together in one pass), PIL images, the bytes of image or sound
+            files, or sounds as their samples, (n,) or (n, channels), and their rate in Hz, whatever the
+            model's own rate is.
+        modality: "text", "image" or "audio"; by default what the inputs are, and bytes are images.
         pooling: "auto" does what the checkpoint declares.
         prompt: what stands before every text: "auto" for the declared one, "none", a name, or its words.
         layers: "last", the "mean" of all but the embeddings, or "each".
         dtype: what the network computes in.
+        max_seconds: of a sound, from its beginning.
 
     Raises:
-        HubscanError: if the model cannot be found or used.
+        HubscanError: if the model cannot be found or used, or an input cannot be read.
     """
     import numpy as np
 
     from hubscan import catalog, encoders
     from hubscan.extract import extract
     from hubscan.fetch import fetch
+    from hubscan.pictures import PictureError
 
-    rows = _checked([row if isinstance(row, str | tuple | bytes) else _file_of(row) for row in inputs])
-    kind: Modality = modality or ("image" if isinstance(rows[0], bytes) else "text")
+    sampled = any(_is_sampled(row) for row in inputs)
+    rows = _checked([row if isinstance(row, str | bytes) else _stored(row) for row in inputs])
+    kind: Modality = modality or ("audio" if sampled else "image" if isinstance(rows[0], bytes) else "text")
     found = next(iter(catalog.named([model], recipes.Recipe(), kind)))
     if isinstance(found, Skipped):
         raise CheckpointError(f"{model}: {found.reason}")
-    encoder = encoders.load(fetch(found).folder, kind, pooling, layers=layers, dtype=dtype, prompt=prompt)
-    found_layers = list(extract(encoder, rows).layers.values())
+    encoder = encoders.load(
+        fetch(found).folder, kind, pooling, layers=layers, dtype=dtype, prompt=prompt, max_seconds=max_seconds
+    )
+    try:
+        found_layers = list(extract(encoder, rows).layers.values())
+    except (PictureError, sounds.SoundError) as error:
+        raise RecipeError(f"inputs: one of them cannot be read: {error}") from error
     if layers != "each":
         return found_layers[0]
     if len({matrix.shape for matrix in found_layers}) > 1:
@@ -98,16 +114,38 @@ def _checked(rows: list[Input]) -> list[Input]:
     if not rows:
         raise RecipeError("inputs: there are none")
     if len({type(row) for row in rows}) > 1:
-        raise RecipeError("inputs: texts, pairs of texts and images are mixed; embed them one kind at a time")
+        raise RecipeError("inputs: texts, pairs of texts and files are mixed; embed them one kind at a time")
     pairs = [row for row in rows if isinstance(row, tuple)]
     if any(len(pair) != 2 or not all(isinstance(text, str) for text in pair) for pair in pairs):
-        raise RecipeError("inputs: a tuple is a pair of texts, and one of these is not two strings")
+        raise RecipeError(
+            "inputs: a tuple is a pair of texts, or samples and their rate, and one of these is neither"
+        )
     return rows
 
 
-def _file_of(picture: Image) -> bytes:
+def _stored(row: Any) -> Input:
+    """Return a picture or a sound as a file without loss; a pair of texts as it is."""
     import io
 
+    if isinstance(row, tuple):
+        return _sound_file(*row) if _is_sampled(row) else row
     stored = io.BytesIO()
-    picture.convert("RGB").save(stored, "PNG")
+    row.convert("RGB").save(stored, "PNG")
     return stored.getvalue()
+
+
+def _is_sampled(row: object) -> bool:
+    """Return whether *row* is a sound as its samples and their rate."""
+    import numpy as np
+
+    return isinstance(row, tuple) and len(row) == 2 and isinstance(row[0], np.ndarray)
+
+
+def _sound_file(samples: npt.NDArray[Any], rate: int) -> bytes:
+    sounds.require()
+    try:
+        return sounds.encode(samples, rate)
+    except (RuntimeError, ValueError, TypeError) as error:
+        raise RecipeError(
+            f"inputs: a sound is samples, (n,) or (n, channels), and a rate: {error}"
+        ) from error

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from importlib.metadata import version
 from typing import Any, TypeVar
 
-from hubscan import __version__, cache, encoders, extract
+from hubscan import __version__, cache, encoders, extract, sounds
 from hubscan.encoders.precision import precision
 from hubscan.errors import HubscanError
 from hubscan.fetch import fetch
@@ -127,6 +127,7 @@ def _computed(
             layers=_layers(recipe),
             places=sample.places,
             dtype=dtype,
+            max_seconds=recipe.max_seconds,
             prompt=recipe.prompt,
         )
         enter("embed")
@@ -163,4 +164,9 @@ def _deciding(candidate: Candidate, sample: Sample, recipe: Recipe, device: str)
         "device": extract.accelerator(device).device.type,
         "hubscan": __version__,
         **{library: version(library) for library in ("torch", "transformers", "tokenizers", "pillow")},
+        **(_of_sounds(recipe) if candidate.modality == "audio" else {}),
     }
+
+
+def _of_sounds(recipe: Recipe) -> dict[str, Any]:
+    return {"max_seconds": recipe.max_seconds, **sounds.versions()}

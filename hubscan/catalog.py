@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import heapq
+import json
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
@@ -15,7 +16,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from hubscan.errors import CheckpointError, HubError, RecipeError
+from hubscan.errors import CheckpointError, HubError
 from hubscan.hub import api, explained, patient
 from hubscan.records import Candidate, Listed, Modality, Skipped
 
@@ -27,8 +28,18 @@ if TYPE_CHECKING:
 ENCODER_TAGS: Final[Mapping[Modality, tuple[str, ...]]] = {
     "text": ("feature-extraction", "sentence-similarity", "fill-mask", "text-classification"),
     "image": ("image-feature-extraction", "image-classification", "zero-shot-image-classification"),
+    "audio": ("audio-classification", "feature-extraction", "automatic-speech-recognition"),
 }
 """Pipeline tags under which encoders are listed; one listing each, merged."""
+
+AUDIO_TYPES: Final = frozenset(
+    [
+        *("wav2vec2", "wav2vec2-conformer", "wav2vec2-bert", "hubert", "wavlm", "unispeech", "unispeech-sat"),
+        *("data2vec-audio", "sew", "sew-d", "whisper", "audio-spectrogram-transformer", "clap"),
+    ]
+)
+"""Model types that read sounds: pipeline tags are shared, and so are the names of files."""
+BOTH: Final = "clap"  # reads texts, too
 
 TAGS_OF_TASK: Final[Mapping[str, tuple[str, ...]]] = {
     "token-classification": (
@@ -40,6 +51,7 @@ TAGS_OF_TASK: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """Where a task has encoders of its own among those of its modality."""
 
+SHARED_TAG: Final = "feature-extraction"  # of texts and of sounds; what the config says tells them apart
 PAIR_TAG: Final = "text-ranking"  # cross-encoders: trained to see two texts in one pass
 
 FIELDS: Final = [
@@ -81,12 +93,8 @@ def search(recipe: Recipe, *modalities: Modality) -> Iterator[Listed]:
     times the downloads of the most downloaded vision encoders, and would leave no place to these.
 
     Raises:
-        RecipeError: if encoders of a modality cannot be read yet.
         HubError: if the endpoint cannot be reached or refuses.
     """
-    unread = [modality for modality in modalities if modality not in ENCODER_TAGS]
-    if unread:
-        raise RecipeError(f"--modality {unread[0]}: no such encoder is read yet; pass text or image")
     waiting = deque(_merged(recipe, modality) for modality in modalities)
     wanted = recipe.limit
     while waiting and wanted:
@@ -109,7 +117,8 @@ def _merged(recipe: Recipe, modality: Modality) -> Iterator[Listed]:
             if info.id in seen:
                 continue
             seen.add(info.id)
-            yield _listed(info, recipe, modality)
+            if info.pipeline_tag != SHARED_TAG or _may_read(_model_type(info), modality):
+                yield _listed(info, recipe, modality)
 
 
 def named(models: Iterable[str], recipe: Recipe, *modalities: Modality) -> Iterator[Candidate | Skipped]:
@@ -130,6 +139,18 @@ def named(models: Iterable[str], recipe: Recipe, *modalities: Modality) -> Itera
 
 def _looks_like_a_path(name: str) -> bool:
     return name.startswith((".", "/", "~")) or name.count("/") > 1 or "\\" in name
+
+
+def _model_type(info: ModelInfo) -> str | None:
+    found = (info.config or {}).get("model_type")
+    return found if isinstance(found, str) else None
+
+
+def _may_read(model_type: str | None, modality: Modality) -> bool:
+    """Return whether a config of *model_type* leaves it open that *modality* is read."""
+    if modality == "audio":
+        return model_type in AUDIO_TYPES
+    return model_type not in AUDIO_TYPES or (modality == "text" and model_type == BOTH)
 
 
 def _tags(recipe: Recipe, modality: Modality) -> tuple[str, ...]:
@@ -168,6 +189,8 @@ def _sort_key(sort: str) -> Callable[[ModelInfo], tuple[float, str]]:
 def _listed(info: ModelInfo, recipe: Recipe, modality: Modality) -> Listed:
     candidate = _candidate(info, recipe, modality)
     reason = _unusable(info)
+    if reason is None and not _may_read(_model_type(info), modality):
+        reason = f"of type {_model_type(info) or 'unknown'}, and none whose {modality} is read here"
     if reason is None and "safetensors" not in (info.tags or []):
         reason = "no safetensors weights"
     if reason is None and info.gated and not recipe.include_gated:
@@ -207,20 +230,24 @@ def _unusable(info: ModelInfo) -> str | None:
     return by_library or next((why for tag, why in UNUSABLE_TAGS.items() if tag in tags), None)
 
 
-def _read_by(files: Collection[str], tag: str | None, modalities: Sequence[Modality]) -> Modality:
+def _read_by(
+    files: Collection[str], tag: str | None, model_type: str | None, modalities: Sequence[Modality]
+) -> Modality:
     """Return which of *modalities* a checkpoint with *files* reads.
 
-    What reads pictures says how in a file of its own, without which no vision checkpoint can be used;
-    what reads texts has a tokenizer. One that has both, as CLIP does, is taken for its pictures.
+    What reads sounds is known by its type, whatever its files. What reads pictures says how in a file
+    of its own, without which no vision checkpoint can be used; what reads texts has a tokenizer. One
+    that reads both, as CLIP and CLAP do, is taken for its pictures or its sounds.
     """
-    if len(modalities) == 1:
-        return modalities[0]
-    if "image" in modalities and "preprocessor_config.json" in files:
+    open_to = [modality for modality in modalities if _may_read(model_type, modality)] or list(modalities)
+    if len(open_to) == 1 or "audio" in open_to:
+        return open_to[0] if len(open_to) == 1 else "audio"
+    if "image" in open_to and "preprocessor_config.json" in files:
         return "image"
-    if "text" in modalities and any(fnmatch(name, kind) for name in files for kind in TOKENIZERS):
+    if "text" in open_to and any(fnmatch(name, kind) for name in files for kind in TOKENIZERS):
         return "text"
-    tagged = (modality for modality in modalities if tag in ENCODER_TAGS.get(modality, ()))
-    return next(tagged, modalities[0])
+    tagged = (modality for modality in open_to if tag in ENCODER_TAGS.get(modality, ()))
+    return next(tagged, open_to[0])
 
 
 def _remote(name: str, recipe: Recipe, modalities: Sequence[Modality]) -> Candidate:
@@ -231,7 +258,7 @@ def _remote(name: str, recipe: Recipe, modalities: Sequence[Modality]) -> Candid
     if reason:
         raise CheckpointError(f"{name}: {reason}")
     names = [file.rfilename for file in info.siblings or []]
-    return _candidate(info, recipe, _read_by(names, info.pipeline_tag, modalities))
+    return _candidate(info, recipe, _read_by(names, info.pipeline_tag, _model_type(info), modalities))
 
 
 def _local(name: str, folder: Path, modalities: Sequence[Modality]) -> Candidate:
@@ -242,5 +269,14 @@ def _local(name: str, folder: Path, modalities: Sequence[Modality]) -> Candidate
     for file in files:
         with file.open("rb") as opened:
             digest.update(hashlib.file_digest(opened, "sha256").digest())
-    modality = _read_by([file.name for file in folder.iterdir()], None, modalities)
+    modality = _read_by([file.name for file in folder.iterdir()], None, _type_in(folder), modalities)
     return Candidate(name, f"sha256:{digest.hexdigest()}", modality, local=True, library="transformers")
+
+
+def _type_in(folder: Path) -> str | None:
+    """Return the model type in a folder's config; a broken one is told of where it is loaded."""
+    try:
+        found = json.loads((folder / "config.json").read_text(encoding="utf-8"))["model_type"]
+    except (ValueError, KeyError, TypeError):
+        return None
+    return found if isinstance(found, str) else None

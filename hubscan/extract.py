@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -61,8 +62,7 @@ def extract(
     model = place.prepare_model(encoder.model, evaluation_mode=True)
     prepared = encoder.prepare(inputs)
     begun = time.perf_counter()
-    # float32 means float32: by default a GPU rounds the factors of a convolution to ten bits.
-    with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):
+    with _exact(_dtype(model)):
         layers = _computed(
             encoder, prepared, place, GPU_BATCH_TOKENS if on_gpu else CPU_BATCH_TOKENS, progress
         )
@@ -80,6 +80,25 @@ def extract(
         processor=encoder.processor,
         rows_per_second=len(next(iter(layers.values()))) / max(seconds, 1e-9),
     )
+
+
+@contextmanager
+def _exact(dtype: torch.dtype) -> Iterator[None]:
+    """Keep libraries from computing in the block what was not asked for.
+
+    By default a GPU rounds the factors of a float32 convolution to ten bits. And oneDNN, which computes
+    on CPUs, gets the convolution of several permuted pictures in a half precision wrong, by as much as
+    their size (torch 2.13; SegFormer and PVT v2 have such ones); torch's own code does not.
+    """
+    torch_alone = torch.backends.mkldnn.enabled and dtype != torch.float32
+    if torch_alone:
+        torch.backends.mkldnn.set_flags(_enabled=False)
+    try:
+        with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):
+            yield
+    finally:
+        if torch_alone:
+            torch.backends.mkldnn.set_flags(_enabled=True)
 
 
 def batches(lengths: Sequence[int], budget: int) -> list[list[int]]:

@@ -106,6 +106,7 @@ class Recipe(BaseModel):
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"  # float32; as stored on a GPU
     fuse: bool = False  # the best image and the best text checkpoint, joined, are one more entry
     max_length: int | None = Field(None, ge=2)
+    max_seconds: float = Field(30.0, ge=0.1, le=600)  # of a sound, from its beginning
     device: str = Field("auto", pattern=r"^(auto|cpu|mps|cuda|cuda:\d+)$")
     workers: int = Field(1, ge=1, le=256)
     stall_seconds: float = Field(900.0, gt=0)  # a candidate silent for longer is ended

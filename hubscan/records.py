@@ -138,7 +138,7 @@ class Features:
     parameters: int  # of the encoder that ran
     device: str
     dtype: str
-    processor: str  # class of the tokenizer or image processor: backends differ in pixels
+    processor: str  # class of the tokenizer, image processor or feature extractor: backends differ in pixels
     rows_per_second: float
 
     @property

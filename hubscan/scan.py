@@ -10,7 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hubscan import __version__, catalog, fusion, run, sample_file
+from hubscan import __version__, catalog, fusion, run, sample_file, sounds
 from hubscan.engines import Progress, Result
 from hubscan.engines.local import LocalEngine
 from hubscan.errors import RankingError, RecipeError, RunError
@@ -127,9 +127,7 @@ def _joined(opened: run.Run, plan: Plan) -> Iterator[Entered | Scored | Skipped]
 
 
 def _check_readable(sample: Sample, recipe: Recipe) -> None:
-    """Refuse inputs that no encoder here reads yet, and what the recipe asks of them in vain."""
-    if "audio" in sample.inputs:
-        raise RankingError(f"{sample.draw.dataset}: sounds can be drawn, but no encoder reads them yet")
+    """Refuse what the recipe asks of the inputs in vain."""
     if sample.places is not None and recipe.pooling not in ("auto", *WORD_POOLINGS):
         raise RecipeError(
             f"pooling {recipe.pooling}: gives one vector a text, and none a word; "
@@ -201,5 +199,6 @@ def _provenance(recipe: Recipe) -> dict[str, Any]:
         "seed": recipe.seed,
         "endpoint": constants.ENDPOINT,
         "python": platform.python_version(),
-        "versions": {name: version(name) for name in PROVEN},
+        "versions": {name: version(name) for name in PROVEN}
+        | (sounds.versions() if "audio" in recipe.modalities else {}),
     }

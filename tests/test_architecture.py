@@ -10,7 +10,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "hubscan"
 
 STAGES = [
-    "errors", "records", "recipe", "pictures", "memory", "hub", "remote", "architectures", "usable", "catalog", "fetch", "sample_file", "sample",
+    "errors", "records", "recipe", "pictures", "sounds", "memory", "hub", "remote", "catalog", "fetch", "sample_file", "sample",
     "encoders", "extract", "cache", "scores", "ranking", "fusion", "assess", "finetune", "engines", "run", "rescore", "verdict", "verified", "scan", "verify", "api", "report",
     "publish", "demo", "cli",
 ]  # fmt: skip
@@ -29,6 +29,8 @@ KEEPERS = {
     "pydantic": {"cache", "recipe", "run", "sample_file", "engines"},
     "click": {"cli"},
     "PIL": {"pictures", "api"},
+    "soundfile": {"sounds"},
+    "soxr": {"sounds"},
     "starlette": {"demo"},
     "onnx": {"demo"},
     "jinja2": {"report"},

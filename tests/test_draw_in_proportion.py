@@ -56,7 +56,8 @@ def test_over_a_thousand_seeds_every_row_of_a_class_is_drawn_equally_often(
     columns = Columns({"text": ("text",)}, ("label",), "class", None)
     counts, blocks = np.zeros(120), set()
     for seed in range(1000):
-        coder, reader = Coder(columns, 6, "here"), Reader(columns.inputs, "class", source.fetch)
+        coder = Coder(columns, 6, "here")
+        reader = Reader(columns.inputs, "class", source.fetch, asked.max_seconds)
         found = indexed.collected(
             source.rows, columns, coder, reader, asked.model_copy(update={"seed": seed})
         )

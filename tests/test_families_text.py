@@ -11,14 +11,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from transformers import T5EncoderModel, T5Model
+from transformers import BertConfig, BertModel, T5EncoderModel, T5Model
 
 from hubscan import encoders, extract
+from hubscan.encoders.conventions import is_causal
 from hubscan.errors import CheckpointError
 from hubscan.records import Input
 from tests.families.family import Family
 from tests.families.properties import CLOSE, features_are_right, layers_are_right, rows_are_independent
-from tests.families.text import FAMILIES, POSITIONS, make
+from tests.families.text import BERT, FAMILIES, POSITIONS, make
 from tests.hub.words import sentence
 
 ROWS: list[Input] = [sentence(label, Random(label)) for label in (0, 1, 2)]
@@ -110,3 +111,13 @@ def test_a_repository_that_holds_the_encoder_alone_is_read_like_the_whole(tmp_pa
     assert whole.parameters == half.parameters < T5Model.from_pretrained(tmp_path / "whole").num_parameters()
     found = [extract.extract(encoder, ROWS, "cpu").matrix for encoder in (whole, half)]
     np.testing.assert_array_equal(found[0], found[1])
+
+
+@pytest.mark.parametrize(
+    ("is_decoder", "alike", "causal"), [(True, False, True), (False, False, False), (True, True, False)]
+)
+def test_causal_is_what_is_seen_to_be(is_decoder: bool, alike: bool, causal: bool) -> None:
+    model = BertModel(BertConfig(vocab_size=20, **BERT, is_decoder=is_decoder)).eval()
+    if alike:
+        model.embeddings.word_embeddings.weight.data.zero_()
+    assert is_causal(model) is causal

@@ -152,14 +152,31 @@ def test_a_pooling_that_gives_words_nothing_is_refused_before_anything_runs(cli:
     assert "pooling cls: gives one vector a text, and none a word" in done.stderr
 
 
-def test_sounds_that_no_encoder_reads_yet_end_in_one_line(cli: Cli, tmp_path: Path) -> None:
+def test_a_prompt_before_words_is_refused(cli: Cli) -> None:
+    done = cli("rank", "--dataset", "tester/tagged", *MODELS, "--prompt", "query: ")
+    assert done.returncode != 0 and "prompt: stands before whole texts" in done.stderr
+
+
+def test_a_prompt_is_said_and_makes_other_features(cli: Cli) -> None:
+    entries = []
+    for prompt in (["--prompt", "warm: "], []):
+        done = cli(
+            "rank", "--dataset", "tester/reviews", *MODELS, "--samples", "30", *prompt, "--format", "json"
+        )
+        entries.append({entry["model"]: entry for entry in json.loads(done.stdout)["ranking"]})
+    one, other = (found["tester/seeing-bert"] for found in entries)
+    assert (one["pooling"], other["pooling"]) == ('mean (default), prompt "warm: "', "mean (default)")
+    assert one["scores"]["transrate"]["raw"] != other["scores"]["transrate"]["raw"]
+
+
+def test_a_column_of_sounds_that_are_none_ends_in_one_line(cli: Cli, tmp_path: Path) -> None:
     sounds = [{"bytes": bytes([i]), "path": None} for i in range(40)]
     schema = Features({"audio": Audio(), "label": Value("int64")}).arrow_schema
     table = pa.table({"audio": sounds, "label": [0, 1] * 20}, schema)
     pq.write_table(table, tmp_path / "sounds.parquet")
     done = cli("rank", "--dataset", "sounds.parquet", *MODELS)
     assert done.returncode == 1 and done.stdout == "" and "Traceback" not in done.stderr
-    assert done.stderr.strip().splitlines()[-1].startswith("Error: sounds.parquet: sounds can be drawn")
+    assert "no labelled row (40 × not a sound)" in done.stderr.strip().splitlines()[-1]
 
 
 def test_a_dry_run_says_which_columns_were_found_and_shows_two_rows(cli: Cli, tmp_path: Path) -> None:

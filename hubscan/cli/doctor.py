@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 
 from hubscan.cli.options import format_option, verbose_option
+from hubscan.errors import HubscanError
 
 PACKAGES = [
     "hubscan",
@@ -38,6 +39,7 @@ def command(form: str) -> None:
         "endpoint": _endpoint,
         "login": _login,
         "cache": _cache,
+        "sounds": _sounds,
         "versions": _versions,
     }
     found = {name: check() for name, check in checks.items()}
@@ -88,6 +90,16 @@ def _cache() -> str:
     folder = Path(constants.HF_HUB_CACHE)
     existing = next(path for path in (folder, *folder.parents) if path.exists())
     return f"{folder} ({shutil.disk_usage(existing).free / 1e9:.1f} GB free)"
+
+
+def _sounds() -> str:
+    from hubscan import sounds
+
+    try:
+        sounds.require()
+    except HubscanError as error:
+        return str(error)
+    return ", ".join(f"{name} {version}" for name, version in sounds.versions().items())
 
 
 def _versions() -> str:

@@ -141,6 +141,12 @@ HOW = [
         help="Tokens of a text, a pair, or a window of a sentence of words; default: the model's limit.",
     ),
     click.option(
+        "--max-seconds",
+        type=click.FloatRange(0.1, 600),
+        metavar="S",
+        help="Of a sound, from its beginning; default: 30, or less where the model's window is shorter.",
+    ),
+    click.option(
         "--device",
         metavar="NAME",
         help="auto, cpu, mps, cuda or cuda:N; default: all that is at hand.",

@@ -61,7 +61,7 @@ class Encoder(Protocol):
 
     @property
     def processor(self) -> str:
-        """Class of the tokenizer or image processor."""
+        """Class of the tokenizer, image processor or feature extractor."""
         ...
 
     def prepare(self, inputs: Sequence[Input]) -> Prepared:
@@ -81,6 +81,7 @@ def load(
     layers: Layers = "last",
     places: Rows | None = None,
     dtype: Precision = "float32",
+    max_seconds: float = 30.0,
     prompt: str = "auto",
 ) -> Encoder:
     """Return the encoder in *folder*, reading weights from safetensors alone and running no code from it.
@@ -89,7 +90,8 @@ def load(
     mean without the embeddings. With *places* (n, 2), which of the inputs and which of its words, inputs
     are sentences as their words, and it gives a vector for each place. The network computes in *dtype*,
     whatever it was stored in; states are pooled in float32. The *prompt* stands before every text:
-    "auto" for the declared one, "none", the name of one, or its words.
+    "auto" for the declared one, "none", the name of one, or its words. Of a sound the first
+    *max_seconds* are read, or as many of them as the checkpoint's window holds.
 
     Raises:
         CheckpointError: saying what is missing, broken or not to be trusted.
@@ -106,6 +108,10 @@ def load(
         from hubscan.encoders.text import TextEncoder
 
         return TextEncoder.load(folder, pooling, max_length, layers, dtype, prompt)
+    if modality == "audio":
+        from hubscan.encoders.audio import AudioEncoder
+
+        return AudioEncoder.load(folder, pooling, layers, dtype, max_seconds)
     from hubscan.encoders.image import ImageEncoder
 
     return ImageEncoder.load(folder, pooling, layers, dtype)

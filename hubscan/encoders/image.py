@@ -12,7 +12,7 @@ from transformers import AutoImageProcessor
 
 from hubscan.encoders import Batch, Pooled
 from hubscan.encoders.conventions import accepted
-from hubscan.encoders.image_conventions import before, reading, tokens_in_front
+from hubscan.encoders.image_conventions import prefix_length, reading
 from hubscan.encoders.pooling import chosen, pool, pooled_layers, refuse_made_up_pooler
 from hubscan.encoders.weights import load_errors, load_model
 from hubscan.errors import CheckpointError
@@ -21,6 +21,9 @@ from hubscan.records import Input, Layers, Pooling, Precision
 
 PATCH_PIXELS: Final = 16 * 16  # a patch of a usual vision transformer costs about what a token does
 ASSUMED_SIDE: Final = 224
+PATCH_MASK: Final = (
+    "pixel_attention_mask"  # of processors that cut pictures into as many patches as suit them
+)
 
 
 @dataclass(frozen=True)
@@ -34,8 +37,7 @@ class PreparedPictures:
     def batch(self, rows: Sequence[int]) -> Batch:
         """Decode and preprocess *rows*."""
         pictures = [decode(self.files[row]) for row in rows]
-        read = self.processor(pictures, return_tensors="pt")
-        return {name: made for name, made in read.items() if isinstance(made, torch.Tensor)}
+        return dict(self.processor(pictures, return_tensors="pt"))
 
     def vectors(self, rows: Sequence[int]) -> Sequence[int]:
         """Return *rows*: each gives one vector."""
@@ -50,6 +52,8 @@ class ImageEncoder:
     image_processor: Any
     pooling: Pooling
     layers: Layers
+    before: str | None  # the pooling of the layers before the last, if it is another
+    prefix: int  # states in front of those of the patches
 
     @classmethod
     def load(cls, folder: Path, asked: str, layers: Layers, dtype: Precision) -> ImageEncoder:
@@ -58,14 +62,15 @@ class ImageEncoder:
             raise CheckpointError("no preprocessor_config.json, so it does not say how it reads pictures")
         model, missing = load_model(folder, "image", dtype)
         known = reading(model, missing)
-        pooling = chosen(asked, None, known.last if known else None)
+        pooling = chosen(asked, None, known and known.last)
         if pooling.name == "pooler":
             refuse_made_up_pooler(missing)
         with load_errors():
             processor = AutoImageProcessor.from_pretrained(
                 folder, trust_remote_code=False, local_files_only=True
             )
-        return cls(model, processor, pooling, layers)
+        before = known.before if known and known.last == pooling.name else None
+        return cls(model, processor, pooling, layers, before, prefix_length(model))
 
     @property
     def parameters(self) -> int:
@@ -86,39 +91,27 @@ class ImageEncoder:
 
     def encode(self, batch: Batch) -> Pooled:
         """Return the pooled states of the layers."""
-        taken = accepted(self.model, batch)
-        output = self.model(**taken, output_hidden_states=self.layers != "last")
-        if self.pooling.name == "cls" and "cls_token_value" in output:  # CvT gives it beside its map
-            output["last_hidden_state"] = output["cls_token_value"]
-        mask = batch.get("pixel_attention_mask")  # where pictures keep their shape, and have fewer patches
-        in_front = tokens_in_front(self.model)
+        output = self.model(**accepted(self.model, batch), output_hidden_states=self.layers != "last")
+        patches = batch.get(PATCH_MASK)
 
         def pooled(states: torch.Tensor, how: str) -> torch.Tensor:
-            return _pooled(states, how, in_front, mask)
+            return self._pooled(states, how, patches)
 
-        return pooled_layers(output, self.layers, self.pooling, pooled, before(self.model, self.pooling.name))
+        return pooled_layers(output, self.layers, self.pooling, pooled, self.before)
+
+    def _pooled(self, states: torch.Tensor, how: str, patches: torch.Tensor | None) -> torch.Tensor:
+        """Return (rows, width) of the *states* of a layer; the mean and the largest are of patches alone."""
+        if states.ndim == 4:  # a feature map (rows, width, height, breadth): every place is a state
+            if how in ("cls", "last"):
+                raise CheckpointError(f"gives feature maps, without a {how} state; use mean or max")
+            states = states.flatten(2).transpose(1, 2)
+        elif how in ("mean", "max"):
+            states = states[:, self.prefix :]
+        if patches is None:
+            patches = torch.ones(states.shape[:2], dtype=torch.long, device=states.device)
+        return pool(states, patches, how)
 
     def _pixels(self) -> int:
         size = getattr(self.image_processor, "crop_size", None) or getattr(self.image_processor, "size", None)
         sides = [side for side in dict(size or {}).values() if isinstance(side, int)] or [ASSUMED_SIDE]
         return sides[0] * sides[-1]
-
-
-def _pooled(states: torch.Tensor, how: str, in_front: int, mask: torch.Tensor | None) -> torch.Tensor:
-    """Return (rows, width); the mean and the maximum are over places of the picture alone.
-
-    Args:
-        states: (rows, length, width), or a map (rows, width, height, breadth) of which every place is one.
-        how: name of a pooling.
-        in_front: states of no place in the picture.
-        mask: (rows, length), 1 for a patch that is of the picture; None if all are.
-    """
-    if states.ndim == 4:
-        if how in ("cls", "last"):
-            raise CheckpointError(f"gives feature maps, without a {how} state; use mean or max")
-        states = states.flatten(2).transpose(1, 2)
-    if how in ("mean", "max"):
-        states = states[:, in_front:]
-    if mask is None or mask.shape != states.shape[:2]:
-        mask = torch.ones(states.shape[:2], dtype=torch.long, device=states.device)
-    return pool(states, mask, how)

@@ -45,6 +45,19 @@ def pool(
     return states[torch.arange(len(states), device=states.device), chosen]
 
 
+def as_sequence(states: torch.Tensor, how: str) -> torch.Tensor:
+    """Return *states* as (rows, length, width): of a feature map every place is a state.
+
+    Raises:
+        CheckpointError: if they are a map, and *how* asks for a state that a map does not have.
+    """
+    if states.ndim != 4:
+        return states
+    if how in ("cls", "last"):
+        raise CheckpointError(f"gives feature maps, without a {how} state; use mean or max")
+    return states.flatten(2).transpose(1, 2)
+
+
 def _mean_of_tokens(
     states: torch.Tensor, mask: torch.Tensor, name: str, tokens: torch.Tensor
 ) -> torch.Tensor:
@@ -66,14 +79,14 @@ def pooled_layers(
     """Return the vectors by layer, (rows, width) float32 each, the last layer last.
 
     The last layer's states are those the model gives out, behind its final norm if it has one. Where
-    the model's own pooler reads it, that is for it alone: the layers before it are pooled by the mean.
+    the model's own pooler reads it, that is for it alone: the layers before it are pooled otherwise.
 
     Args:
         output: of the model, with its hidden states unless *layers* is "last".
         layers: "last", "each" from the embeddings (0) on, or the "mean" of all without the embeddings.
         pooling: how.
         pooled: takes the states of one layer, and the name of a pooling, to (rows, width).
-        before: how layers before the last are pooled, if not as that, or by the mean.
+        before: the pooling of the layers before the last, if it is another.
 
     Raises:
         CheckpointError: if other layers are wanted, and the model gives the last alone; or if their

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -16,7 +16,11 @@ from hubscan.encoders.network import network_class
 from hubscan.errors import CheckpointError
 from hubscan.records import Modality, Precision
 
-TOWERS = {"text": ("text_model",), "image": ("vision_model", "image_model")}
+TOWERS: Final[Mapping[Modality, tuple[str, ...]]] = {
+    "text": ("text_model",),
+    "image": ("vision_model", "image_model"),
+    "audio": ("audio_model",),
+}
 UNUSED: Final = ("mask_token", "masked_spec_embed")
 """Weights that stand for what is hidden in pretraining; nothing is hidden when features are computed."""
 BUFFERS: Final = (
@@ -66,8 +70,7 @@ def load_model(folder: Path, modality: Modality, dtype: Precision) -> tuple[torc
 def _reached(model: torch.nn.Module, tower: torch.nn.Module, key: str) -> bool:
     """Return whether the weight *key* of *model* is one of *tower*, or shared with it.
 
-    A classifier of sounds that was made out of Whisper holds the encoder alone, and one of pictures
-    that was made out of SigLIP the vision tower.
+    A classifier of sounds that was made out of Whisper holds the encoder alone.
     """
     weight = dict(model.named_parameters(remove_duplicate=False)).get(key)
     return weight is None or any(weight is own for own in tower.parameters())

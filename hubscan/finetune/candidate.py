@@ -40,7 +40,14 @@ def _tuned(
     enter("fetch")
     folder = fetch(candidate).folder
     enter("load")
-    encoder = encoders.load(folder, modality, recipe.pooling, recipe.max_length, places=sample.places)
+    encoder = encoders.load(
+        folder,
+        modality,
+        recipe.pooling,
+        recipe.max_length,
+        places=sample.places,
+        max_seconds=recipe.max_seconds,
+    )
     enter("train")
     inputs = sample.inputs[modality]
     outcome = fine_tuned(

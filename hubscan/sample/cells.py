@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import pyarrow as pa
 
+from hubscan import sounds
 from hubscan.pictures import PictureError, decode
 from hubscan.records import Input, LabelKind, Modality
 
@@ -25,8 +26,18 @@ class Unusable(Exception):
 class Reader:
     """Reads the inputs of rows, and counts the texts that it cut."""
 
-    def __init__(self, inputs: Mapping[Modality, tuple[str, ...]], kind: LabelKind, fetch: Fetch) -> None:
+    def __init__(
+        self, inputs: Mapping[Modality, tuple[str, ...]], kind: LabelKind, fetch: Fetch, seconds: float
+    ) -> None:
+        """Read *inputs*, of a sound the first *seconds*.
+
+        Raises:
+            HubscanError: if there are sounds among them, and nothing here decodes sounds.
+        """
+        if "audio" in inputs:
+            sounds.require()
         self._inputs = inputs
+        self._seconds = seconds
         self._tokens = kind == "token"
         self._fetch = fetch
         self.cut = 0
@@ -60,11 +71,13 @@ class Reader:
         content = self._content(value, modality)
         if not content:
             raise Unusable(EMPTY)
-        if modality == "image":
-            try:
+        try:
+            if modality == "image":
                 decode(content)
-            except PictureError as reason:
-                raise Unusable(str(reason)) from reason
+            else:
+                sounds.read(content, self._seconds)
+        except (PictureError, sounds.SoundError) as reason:
+            raise Unusable(str(reason)) from reason
         return content
 
     def _content(self, value: Any, modality: Modality) -> bytes:

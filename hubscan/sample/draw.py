@@ -61,7 +61,7 @@ def draw(recipe: Recipe) -> Sample:
 def _sample(recipe: Recipe, source: Source, columns: Columns, traffic: Traffic) -> Sample:
     where = f"{source.dataset}, column {', '.join(columns.labels)!r}"
     coder = Coder(columns, recipe.samples // 2, where)
-    reader = Reader(columns.inputs, columns.kind, source.fetch)
+    reader = Reader(columns.inputs, columns.kind, source.fetch, recipe.max_seconds)
     found = _collected(recipe, source, columns, coder, reader, traffic)
     if reader.cut:
         found.notes += (f"texts of over {MOST_CHARACTERS:,} characters were cut there: {reader.cut}",)

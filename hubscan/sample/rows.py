@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import pyarrow as pa
-from datasets import IterableDataset
+from datasets import Audio, Features, Image, IterableDataset
 from datasets.packaged_modules.arrow.arrow import Arrow
 from datasets.packaged_modules.folder_based_builder.folder_based_builder import FolderBasedBuilder
 from datasets.packaged_modules.parquet.parquet import Parquet
@@ -45,6 +45,8 @@ def opened(builder: Any, split: str) -> tuple[Table | Stream, Sequence[File]]:
         return TarStream(files), files
     if isinstance(builder, Arrow) and all(Path(address).exists() for address in addresses):
         return ArrowTable(mapped([Path(address) for address in addresses]), builder.info.features), files
+    if hasattr(builder.config, "decode_num_threads"):
+        builder.config.decode_num_threads = 0  # or the Hub's files would be decoded ahead of us
     stream = DatasetStream(builder.as_streaming_dataset(split=split))
     if isinstance(builder, FolderBasedBuilder):
         return ArrowTable(spooled(stream.tables(list(stream.features))), stream.features), ()
@@ -56,7 +58,7 @@ class DatasetStream:
 
     def __init__(self, rows: IterableDataset) -> None:
         # Decoding is ours: a corrupt picture would end the stream.
-        self._rows = rows.decode(False) if rows.features else rows
+        self._rows = _as_files(rows).decode(False) if rows.features else rows
         first = next(iter(self._rows.with_format("arrow").iter(HEAD_ROWS)), None)
         if first is None:
             raise DatasetError("the split has no rows")
@@ -70,3 +72,12 @@ class DatasetStream:
     def tables(self, columns: Sequence[str]) -> Iterator[pa.Table]:
         """Yield all rows, some at a time."""
         yield from self._rows.select_columns(list(columns)).with_format("arrow").iter(BATCH_ROWS)
+
+
+def _as_files(rows: IterableDataset) -> IterableDataset:
+    """Return *rows* with their sounds as files, which lie in a table just as pictures do.
+
+    `datasets` asks for a library of its own, torchcodec, before it names the file of a sound.
+    """
+    files = {name: Image() for name, feature in rows.features.items() if isinstance(feature, Audio)}
+    return rows.cast(Features({**rows.features, **files})) if files else rows

@@ -1,28 +1,26 @@
-"""The families of image encoders: what makes a tiny one of each, and what its features are, row by row."""
+"""The families of vision encoders: what makes a tiny one of each, and what its features are, row by row."""
 
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache, partial
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 import torch
-import transformers
 from PIL import Image
 from transformers import CONFIG_MAPPING, AutoImageProcessor, AutoModel
 
 from hubscan.records import Input
 from tests.families.family import Family
-from tests.families.text import WORDS, write_tokenizer
-
-Config = Mapping[str, Any]
-Pooled = Callable[[Any], torch.Tensor]
-"""Takes what the network gave of one picture to its vector, (1, width)."""
 
 SIDE: Final = 32
-WIDE: Final = 64  # for networks that divide the side by 32
+Config = Mapping[str, Any]
+Last = Callable[[Any], torch.Tensor]
+"""The vector of one picture, out of the network's output."""
 
 VIT: Final[Config] = {
     "hidden_size": 32,
@@ -32,131 +30,166 @@ VIT: Final[Config] = {
     "image_size": SIDE,
     "patch_size": 8,
 }
-TEXT: Final = {
-    **{"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 48},
-    **{"vocab_size": len(WORDS), "max_position_embeddings": 48, "pad_token_id": 0, "eos_token_id": 3},
-}
-TWO_TOWERS: Final[Config] = {"text_config": TEXT, "vision_config": VIT, "projection_dim": 24}
-NAFLEX: Final = {**VIT, "num_patches": 16}
-FLAVA: Final = {
-    "image_config": VIT,
-    "text_config": TEXT,
-    "multimodal_config": {**TEXT, "num_hidden_layers": 1},
+REGISTERS: Final = {**VIT, "num_register_tokens": 4}
+BERT: Final = {
     "hidden_size": 32,
+    "num_hidden_layers": 1,
+    "num_attention_heads": 4,
+    "intermediate_size": 48,
+    "vocab_size": 99,
+    "max_position_embeddings": 32,
 }
-GROUPS: Final = {
-    **{name: VIT[name] for name in ("hidden_size", "num_attention_heads", "intermediate_size", "image_size")},
-    **{"patch_size": 8, "depths": [1, 1, 1], "num_group_tokens": [4, 2, 0], "num_output_groups": [4, 2, 0]},
-}
+TOWERS: Final = {"text_config": BERT, "vision_config": VIT}
+NAFLEX: Final = {**{k: v for k, v in VIT.items() if k != "image_size"}, "num_patches": 16}
+PYRAMID: Final = {"hidden_sizes": [8, 16, 24, 32], "depths": [1, 1, 1, 1]}
+HEADS: Final = {**PYRAMID, "num_attention_heads": [1, 2, 2, 4]}
 SWIN: Final = {
-    **{"image_size": SIDE, "patch_size": 4, "embed_dim": 16, "depths": [1, 1], "num_heads": [2, 4]},
+    "image_size": SIDE,
+    "patch_size": 4,
+    "embed_dim": 16,
+    "depths": [1, 1],
+    "num_heads": [2, 4],
     "window_size": 4,
 }
-STAGES: Final = {"hidden_sizes": [16, 16, 32, 32], "depths": [1, 1, 1, 1], "image_size": WIDE}
-PYRAMID: Final = {**STAGES, "num_attention_heads": [1, 2, 2, 4], "decoder_hidden_size": 32}
-RESNET: Final = {"embedding_size": 16, "hidden_sizes": [16, 32], "depths": [1, 1]}
-EFFICIENT: Final = {
-    **{"image_size": SIDE, "width_coefficient": 0.1, "depth_coefficient": 0.1, "hidden_dim": 128},
-    **{"in_channels": [32, 16], "out_channels": [16, 32], "kernel_sizes": [3, 3], "strides": [1, 2]},
-    **{"expand_ratios": [1, 6], "num_block_repeats": [1, 1], "depthwise_padding": []},
+RESIDUAL: Final = {"embedding_size": 8, "hidden_sizes": [16, 32], "depths": [1, 1]}
+EFFICIENT: Final = {"image_size": SIDE, "width_coefficient": 0.2, "depth_coefficient": 0.2, "hidden_dim": 256}
+MOBILEVIT: Final = {
+    "image_size": SIDE,
+    "hidden_sizes": [16, 20, 24],
+    "neck_hidden_sizes": [4, 8, 12, 16, 20, 24, 32],
+    "num_attention_heads": 2,
+    "patch_size": 2,
+    "intermediate_size": 32,
 }
-GAINS: Final = {"mobilenet_v1": 1.5, "mobilevit": 1.2, "mobilevitv2": 1.5, "align": 1.4}
-"""Where more than this is lost between the input and the output of a layer, and nothing norms it."""
-MOBILE: Final = {"image_size": SIDE, "depth_multiplier": 0.25, "min_depth": 8}
+MAE: Final = {
+    **VIT,
+    "decoder_hidden_size": 16,
+    "decoder_num_hidden_layers": 1,
+    "decoder_num_attention_heads": 2,
+    "decoder_intermediate_size": 16,
+}
+GROUPS: Final = {
+    "text_config": BERT,
+    "vision_config": {
+        **VIT,
+        "depths": [1, 1, 1],
+        "num_group_tokens": [4, 2, 0],
+        "num_output_groups": [4, 2, 0],
+    },
+}
+FOCAL: Final = {
+    "image_size": SIDE,
+    "embed_dim": 16,
+    "hidden_sizes": [16, 32],
+    "depths": [1, 1],
+    "focal_levels": [2, 2],
+    "focal_windows": [3, 3],
+}
+LEVIT: Final = {
+    "image_size": 64,
+    "hidden_sizes": [16, 24, 32],
+    "num_attention_heads": [2, 2, 4],
+    "depths": [1, 1, 1],
+    "key_dim": [8, 8, 8],
+}
+HIERA: Final = {
+    "image_size": [64, 64],
+    "embed_dim": 16,
+    "depths": [1, 1],
+    "num_heads": [1, 2],
+    "embed_dim_multiplier": 2.0,
+    "query_stride": [2, 2],
+    "masked_unit_size": [4, 4],
+    "num_query_pool": 1,
+    "patch_padding": [3, 3],
+}
+FLAVA: Final = {"image_config": VIT, "text_config": BERT, "multimodal_config": BERT}
+MOBILE: Final = {"image_size": SIDE, "depth_multiplier": 0.25}
 
 
-def make(
-    model_type: str, config: Config, processor: str, side: int, folder: Path, loader: Any = AutoModel
-) -> None:
-    """Write a random checkpoint, and what reads its inputs."""
+GAINS: Final = {
+    **dict.fromkeys(["align", "mobilenet_v1", "pvt_v2", "segformer"], 2.0),
+    "efficientnet": 1.7,
+    "swiftformer": 0.7,
+    "textnet": 0.8,
+}
+"""How much wider than what keeps the size of states matrices are, where 1.2 lets them vanish or grow."""
+
+
+def picture(seed: int, width: int = 40, height: int = 40) -> bytes:
+    """Return a picture of coarse blocks, as a file."""
+    blocks = np.random.default_rng(seed).integers(0, 255, (5, 5, 3), dtype=np.uint8)
+    stored = io.BytesIO()
+    Image.fromarray(blocks).resize((width, height), Image.Resampling.NEAREST).save(stored, "PNG")
+    return stored.getvalue()
+
+
+def make(model_type: str, config: Config, processor: Config, folder: Path) -> None:
+    """Write a random checkpoint whose rows are far apart: wide matrices, norms that are not the identity."""
     torch.manual_seed(0)
-    how = {"add_pooling_layer": True} if (model_type, loader) == ("data2vec-vision", AutoModel) else {}
-    model = loader.from_config(CONFIG_MAPPING[model_type](**config, architectures=[]), **how)
-    randomise(model, GAINS.get(model_type, 1.0))
-    model.save_pretrained(folder)
-    getattr(transformers, f"{processor}Pil")(**_settings(processor, side)).save_pretrained(folder)
-    if "text_config" in config:
-        write_tokenizer(folder, "<s> A </s>")
-
-
-def randomise(model: torch.nn.Module, gain: float) -> None:
-    """Give *model* weights that take rows far apart, and norms that do something."""
+    model = AutoModel.from_config(CONFIG_MAPPING[model_type](**config))
     with torch.no_grad():
         for name, weight in model.named_parameters():
             if weight.ndim > 1:
-                weight.normal_(std=gain * weight[0].numel() ** -0.5)
-            elif name.endswith("weight"):  # of a norm
-                weight.uniform_(0.5, 1.5)
-        for name, statistic in model.named_buffers():
+                weight.normal_(std=GAINS.get(model_type, 1.2) / weight[0].numel() ** 0.5)
+            elif "norm" in name.lower() or "bn" in name:
+                weight.copy_(float(name.endswith("weight")) + 0.2 * torch.randn_like(weight))
+        for name, buffer in model.named_buffers():
             if name.endswith("running_mean"):
-                statistic.normal_(std=0.1)
-            if name.endswith("running_var"):
-                statistic.uniform_(0.5, 1.5)
-
-
-def _settings(processor: str, side: int) -> dict[str, Any]:
-    if processor == "Siglip2ImageProcessor":
-        return {"patch_size": 8, "max_num_patches": 16}
-    square = {"height": side, "width": side}
-    shortest = processor in ("ConvNextImageProcessor", "PoolFormerImageProcessor", "LevitImageProcessor")
-    size = {"shortest_edge": side} if shortest else square
-    return {"size": size, "crop_size": square, "do_resize": True}
+                buffer.normal_(std=0.1)
+            elif name.endswith("running_var"):
+                buffer.uniform_(0.5, 1.5)
+    model.save_pretrained(folder)
+    side = config.get("image_size", SIDE)
+    side = side if isinstance(side, int) else side[0]
+    written = {
+        "image_processor_type": "ViTImageProcessor",
+        "do_normalize": True,
+        "image_mean": [0.5, 0.5, 0.5],
+        "image_std": [0.5, 0.5, 0.5],
+        "size": {"height": side, "width": side},
+        **processor,
+    }
+    (folder / "preprocessor_config.json").write_text(json.dumps(written))
 
 
 @cache
-def _loaded(folder: Path, tower: str | None, how: tuple[tuple[str, Any], ...]) -> tuple[Any, Any]:
-    whole = AutoModel.from_pretrained(folder, dtype=torch.float32, **dict(how))
-    network = getattr(whole, tower) if tower else whole
-    return network.eval(), AutoImageProcessor.from_pretrained(folder)
+def _loaded(folder: Path) -> tuple[Any, Any]:
+    model = AutoModel.from_pretrained(folder, dtype=torch.float32).eval()
+    if hasattr(model.config, "mask_ratio"):
+        model.config.mask_ratio = 0.0
+    tower = getattr(model, "vision_model", getattr(model, "image_model", model))
+    return tower, AutoImageProcessor.from_pretrained(folder)
 
 
-def direct(
-    tower: str | None,
-    how: tuple[tuple[str, Any], ...],
-    last: Pooled,
-    before: Callable[[torch.Tensor], torch.Tensor],
-    folder: Path,
-    row: Input,
-) -> Sequence[torch.Tensor]:
-    """Return what *last* takes of the last layer, and *before* of each one before it."""
-    network, processor = _loaded(folder, tower, how)
+def direct(before: Last, last: Last, folder: Path, row: Input) -> Sequence[torch.Tensor]:
+    """Return the vector of each layer of one picture, all but the last by *before*."""
+    model, processor = _loaded(folder)
     assert isinstance(row, bytes)
-    picture = Image.open(io.BytesIO(row)).convert("RGB")
-    torch.manual_seed(len(row))
-    inputs = processor(picture, return_tensors="pt")
+    inputs = processor(Image.open(io.BytesIO(row)).convert("RGB"), return_tensors="pt")
     with torch.no_grad():
-        output = network(**inputs, output_hidden_states=True)
-    layers = output.hidden_states[:-1]
-    if "pixel_attention_mask" in inputs:
-        layers = [states[:, inputs["pixel_attention_mask"][0].bool()] for states in layers]
-    return [*(before(states)[0] for states in layers), last(output)[0]]
+        output = model(**inputs, output_hidden_states=True)
+    there = inputs.get("pixel_attention_mask")
+    if there is not None:  # no padding among the patches
+        output.hidden_states = [states[:, : int(there.sum())] for states in output.hidden_states]
+    return [*(before(states)[0] for states in output.hidden_states[:-1]), last(output)[0]]
 
 
 def first(states: torch.Tensor) -> torch.Tensor:
-    """Return the first state of (rows, length, width)."""
     return states[:, 0]
 
 
-def places(states: torch.Tensor, behind: int = 0) -> torch.Tensor:
-    """Return the mean over a map, or over the states *behind* the first ones."""
+def mean(states: torch.Tensor, behind: int = 0) -> torch.Tensor:
     return states.mean((2, 3)) if states.ndim == 4 else states[:, behind:].mean(1)
 
 
-def of_last(pooled: Callable[[torch.Tensor], torch.Tensor], output: Any) -> torch.Tensor:
-    """Return what *pooled* takes of the last layer's states."""
+def of_last(pooled: Last, output: Any) -> torch.Tensor:
     return pooled(output.last_hidden_state)
 
 
-def of_head(output: Any) -> torch.Tensor:
-    """Return what the network's own pooler gave."""
-    vector: torch.Tensor = output.pooler_output.flatten(1)
-    return vector
-
-
-def beside_the_map(output: Any) -> torch.Tensor:
-    """Return CvT's class token."""
-    vector: torch.Tensor = output.cls_token_value[:, 0]
-    return vector
+def pooler(output: Any) -> torch.Tensor:
+    found: torch.Tensor = output.pooler_output
+    return found.flatten(1)
 
 
 def family(
@@ -165,217 +198,114 @@ def family(
     config: Config,
     pooling: str,
     where: str,
-    last: Pooled,
-    before: Callable[[torch.Tensor], torch.Tensor],
-    processor: str = "ViTImageProcessor",
-    side: int = SIDE,
-    tower: str | None = None,
-    how: tuple[tuple[str, Any], ...] = (),
+    before: Last,
+    last: Last,
+    **processor: Any,
 ) -> Family:
-    """Return a family that is pooled by *last*, and by *before* in the layers before the last."""
-    made = partial(make, model_type, config, processor, side)
-    found = partial(direct, tower, how, last, before)
-    return Family(name, model_type, "image", made, pooling, where, found)
+    """Return the family, made and read as said."""
+    return Family(
+        name,
+        model_type,
+        "image",
+        partial(make, model_type, config, processor),
+        pooling,
+        where,
+        partial(direct, before, last),
+    )
 
 
-TOKEN: Final = "class token in front of the patches, which the family's classifier reads"
-MAP: Final = "the mean over the map, which the family's classifier reads"
-NORMED: Final = "the mean behind the norm of its pooler, which the family's classifier reads"
-CONTRAST: Final = "its pooler: the class token behind the final norm, as the contrastive head reads it"
-ATTENTION: Final = "its head pools by attention, and was trained with the encoder"
-TOWER: Final = "vision_model"
+def class_token(name: str, model_type: str, config: Config) -> Family:
+    where = "the class token in its weights, behind the final norm"
+    return family(name, model_type, config, "cls (convention)", where, first, partial(of_last, first))
 
-cls = partial(family, pooling="cls (convention)", where=TOKEN, last=partial(of_last, first), before=first)
-head = partial(family, pooling="pooler (convention)", where=NORMED, last=of_head, before=places)
-mean = partial(
-    family, pooling="mean (default)", where=MAP, last=partial(of_last, places), before=places, config=STAGES
-)
-clip = partial(head, config=TWO_TOWERS, where=CONTRAST, before=first, processor="CLIPImageProcessor")
-behind_one = partial(places, behind=1)
 
-TRANSFORMERS: Final = [
-    cls("ViT, DINO", "vit", VIT),
-    cls("DeiT", "deit", VIT, processor="DeiTImageProcessor"),
-    cls("DINOv2", "dinov2", VIT, processor="BitImageProcessor"),
-    cls("DINOv2 with registers", "dinov2_with_registers", VIT, processor="BitImageProcessor"),
-    cls("DINOv3 ViT", "dinov3_vit", {**VIT, "num_register_tokens": 2}),
-    cls("ViT-MSN", "vit_msn", VIT),
-    cls("InternVL's ViT", "internvl_vision", {**VIT, "image_size": [SIDE, SIDE], "patch_size": [8, 8]}),
-    head("BEiT", "beit", VIT, processor="BeitImageProcessor", before=behind_one),
-    head(
-        "data2vec vision",
-        "data2vec-vision",
-        VIT,
-        processor="BeitImageProcessor",
-        before=behind_one,
-        how=(("add_pooling_layer", True),),
-    ),
-    head("Pixio", "pixio", VIT, where="the mean of its class tokens", before=partial(places, behind=8)),
-    family(
-        "MAE",
-        "vit_mae",
-        VIT,
-        pooling="mean (convention)",
-        where="its loss reads the patches alone; none is masked",
-        last=partial(of_last, behind_one),
-        before=behind_one,
-        how=(("mask_ratio", 0.0),),
-    ),
-    mean("I-JEPA", "ijepa", config=VIT, where="it has no class token, and its classifier reads the mean"),
-    mean("Swin", "swin", config=SWIN, where="the mean of the normed patches, as its pooler"),
-    mean("Swin V2", "swinv2", config=SWIN, where="the mean of the normed patches, as its pooler"),
-    mean("Donut's Swin", "donut-swin", config=SWIN, where="the mean of the patches, as its pooler"),
-    mean("ViTDet", "vitdet", config=VIT, where="declared nowhere"),
-    head(
-        "Hiera",
-        "hiera",
-        {
-            "image_size": [WIDE, WIDE],
-            "embed_dim": 16,
-            "depths": [1, 1, 1, 1],
-            "num_heads": [1, 1, 2, 2],
-        },
-        processor="BitImageProcessor",
-        side=WIDE,
-    ),
-    family(
-        "PVT",
-        "pvt",
-        PYRAMID,
-        pooling="cls (convention)",
-        where="class token before the last stage, which its classifier reads",
-        last=partial(of_last, first),
-        before=places,
-        processor="PvtImageProcessor",
-        side=WIDE,
-    ),
-    mean("PVT v2", "pvt_v2", config=PYRAMID, processor="PvtImageProcessor", side=WIDE),
-    mean("SegFormer's MiT", "segformer", config=PYRAMID, processor="SegformerImageProcessor", side=WIDE),
-    family(
-        "CvT",
-        "cvt",
-        {"embed_dim": [16, 16, 32], "depth": [1, 2, 3], "num_heads": [1, 2, 4]},  # of three stages
-        pooling="cls (convention)",
-        where="class token before the last stage, which its classifier reads",
-        last=beside_the_map,
-        before=places,
-        processor="ConvNextImageProcessor",
-    ),
-    mean(
-        "LeViT",
-        "levit",
-        config={
-            "image_size": WIDE,
-            **{"hidden_sizes": [16, 24, 32], "num_attention_heads": [2, 2, 2], "depths": [1, 1, 1]},
-            "key_dim": [8, 8, 8],
-        },
-        processor="LevitImageProcessor",
-        side=WIDE,
-    ),
-    mean("PoolFormer", "poolformer", processor="PoolFormerImageProcessor", side=WIDE),
-    mean(
-        "SwiftFormer",
-        "swiftformer",
-        config={"image_size": WIDE, "embed_dims": [16, 16, 32, 32], "depths": [1, 1, 1, 1]},
-        side=WIDE,
-    ),
-    mean(
-        "FocalNet",
-        "focalnet",
-        config={
-            **{"image_size": SIDE, "embed_dim": 16, "depths": [1, 1], "focal_levels": [2, 2]},
-            **{"focal_windows": [3, 3], "hidden_sizes": [16, 32]},
-        },
-        processor="BitImageProcessor",
-        where="the mean of the normed patches, as its pooler",
-    ),
-]
-CONVOLUTIONS: Final = [
-    head("ConvNeXt", "convnext", STAGES, processor="ConvNextImageProcessor", side=WIDE),
-    head("ConvNeXt V2", "convnextv2", STAGES, processor="ConvNextImageProcessor", side=WIDE),
-    head("DINOv3 ConvNeXt", "dinov3_convnext", STAGES, side=WIDE),
-    mean("ResNet", "resnet", config={**RESNET, "layer_type": "basic"}, processor="ConvNextImageProcessor"),
-    mean("RegNet", "regnet", config={**RESNET, "groups_width": 8}, processor="ConvNextImageProcessor"),
-    mean(
-        "BiT",
-        "bit",
-        config={**RESNET, "embedding_size": 32, "hidden_sizes": [32, 64], "num_groups": 4},
-        processor="BitImageProcessor",
-    ),
-    mean("EfficientNet", "efficientnet", config=EFFICIENT, processor="EfficientNetImageProcessor"),
-    mean("MobileNet V1", "mobilenet_v1", config=MOBILE, processor="MobileNetV1ImageProcessor", side=WIDE),
-    mean("MobileNet V2", "mobilenet_v2", config=MOBILE, processor="MobileNetV2ImageProcessor", side=WIDE),
-    mean(
-        "MobileViT",
-        "mobilevit",
-        config={
-            "image_size": WIDE,
-            "hidden_sizes": [16, 24, 32],
-            "neck_hidden_sizes": [8, 8, 16, 16, 24, 24, 32],
-        },
-        processor="MobileViTImageProcessor",
-        side=WIDE,
-    ),
-    mean(
-        "MobileViT V2",
-        "mobilevitv2",
-        config={
-            "image_size": WIDE,
-            "width_multiplier": 0.25,
-            "base_attn_unit_dims": [32, 48, 64],
-            "n_attn_blocks": [1, 1, 1],
-        },
-        processor="MobileViTImageProcessor",
-        side=WIDE,
-    ),
-]
-TOWERS: Final = [
-    clip("CLIP", "clip", tower=TOWER),
-    clip("CLIP's vision tower", "clip_vision_model", config=VIT),
-    clip("Chinese-CLIP", "chinese_clip", tower=TOWER, processor="ChineseCLIPImageProcessor"),
-    clip("AltCLIP", "altclip", tower=TOWER),
-    clip("MetaCLIP 2", "metaclip_2", tower=TOWER),
-    clip("CLIPSeg", "clipseg", tower=TOWER),
-    clip("OWL-ViT", "owlvit", tower=TOWER, processor="OwlViTImageProcessor"),
-    clip("OWLv2", "owlv2", tower=TOWER),
-    clip("MLCD", "mlcd_vision_model", config={**VIT, "num_key_value_groups": 1}),
-    cls(
-        "BLIP",
-        "blip",
-        TWO_TOWERS,
-        tower=TOWER,
-        processor="BlipImageProcessor",
-        where="class token behind the final norm; its pooler norms it twice",
-    ),
-    cls("FLAVA", "flava", FLAVA, tower="image_model", processor="FlavaImageProcessor"),
-    head("SigLIP", "siglip", TWO_TOWERS, tower=TOWER, where=ATTENTION, processor="SiglipImageProcessor"),
-    head("SigLIP's vision tower", "siglip_vision_model", VIT, where=ATTENTION),
-    head(
-        "SigLIP 2, pictures in their own shape",
-        "siglip2",
-        {**TWO_TOWERS, "vision_config": NAFLEX},
-        tower=TOWER,
-        where=ATTENTION,
-        processor="Siglip2ImageProcessor",
-    ),
-    head("AIMv2", "aimv2", TWO_TOWERS, tower=TOWER, where=ATTENTION, processor="CLIPImageProcessor"),
-    head("AIMv2's vision tower", "aimv2_vision_model", VIT, where=ATTENTION),
-    mean("ALIGN", "align", config={"text_config": TEXT, "vision_config": EFFICIENT}, tower=TOWER),
-    mean("GroupViT", "groupvit", config={"text_config": TEXT, "vision_config": GROUPS}, tower=TOWER),
-]
+def averaged(name: str, model_type: str, config: Config, where: str, behind: int = 0) -> Family:
+    means = partial(mean, behind=behind)
+    said = "mean (convention)" if behind or model_type == "cvt" else "mean (default)"
+    return family(name, model_type, config, said, where, means, partial(of_last, means))
 
-FAMILIES: Final = [*TRANSFORMERS, *CONVOLUTIONS, *TOWERS]
 
-CLASSIFIED_OTHERWISE: Final[Mapping[str, str]] = {
-    "dinov2": "joins the class token and the mean of the patches; the paper's k-NN reads the token",
-    "dinov2_with_registers": "as DINOv2",
-    "clip": "the mean of all states, which is transformers' own choice",
-    "metaclip_2": "as CLIP",
-    "siglip": "the mean of all states, which is transformers' own choice",
-    "siglip2": "as SigLIP",
-    "cvt": "norms the class token first; that norm is a part of the classifier",
-    "levit": "norms the mean by batch statistics first; that norm is a part of the classifier",
-    "poolformer": "norms the map first; that norm is a part of the classifier",
-    "swiftformer": "norms the map first; that norm is a part of the classifier",
+def headed(name: str, model_type: str, config: Config, where: str, before: Last, **processor: Any) -> Family:
+    return family(name, model_type, config, "pooler (convention)", where, before, pooler, **processor)
+
+
+MAP: Final = "no class token: the mean over the places of the last feature map"
+PATCHES: Final = "no class token: the mean over the patches"
+CLIP: Final = "the class token behind a norm of its own, before the projection (CLIP's linear probes)"
+PROBE: Final = "a head of attention over the patches, trained with the rest"
+NORM: Final = "the mean of the map behind the norm that the classifier was trained on"
+
+FAMILIES: Final = (
+    class_token("ViT", "vit", VIT),
+    class_token("DeiT", "deit", VIT),
+    class_token("DINOv2", "dinov2", VIT),
+    class_token("DINOv2 with registers", "dinov2_with_registers", REGISTERS),
+    class_token("DINOv3", "dinov3_vit", REGISTERS),
+    class_token("TIPSv2 vision tower", "tipsv2_vision_model", VIT),
+    class_token("MAE", "vit_mae", MAE),
+    class_token("MSN", "vit_msn", VIT),
+    class_token("FLAVA vision tower", "flava", FLAVA),
+    averaged("I-JEPA", "ijepa", VIT, PATCHES),
+    averaged("data2vec vision", "data2vec-vision", VIT, "pretraining predicts patches", 1),
+    averaged("InternVL vision tower", "internvl_vision", {**VIT, "image_size": [32, 32], "patch_size": [8, 8]},
+             "its projector reads the patches alone", 1),
+    headed("BEiT", "beit", VIT, "the normed mean of the patches, as its classifier reads it", partial(mean, behind=1)),
+    headed("CLIP vision tower", "clip", TOWERS, CLIP, first),
+    headed("CLIP vision model", "clip_vision_model", VIT, CLIP, first),
+    headed("Chinese CLIP vision tower", "chinese_clip", TOWERS, CLIP, first),
+    headed("Chinese CLIP vision model", "chinese_clip_vision_model", VIT, CLIP, first),
+    headed("AltCLIP vision tower", "altclip", TOWERS, CLIP, first),
+    headed("MetaCLIP 2 vision tower", "metaclip_2", TOWERS, CLIP, first),
+    headed("CLIPSeg vision tower", "clipseg", TOWERS, CLIP, first),
+    headed("BLIP vision tower", "blip", TOWERS, CLIP, first),
+    headed("OWL-ViT vision tower", "owlvit", TOWERS, CLIP, first),
+    headed("OWLv2 vision tower", "owlv2", TOWERS, CLIP, first),
+    headed("MLCD", "mlcd_vision_model", VIT, CLIP, first),
+    headed("SigLIP vision tower", "siglip", TOWERS, PROBE, mean),
+    headed("SigLIP vision model", "siglip_vision_model", VIT, PROBE, mean),
+    headed("SigLIP 2 vision tower", "siglip2", {"text_config": BERT, "vision_config": NAFLEX}, PROBE, mean,
+           image_processor_type="Siglip2ImageProcessor", patch_size=8, max_num_patches=16, do_resize=True),
+    headed("SigLIP 2 vision model", "siglip2_vision_model", NAFLEX, PROBE, mean,
+           image_processor_type="Siglip2ImageProcessor", patch_size=8, max_num_patches=16, do_resize=True),
+    headed("AIMv2 vision tower", "aimv2", TOWERS, PROBE, mean),
+    headed("AIMv2 vision model", "aimv2_vision_model", VIT, PROBE, mean),
+    headed("Pixio", "pixio", VIT, "the mean of its eight class tokens, which its own pooler gives", partial(mean, behind=8)),
+    averaged("ALIGN vision tower", "align", {"text_config": BERT, "vision_config": EFFICIENT}, MAP),
+    averaged("GroupViT vision tower", "groupvit", GROUPS, "the mean of its groups, as its own pooler has it"),
+    averaged("Swin", "swin", SWIN, "the mean of the normed patches, as its own pooler has it"),
+    averaged("Swin V2", "swinv2", SWIN, "the mean of the normed patches, as its own pooler has it"),
+    averaged("Donut's Swin", "donut-swin", SWIN, PATCHES),
+    averaged("FocalNet", "focalnet", FOCAL, "the mean of the normed patches, as its own pooler has it"),
+    averaged("LeViT", "levit", LEVIT, PATCHES),
+    headed("ConvNeXt", "convnext", PYRAMID, NORM, mean),
+    headed("ConvNeXt V2", "convnextv2", PYRAMID, NORM, mean),
+    headed("DINOv3 ConvNeXt", "dinov3_convnext", PYRAMID, "the normed mean of the map, which DINO trained", mean),
+    headed("Hiera", "hiera", HIERA, "the mean of the patches behind its own norm", mean),
+    averaged("ResNet", "resnet", {**RESIDUAL, "layer_type": "basic"}, MAP),
+    averaged("RegNet", "regnet", {**RESIDUAL, "groups_width": 8}, MAP),
+    averaged("BiT", "bit", {**RESIDUAL, "num_groups": 4}, MAP),
+    averaged("EfficientNet", "efficientnet", EFFICIENT, MAP),
+    averaged("MobileNet V1", "mobilenet_v1", MOBILE, MAP),
+    averaged("MobileNet V2", "mobilenet_v2", MOBILE, MAP),
+    averaged("MobileViT", "mobilevit", MOBILEVIT, MAP),
+    averaged("MobileViT V2", "mobilevitv2", {"image_size": 64, "width_multiplier": 0.5}, MAP),
+    averaged("PVT v2", "pvt_v2", {**HEADS, "image_size": SIDE}, MAP),
+    averaged("PoolFormer", "poolformer", PYRAMID, MAP),
+    averaged("SegFormer", "segformer", HEADS, MAP),
+    averaged("SwiftFormer", "swiftformer", {"depths": [1, 1, 1, 1], "embed_dims": [8, 16, 24, 32]}, MAP),
+    averaged("TextNet", "textnet", {}, MAP),
+    averaged("ViTDet", "vitdet", {**VIT, "pretrain_image_size": SIDE, "window_block_indices": []}, MAP),
+    family("PVT", "pvt", {**HEADS, "image_size": 64}, "cls (convention)", "the class token of its last stage",
+           mean, partial(of_last, first)),
+)  # fmt: skip
+"""One case for each model type."""
+
+OUTSIDE: Final[Mapping[str, str]] = {
+    "timm_wrapper": "needs timm, which needs torchvision",
+    "hgnet_v2": "is a backbone of detectors here, without a last state",
+    "imagegpt": "reads pictures as tokens of colour",
+    "swin2sr": "gives a picture, at its full size",
+    "detr, yolos, rt_detr and other detectors": "their states are of boxes",
+    "sam, sam2, dpt, glpn, depth_pro and the like": "trained for one answer a pixel",
+    "vivit, videomae, timesformer, xclip": "read videos",
 }
-"""Model types whose classifier in transformers reads something else than `auto` gives, and what."""

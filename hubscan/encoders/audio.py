@@ -1,0 +1,191 @@
+"""Sounds in, pooled states out; no sound is padded to the length of another."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+from torch.nn.utils.rnn import pad_sequence
+from transformers import AutoFeatureExtractor
+
+from hubscan import sounds
+from hubscan.encoders import Batch, Pooled
+from hubscan.encoders.pooling import as_sequence, chosen, pool, pooled_layers
+from hubscan.encoders.weights import load_errors, load_model
+from hubscan.errors import CheckpointError
+from hubscan.records import Input, Layers, Pooling, Precision
+
+CONVENTIONS: Final[Mapping[str, str | None]] = {
+    # These read samples, and give a state every 20 or 40 ms, none of which stands for all.
+    **dict.fromkeys(("wav2vec2", "wav2vec2-conformer", "wav2vec2-bert", "hubert", "wavlm"), None),
+    **dict.fromkeys(("unispeech", "unispeech-sat", "data2vec-audio", "sew", "sew-d"), None),
+    # These read a spectrogram of a fixed width, their window.
+    "whisper": None,
+    "audio-spectrogram-transformer": "pooler",  # the mean of its class and its distillation token
+    "clap_audio_model": "pooler",  # the mean over its map
+}
+"""Model types whose sounds are read here, and how the family pools; None is the mean over its states."""
+
+STATES_A_SECOND: Final = 50
+SHORTEST: Final = 0.1  # seconds; silence follows a shorter sound, of which a network may make no state
+
+
+@dataclass(frozen=True)
+class PreparedSounds:
+    """The files of the sounds, decoded and brought to the model's rate when their batch comes."""
+
+    extractor: Any
+    name: str  # of the model's input
+    seconds: float
+    hop: int | None  # samples a state, where silence behind a sound fills the window
+    files: Sequence[bytes]
+    lengths: Sequence[int]
+
+    def batch(self, rows: Sequence[int]) -> Batch:
+        """Decode and preprocess *rows* one by one.
+
+        They lie in one tensor for the way to the device; `lengths` says where `encode` has to cut
+        them again, and `frames` how many states of each are of the sound and not of the silence.
+        """
+        waveforms = [self._waveform(self.files[row]) for row in rows]
+        read = [self._features(waveform) for waveform in waveforms]
+        batch = {
+            self.name: pad_sequence(read, batch_first=True),
+            "lengths": torch.tensor([len(features) for features in read]),
+        }
+        if self.hop:
+            batch["frames"] = torch.tensor([math.ceil(len(w) / self.hop) for w in waveforms])
+        return batch
+
+    def vectors(self, rows: Sequence[int]) -> Sequence[int]:
+        """Return *rows*: each gives one vector."""
+        return rows
+
+    def _waveform(self, content: bytes) -> torch.Tensor:
+        rate = self.extractor.sampling_rate
+        waveform = torch.from_numpy(sounds.decode(content, rate, self.seconds))
+        missing = math.ceil(SHORTEST * rate) - len(waveform)
+        return torch.nn.functional.pad(waveform, (0, max(0, missing)))
+
+    def _features(self, waveform: torch.Tensor) -> torch.Tensor:
+        rate = self.extractor.sampling_rate
+        found = self.extractor(waveform.numpy(), sampling_rate=rate, return_tensors="pt")
+        features: torch.Tensor = found[self.name][0]
+        mask = found.get("attention_mask")
+        # Wav2Vec2-BERT reads filter banks in twos, and masks the last where it has no second.
+        return features if mask is None else features[: int(mask.sum())]
+
+
+@dataclass(frozen=True)
+class AudioEncoder:
+    """A checkpoint that reads sounds: feature extractor, network, pooling."""
+
+    model: torch.nn.Module
+    extractor: Any
+    pooling: Pooling
+    layers: Layers
+    seconds: float  # of a sound are read, from its beginning
+    window: float | None  # seconds that the network always computes, whatever the sound
+
+    @classmethod
+    def load(
+        cls, folder: Path, asked: str, layers: Layers, dtype: Precision, max_seconds: float
+    ) -> AudioEncoder:
+        """Return the encoder in *folder*.
+
+        Raises:
+            HubscanError: if nothing here decodes sounds.
+            CheckpointError: if it reads none, or not in a way that is known here.
+        """
+        sounds.require()
+        if not any((folder / f"{name}_config.json").exists() for name in ("preprocessor", "processor")):
+            raise CheckpointError("no preprocessor_config.json, so it does not say how it reads sounds")
+        model, _ = load_model(folder, "audio", dtype)
+        kind = str(getattr(model.config, "model_type", None))
+        if kind not in CONVENTIONS:
+            raise CheckpointError(f"a model of type {kind}, and that is none whose sounds hubscan reads")
+        with load_errors():
+            extractor = AutoFeatureExtractor.from_pretrained(
+                folder, trust_remote_code=False, local_files_only=True
+            )
+        if getattr(extractor, "sampling_rate", None) not in sounds.RATES:
+            raise CheckpointError("its preprocessor_config.json gives no sampling rate of sounds")
+        window = _window(extractor)
+        seconds = max_seconds if window is None else min(max_seconds, window)
+        return cls(model, extractor, chosen(asked, None, CONVENTIONS[kind]), layers, seconds, window)
+
+    @property
+    def parameters(self) -> int:
+        """Return the number of weights of the network that runs."""
+        return sum(weight.numel() for weight in self.model.parameters())
+
+    @property
+    def processor(self) -> str:
+        """Return the feature extractor's class."""
+        return type(self.extractor).__name__
+
+    def prepare(self, inputs: Sequence[Input]) -> PreparedSounds:
+        """Take the files as they are, and look at their headers only."""
+        files = [content for content in inputs if isinstance(content, bytes)]
+        lengths = [math.ceil(STATES_A_SECOND * self._work(content)) for content in files]
+        hop = 2 * self.extractor.hop_length if self._kind == "whisper" else None
+        return PreparedSounds(self.extractor, self._input, self.seconds, hop, files, lengths)
+
+    def encode(self, batch: Batch) -> Pooled:
+        """Return the pooled states of the layers.
+
+        Sounds go through together that are equally long to the sample. What pads the others would reach
+        their features: the first norm of many a Wav2Vec2 is taken over the whole length, and no mask
+        keeps the padding out of it.
+        """
+        lengths = batch["lengths"].tolist()
+        found: dict[str, torch.Tensor] = {}
+        for length in sorted(set(lengths)):
+            rows = [row for row, own in enumerate(lengths) if own == length]
+            frames = batch["frames"][rows] if "frames" in batch else None
+            for name, vectors in self._encoded(batch[self._input][rows, :length], frames).items():
+                if name not in found:
+                    found[name] = vectors.new_empty((len(lengths), vectors.shape[1]))
+                found[name][rows] = vectors
+        return found
+
+    def _encoded(self, features: torch.Tensor, frames: torch.Tensor | None) -> Pooled:
+        inputs = {self._input: features}
+        if self._kind == "clap_audio_model":
+            # All are cut to its window. Its own extractor calls one of a batch longer, by chance.
+            inputs["is_longer"] = torch.zeros(len(features), 1, dtype=torch.bool, device=features.device)
+        output = self.model(**inputs, output_hidden_states=self.layers != "last")
+        return pooled_layers(output, self.layers, self.pooling, partial(_pooled, frames=frames))
+
+    @property
+    def _kind(self) -> str:
+        return str(getattr(self.model.config, "model_type", None))
+
+    @property
+    def _input(self) -> str:
+        return str(self.extractor.model_input_names[0])
+
+    def _work(self, content: bytes) -> float:
+        return self.window or min(sounds.duration(content), self.seconds)
+
+
+def _window(extractor: Any) -> float | None:
+    """Return the seconds to which *extractor* fills or cuts every sound, if it does."""
+    samples = getattr(extractor, "n_samples", None) or getattr(extractor, "nb_max_samples", None)
+    if samples:
+        return float(samples / extractor.sampling_rate)
+    if type(extractor).__name__ == "ASTFeatureExtractor":
+        return float(extractor.max_length / 100)  # filter banks every 10 ms
+    return None
+
+
+def _pooled(states: torch.Tensor, how: str, frames: torch.Tensor | None) -> torch.Tensor:
+    states = as_sequence(states, how)
+    places = torch.arange(states.shape[1], device=states.device).expand(states.shape[:2])
+    mask = torch.ones_like(places) if frames is None else (places < frames[:, None]).long()
+    return pool(states, mask, how)

@@ -1,0 +1,58 @@
+"""Every family that reads sounds, held to transformers on one sound at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from hubscan import catalog
+from hubscan.encoders.audio import CONVENTIONS
+from hubscan.records import Input
+from tests.families.audio import CLAP_RATE, FAMILIES, RATE, rows
+from tests.families.family import Family
+from tests.families.properties import features_are_right, layers_are_right, rows_are_independent
+
+Made = Callable[[Family], Path]
+EACH = pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name.replace(" ", "-"))
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    """Write a family's checkpoint once."""
+    folders: dict[str, Path] = {}
+
+    def folder(family: Family) -> Path:
+        if family.name not in folders:
+            folders[family.name] = tmp_path_factory.mktemp(family.model_type)
+            family.make(folders[family.name])
+        return folders[family.name]
+
+    return folder
+
+
+def sounds(family: Family) -> list[Input]:
+    return rows(CLAP_RATE if family.model_type == "clap" else RATE)
+
+
+@EACH
+def test_features_are_those_of_each_sound_alone(family: Family, made: Made) -> None:
+    features_are_right(family, made(family), sounds(family))
+
+
+@EACH
+def test_features_do_not_depend_on_the_other_sounds(
+    family: Family, made: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows_are_independent(family, made(family), sounds(family), monkeypatch)
+
+
+@EACH
+def test_each_layer_is_that_of_each_sound_alone(family: Family, made: Made) -> None:
+    layers_are_right(family, made(family), sounds(family))
+
+
+def test_every_type_that_the_listing_takes_for_sounds_is_read_and_tested() -> None:
+    assert {family.model_type for family in FAMILIES} == catalog.AUDIO_TYPES
+    assert {kind.removesuffix("_audio_model") for kind in CONVENTIONS} == catalog.AUDIO_TYPES
