@@ -1,4 +1,4 @@
-"""What a checkpoint's small files say in, the reason why it cannot be used out: before its weights are fetched.
+"""What a checkpoint's small files say in, the reason why it cannot be used out, before its weights come.
 
 The listing of the Hub has the part of the config that decides, so that much is known from there.
 """
@@ -31,6 +31,31 @@ OTHER_WEIGHTS: Final[Mapping[str, str]] = {
     "adapter_config.json": ADAPTER,
 }
 
+TAGS: Final[Mapping[str, str]] = {
+    "custom_code": CUSTOM_CODE,
+    "peft": ADAPTER,
+    "adapter-transformers": ADAPTER,
+    "diffusers": "a diffusion pipeline, and no encoder",
+    "reinforcement-learning": "of reinforcement learning, and no encoder",
+    "mlx": "MLX weights",
+    "gptq": "quantised (GPTQ)",
+    "awq": "quantised (AWQ)",
+    "bitsandbytes": "quantised (bitsandbytes)",
+    "compressed-tensors": "quantised (compressed-tensors)",
+    "4-bit": "quantised to 4 bit",
+    "8-bit": "quantised to 8 bit",
+}
+WITHOUT_SAFETENSORS: Final[Mapping[str, str]] = {"gguf": "GGUF weights", "onnx": "ONNX weights"}
+LIBRARIES: Final[Mapping[str, str]] = {
+    "peft": ADAPTER,
+    "timm": "a timm checkpoint, which needs torchvision",
+    "open_clip": "an open_clip checkpoint, which needs torchvision",
+    "diffusers": TAGS["diffusers"],
+    **dict.fromkeys(("stable-baselines3", "ml-agents", "sample-factory"), TAGS["reinforcement-learning"]),
+    **{"mlx": "MLX weights", "gguf": "GGUF weights", "transformers.js": "ONNX weights"},
+}
+"""What the Hub says of a repository beside its config, and why it cannot be used then."""
+
 TWO_TOWERS: Final = frozenset(
     [
         *("clip", "siglip", "siglip2", "chinese_clip", "altclip", "metaclip_2", "align", "blip", "flava"),
@@ -46,7 +71,10 @@ ANYTHING_ELSE: Final[Mapping[str, str]] = {
     "TEXT_TO_SPECTROGRAM": "speaking",
     "TIME_SERIES_PREDICTION": "forecasts",
     "TIME_SERIES_CLASSIFICATION": "time series",
-    "DECISION": "decisions",
+}
+OF_NO_TABLE: Final[Mapping[str, str]] = {
+    "decision_transformer": "decisions",
+    **dict.fromkeys(("univnet", "fastspeech2_conformer_hifigan"), "speaking"),
 }
 OF_PICTURES: Final[Mapping[str, str]] = {
     "OBJECT_DETECTION": "finding objects",
@@ -70,7 +98,7 @@ OF_PICTURES: Final[Mapping[str, str]] = {
 
 
 def reason(config: Config, modality: Modality) -> str | None:
-    """Return why a checkpoint with this `config.json`, or the listed part of it, gives no features; else None."""
+    """Return why a checkpoint with this `config.json`, or the listed part of it, cannot be used."""
     quantised = config.get("quantization_config")
     if quantised:
         method = quantised.get("quant_method") if isinstance(quantised, Mapping) else None
@@ -90,18 +118,33 @@ def reason(config: Config, modality: Modality) -> str | None:
 def _made_for_else(kind: str, modality: Modality) -> str | None:
     if kind in TWO_TOWERS:
         return None
-    for name, purpose in ANYTHING_ELSE.items():
-        if kind in table(f"MODEL_FOR_{name}"):
-            return f"of type {kind}, made for {purpose}, and no encoder"
-    if modality == "text" and kind in table("MODEL_FOR_IMAGE"):
+    elsewhere = {**OF_NO_TABLE, **_purposes(ANYTHING_ELSE)}
+    if kind in elsewhere:
+        return f"of type {kind}, made for {elsewhere[kind]}, and no encoder"
+    writes = kind in table("MODEL_FOR_IMAGE_TEXT_TO_TEXT") or kind in table("MODEL_FOR_CAUSAL_LM")
+    if modality == "text" and kind in table("MODEL_FOR_IMAGE") and not writes:
         return f"of type {kind}, which reads no texts"
     if modality != "image" or any(
         kind in table(f"MODEL_FOR_{name}IMAGE_CLASSIFICATION") for name in ("", "ZERO_SHOT_")
     ):
         return None
-    made_for = (purpose for name, purpose in OF_PICTURES.items() if kind in table(f"MODEL_FOR_{name}"))
-    purpose = next(made_for, None)
+    purpose = _purposes(OF_PICTURES).get(kind)
     return f"of type {kind}, made for {purpose}, and no encoder" if purpose else None
+
+
+def _purposes(tables: Mapping[str, str]) -> dict[str, str]:
+    """Return what each model type of *tables* is made for; of several the one that is named first."""
+    return {
+        kind: purpose for name, purpose in reversed([*tables.items()]) for kind in table(f"MODEL_FOR_{name}")
+    }
+
+
+def reason_in_tags(tags: Collection[str], library: str | None) -> str | None:
+    """Return why a repository with these *tags* on the Hub cannot be used; else None."""
+    if any(tag.startswith("base_model:adapter:") for tag in tags):
+        return ADAPTER
+    known = TAGS if "safetensors" in tags else {**TAGS, **WITHOUT_SAFETENSORS}
+    return LIBRARIES.get(library or "") or next((why for tag, why in known.items() if tag in tags), None)
 
 
 def reason_in_names(files: Collection[str]) -> str | None:

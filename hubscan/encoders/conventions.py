@@ -14,8 +14,6 @@ SET: Final[Mapping[str, Mapping[str, object]]] = {
     # Its sparse attention is full attention in batches of short rows, and stays so from the first such
     # batch on: a row's features would depend on what went before.
     "big_bird": {"attention_type": "original_full"},
-    # It hides three patches of four, at random, whenever it runs.
-    "vit_mae": {"mask_ratio": 0.0},
 }
 """What is set in the config of a model type, so that a row has the same features in any company."""
 

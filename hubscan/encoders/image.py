@@ -58,7 +58,7 @@ class ImageEncoder:
     @classmethod
     def load(cls, folder: Path, asked: str, layers: Layers, dtype: Precision) -> ImageEncoder:
         """Return the encoder in *folder*."""
-        if not any((folder / f"{name}_config.json").exists() for name in ("preprocessor", "processor")):
+        if not (folder / "preprocessor_config.json").exists():
             raise CheckpointError("no preprocessor_config.json, so it does not say how it reads pictures")
         model, missing = load_model(folder, "image", dtype)
         known = reading(model, missing)
@@ -85,8 +85,7 @@ class ImageEncoder:
     def prepare(self, inputs: Sequence[Input]) -> PreparedPictures:
         """Take the files as they are: decoded, a sample would fill the memory."""
         files = [content for content in inputs if isinstance(content, bytes)]
-        patches = getattr(self.image_processor, "max_num_patches", None)  # of any picture, padded
-        length = patches or max(1, self._pixels() // PATCH_PIXELS)
+        length = max(1, self._pixels() // PATCH_PIXELS)
         return PreparedPictures(self.image_processor, files, [length] * len(files))
 
     def encode(self, batch: Batch) -> Pooled:
