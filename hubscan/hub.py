@@ -31,6 +31,7 @@ T = TypeVar("T")
 
 RATE_LIMIT_TRIES = 4
 LONGEST_WAIT = 300.0  # seconds: the Hub's rate limits count in windows of five minutes
+COUNTED_APART: Final = "hubscan.counted_apart"  # a request whose bytes are counted as they come
 
 
 def api() -> HfApi:
@@ -92,7 +93,8 @@ def counted() -> Iterator[Traffic]:
     def count(response: httpx.Response) -> None:
         with lock:
             traffic.requests += 1
-            if response.request.method == "GET":
+            apart = response.request.extensions.get(COUNTED_APART)
+            if response.request.method == "GET" and not apart:
                 traffic.bytes_read += int(response.headers.get("Content-Length") or 0)
 
     session = get_session()

@@ -6,31 +6,36 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from hubscan import cache, fusion, ranking, sample_file
-from hubscan.errors import RunError
+from hubscan.errors import RecipeError, RunError
 from hubscan.records import Ranking, Sample, Scored, Skipped
 from hubscan.run import SAMPLE, Run
 from hubscan.scores import apply
 
 
-def rescored(run: Run, metrics: Sequence[str]) -> Ranking:
+def rescored(run: Run, metrics: Sequence[str], *, fuse: bool = False) -> Ranking:
     """Return the ranking of *run* by the first of *metrics*, the others beside it.
 
     A checkpoint whose features are no longer in the cache is skipped, with a word on how to have
-    them again.
+    them again. With *fuse*, or where the scan did so, the best of each modality are joined too.
 
     Raises:
-        RecipeError: if a measure is unknown.
+        RecipeError: if a measure is unknown, or there is nothing to join.
         RunError: if the run folder has lost its sample.
         RankingError: if nothing could be scored.
     """
     apply.check(metrics)
+    if fuse and not set(fusion.MODALITIES) <= set(run.lock.draw.columns):
+        raise RecipeError(
+            f"--fuse joins an image and a text encoder, but {run.folder} has read only "
+            f"{', '.join(m for m in run.lock.draw.columns if not m.startswith('label'))}; leave --fuse out"
+        )
     sample = labels_of(run)
     results = [
         _again(result, metrics, sample, run) if isinstance(result, Scored) else result
         for result in run.results()
         if not fusion.is_joined(result)
     ]
-    if run.recipe.fuse:  # by another measure the best of each modality may be others
+    if fuse or run.recipe.fuse:  # by another measure the best of each modality may be others
         results.append(fusion.joined(results, sample.labels, metrics, run.recipe.seed))
     return ranking.rank(
         results,

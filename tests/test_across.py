@@ -110,6 +110,21 @@ def test_the_runs_recipe_repeats_it_and_other_measures_join_the_best_by_these(
     assert pair["parts"][1]["model"] == texts[0]["model"]
 
 
+def test_a_run_that_joined_nothing_can_be_joined_later(scan: Scan, hub: LabHub, hf_home: Path) -> None:
+    answer, folder = scan
+    shutil.copytree(folder / "run", folder / "apart")
+    recipe, results = folder / "apart/recipe.yaml", folder / "apart/results.jsonl"
+    recipe.write_text(recipe.read_text().replace("fuse: true", "fuse: false"))
+    results.write_text("".join(results.read_text().splitlines(keepends=True)[:-1]))
+    asked = ("score", "apart", "--metric", "transrate", "--format", "json")
+    assert ranked(run(hub, hf_home, folder, *asked))["fusion"] is None
+    assert ranked(run(hub, hf_home, folder, *asked, "--fuse"))["fusion"] == answer["fusion"]
+    lock = folder / "apart/lock.yaml"
+    lock.write_text(lock.read_text().replace("    image: image\n", ""))
+    refused = run(hub, hf_home, folder, *asked, "--fuse")
+    assert refused.returncode == 2 and "--fuse joins an image and a text encoder" in refused.stderr
+
+
 def test_a_scan_cut_off_before_the_pair_joins_it_when_resumed_and_only_once(
     scan: Scan, hub: LabHub, hf_home: Path
 ) -> None:

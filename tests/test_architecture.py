@@ -10,8 +10,10 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "hubscan"
 
 STAGES = [
-    "errors", "records", "recipe", "pictures", "sounds", "memory", "hub", "remote", "architectures", "usable", "catalog", "fetch", "sample_file", "sample",
-    "encoders", "extract", "cache", "scores", "ranking", "fusion", "assess", "finetune", "engines", "run", "rescore", "verdict", "verified", "scan", "verify", "api", "report",
+    "errors", "records", "recipe", "pictures", "sounds", "memory", "hub", "remote", "remote_stream", "architectures", "usable",
+    "catalog", "fetch",
+    "sample_file", "sample", "encoders", "extract", "cache", "scores", "ranking", "fusion", "assess", "finetune", "engines", "run",
+    "rescore", "verdict", "verified", "scan", "verify", "api", "report",
     "publish", "demo", "cli",
 ]  # fmt: skip
 """Rooms from the front of the data flow to its end: a room knows those before it, none behind it."""
@@ -25,7 +27,17 @@ KEEPERS = {
     "datasets": {"sample"},
     "transformers": {"encoders"},
     "accelerate": {"extract", "finetune"},
-    "huggingface_hub": {"hub", "remote", "fetch", "catalog", "scan", "publish", "report", "cli"},
+    "huggingface_hub": {
+        "hub",
+        "remote",
+        "remote_stream",
+        "fetch",
+        "catalog",
+        "scan",
+        "publish",
+        "report",
+        "cli",
+    },
     "pydantic": {"cache", "recipe", "run", "sample_file", "engines"},
     "click": {"cli"},
     "PIL": {"pictures", "api"},

@@ -299,3 +299,47 @@ def test_balance_is_a_choice_and_in_proportion_a_rare_class_is_still_there(tmp_p
     columns = {"text": [f"t{i}" for i in range(3000)], "label": labels}
     assert drawn(columns, tmp_path, samples=100).draw.classes == {"common": 90, "rare": 10}
     assert drawn(columns, tmp_path, samples=100, balance=False).draw.classes == {"common": 98, "rare": 2}
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"modalities": ("image",)}, "--modality image: the labels in tags are of words"),
+        ({"modalities": ("text", "audio")}, "--modality audio: the labels in tags are of words"),
+        ({"modalities": ("image",), "task": "token-classification"}, "--modality image: the labels in tags"),
+        ({"task": "image-classification"}, "pass --task token-classification"),
+        ({"label_kind": "number"}, "--label-column tags: holds texts values"),
+    ],
+)
+def test_what_does_not_go_with_labels_of_words_is_said(
+    tmp_path: Path, asked: dict[str, Any], said: str
+) -> None:
+    columns = {"tokens": [["a", "b"]] * 30, "tags": [["O", "X"]] * 30}
+    with pytest.raises(DatasetError, match=said) as refused:
+        drawn(columns, tmp_path, **asked)
+    assert "\n" not in str(refused.value)
+    assert drawn(columns, tmp_path, modalities=("text",)).draw.label_kind == "token"
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"modalities": ("text",)}, "--modality text: no column of texts"),
+        ({"task": "text-classification"}, "--task text-classification: no column of texts"),
+        ({"task": "token-classification"}, "labels of kind class; pass --task"),
+        ({"modalities": ("image", "audio")}, "--modality audio: no column of audios"),
+        ({"task": "image-classification", "modalities": ("text",)}, "--modality text: no column of texts"),
+        (
+            {"label_kind": "token"},
+            "--label-column label: holds integer values, which are not labels of kind token",
+        ),
+    ],
+)
+def test_what_a_dataset_of_pictures_cannot_give_is_said(
+    tmp_path: Path, asked: dict[str, Any], said: str
+) -> None:
+    kind = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+    table = pa.table({"image": pa.array([{"bytes": b"x", "path": None}] * 30, kind), "label": [0, 1] * 15})
+    with pytest.raises(DatasetError, match=said) as refused:
+        drawn(table, tmp_path, **asked)
+    assert "\n" not in str(refused.value)

@@ -55,17 +55,17 @@ GROUPS = st.lists(st.lists(st.integers(0, 4), max_size=17), min_size=1, max_size
 @given(
     groups=GROUPS,
     seed=st.integers(0, 2**63 - 1),
-    exponent=st.integers(0, 5),
+    block_rows=st.integers(1, 40),
     together=st.booleans(),
     share=st.floats(0, 1),
 )
 def test_every_plan_draws_exactly_the_quotas_and_no_row_twice(
-    groups: list[list[int]], seed: int, exponent: int, together: bool, share: float
+    groups: list[list[int]], seed: int, block_rows: int, together: bool, share: float
 ) -> None:
     flat = [c for group in groups for c in group]
     counts = counted(groups)
     quotas = np.floor(counts * share).astype(np.int64)
-    plan = planned(split(groups), quotas, seed, Blocks(1 << exponent, together))
+    plan = planned(split(groups), quotas, seed, Blocks(block_rows, together))
     assert len(np.unique(plan.rows)) == len(plan.rows)
     assert [flat[row] for row in plan.rows] == plan.classes.tolist()
     assert np.array_equal(np.bincount(plan.classes, minlength=len(counts)), quotas)
@@ -91,7 +91,7 @@ UNEVEN = [[0] * 7, [0] * 5 + [1], [0] * 2 + [1] * 13, [0, 1] * 6, [0], [1] * 3, 
 """Row groups of many lengths, blocks of labels, a class in the last two groups alone."""
 
 
-@pytest.mark.parametrize("block_rows", [1, 2, 4, 8, 16])
+@pytest.mark.parametrize("block_rows", [1, 2, 4, 5, 7, 8, 12, 16])
 def test_every_row_of_a_class_is_drawn_equally_often_whatever_the_blocks(block_rows: int) -> None:
     quotas = np.array([7, 5, 4])
     drawn = np.zeros(sum(map(len, UNEVEN)))
@@ -108,7 +108,7 @@ def test_every_row_of_a_class_is_drawn_equally_often_whatever_the_blocks(block_r
 
 
 @pytest.mark.parametrize("together", [False, True])
-@pytest.mark.parametrize("block_rows", [2, 4, 8])
+@pytest.mark.parametrize("block_rows", [2, 4, 5, 7, 8])
 def test_every_row_group_gives_rows_in_proportion_to_what_it_has(block_rows: int, together: bool) -> None:
     """The mean over many seeds, against its own standard error: a bias of blocks would show here."""
     quota, seeds = 6, 3000
@@ -149,6 +149,15 @@ def test_a_budget_that_row_groups_cannot_meet_gives_the_plan_that_reads_least() 
     assert len(plan.rows) == 200 and len(plan.touched) <= 8 and blocks.rows >= 32
     plan, blocks = within(split(groups), quotas, 3, costs=costs, budget=10**8)
     assert blocks == Blocks(1) and len(plan.touched) > 35
+
+
+def test_blocks_are_no_larger_than_the_budget_asks_to_an_eighth() -> None:
+    groups = [[0, 1] * 100 for _ in range(500)]
+    quotas, costs = np.array([400, 400]), np.full(500, 1000)
+    plan, blocks = within(split(groups), quotas, 3, costs=costs, budget=100_000)
+    assert len(plan.touched) <= 100 and len(plan.rows) == 800
+    assert blocks.rows % 8 == 0 or blocks.rows in (5, 6, 7), "an eighth of a power of two is the step"
+    assert len(plan.touched) > 60, "what the budget allows is used"
 
 
 @given(counts=st.lists(st.integers(0, 50), min_size=1, max_size=9), size=st.integers(1, 120))

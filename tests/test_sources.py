@@ -23,6 +23,8 @@ from tests.hub.drawing import drawn as drawn_apart
 from tests.hub.lab import LabHub
 from tests.hub.large import noise
 
+CSV = "\n".join(["text,label", *(f"row {i},{'ab'[i % 2]}" for i in range(60))]).encode()
+
 
 def drawn(dataset: Path | str, **keys: Any) -> Sample:
     return draw(recipe.resolve({"dataset": str(dataset), "samples": 20, **keys}))
@@ -98,7 +100,9 @@ def test_parquet_at_several_addresses_is_one_split(tmp_path: Path) -> None:
 
 
 def test_parquet_and_tar_over_http_are_read_by_ranges(hub: LabHub, own_hub: LabHub, tmp_path: Path) -> None:
-    own_hub.commit("datasets", "web/files", {"rows.parquet": parquet(), "rows.tar": tar(), "x.csv": b"a"})
+    own_hub.commit(
+        "datasets", "web/files", {"rows.parquet": parquet(), "rows.tar": tar(), "x.csv": CSV, "x.txt": b"a"}
+    )
     base = f"{own_hub.endpoint}/datasets/web/files/resolve/main"
     before = len(own_hub.requests)
     sample = drawn(f"{base}/rows.parquet")
@@ -106,10 +110,38 @@ def test_parquet_and_tar_over_http_are_read_by_ranges(hub: LabHub, own_hub: LabH
     gets = [one for one in own_hub.requests[before:] if one.path.startswith("/lfs/")]
     assert gets and all(one.range and one.authorization is None for one in gets)
     assert drawn(f"{base}/rows.tar").draw.rows_seen == 60
-    with pytest.raises(DatasetError, match="only parquet files and tars"):
-        drawn(f"{base}/x.csv")
+    assert drawn(f"{base}/x.csv").draw.rows_seen == 60
+    with pytest.raises(DatasetError, match="not a kind of file that is read at a URL"):
+        drawn(f"{base}/x.txt")
     with pytest.raises(HubError, match="status 404"):
         drawn(f"{base}/gone.parquet")
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        ["a"] * 200 + ["b"] * 200,
+        [3] * 200 + [4] * 200,
+        [False] * 200 + [True] * 200,
+        ["a"] * 200 + [None] * 100 + ["b"] * 100,
+        ["x" * 40] * 200 + ["y" * 40] * 200,
+        ["a", "b"] * 200,
+    ],
+    ids=["texts", "integers", "booleans", "nulls", "long texts", "mixed"],
+)
+def test_labels_that_the_footer_tells_are_not_fetched_and_are_the_same(values: list[Any]) -> None:
+    rows = pa.table({"text": [f"row {i}" for i in range(400)], "label": values})
+    samples = []
+    for name, said in (("said", True), ("unsaid", False)):
+        stored = io.BytesIO()
+        pq.write_table(rows, stored, row_group_size=50, write_statistics=said)
+        fsspec.filesystem("memory").pipe(f"/bounds/{name}.parquet", stored.getvalue())
+        samples.append(drawn(f"memory://bounds/{name}.parquet"))
+    told, read = samples
+    assert np.array_equal(told.row_ids, read.row_ids) and told.draw.classes == read.draw.classes
+    assert told.draw.dropped == read.draw.dropped
+    wholly = values[1] == values[0] and None not in values and len(str(values[0])) < 40
+    assert (told.draw.requests < read.draw.requests) == wholly
 
 
 @pytest.mark.parametrize(

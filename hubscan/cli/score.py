@@ -20,9 +20,10 @@ from hubscan.cli.output import FORMS, write
     metavar="NAME",
     help="The first ranks; may be repeated.",
 )
+@click.option("--fuse", is_flag=True, help="Rank the best image and the best text checkpoint joined, too.")
 @format_option(*FORMS)
 @verbose_option
-def command(folder: Path, metrics: tuple[str, ...], form: str) -> None:
+def command(folder: Path, metrics: tuple[str, ...], fuse: bool, form: str) -> None:
     """Rank the checkpoints of RUN by other measures, from the features that its scan kept.
 
     \b
@@ -31,4 +32,4 @@ def command(folder: Path, metrics: tuple[str, ...], form: str) -> None:
     from hubscan.rescore import rescored
     from hubscan.run import load_run
 
-    write(rescored(load_run(folder), metrics), form)
+    write(rescored(load_run(folder), metrics, fuse=fuse), form)

@@ -100,6 +100,12 @@ def find(features: Features, kinds: Mapping[str, str], peek: Peek, recipe: Recip
         _check(name, kinds, KINDS_OF_LABEL, "--label-column", "labels")
     words = _words_beside(labels, kinds, peek, recipe)
     kind = _kind(labels, kinds, words, recipe)
+    if kind == "token" and set(recipe.modalities) - {"text"}:
+        other = next(modality for modality in recipe.modalities if modality != "text")
+        raise DatasetError(
+            f"--modality {other}: the labels in {labels[0]} are of words, which text encoders alone read; "
+            "leave --modality out, or pass another --label-column"
+        )
     others = {name: k for name, k in kinds.items() if name not in labels}
     inputs: dict[Modality, tuple[str, ...]] = (
         {"text": (words,)} if kind == "token" and words else _inputs(others, recipe)
@@ -193,7 +199,9 @@ def _inputs(kinds: Mapping[str, str], recipe: Recipe) -> dict[Modality, tuple[st
         modalities.append("text")
     with_image = {"image", "text"} <= set(modalities)
     return {
-        modality: (caption,) if modality == "text" and with_image and caption else _the_input(kinds, modality)
+        modality: (caption,)
+        if modality == "text" and with_image and caption
+        else _the_input(kinds, modality, recipe)
         for modality in modalities
     }
 
@@ -237,7 +245,7 @@ def _asked(names: Sequence[str], kinds: Mapping[str, str], recipe: Recipe) -> di
     return inputs
 
 
-def _the_input(kinds: Mapping[str, str], modality: Modality) -> tuple[str, ...]:
+def _the_input(kinds: Mapping[str, str], modality: Modality, recipe: Recipe) -> tuple[str, ...]:
     fitting = [name for name, kind in kinds.items() if kind == modality]
     pairs = [pair for pair in PAIR_NAMES if set(pair) <= set(fitting)]
     if modality == "text" and pairs:
@@ -246,7 +254,9 @@ def _the_input(kinds: Mapping[str, str], modality: Modality) -> tuple[str, ...]:
     if len(fitting) == 1 or named:
         return (named[0] if named else fitting[0],)
     if not fitting:
-        raise DatasetError(f"no column of {modality}s; there are: {listed(kinds)}")
+        flag = f"--modality {modality}: " if recipe.modalities else f"--task {recipe.task}: "
+        asked = flag if recipe.modalities or recipe.task else ""
+        raise DatasetError(f"{asked}no column of {modality}s; there are: {listed(kinds)}")
     raise DatasetError(
         f"which column is the {modality}? pass --input-column"
         f"{' (twice for a pair)' if modality == 'text' else ''}; there are: {listed(kinds)}"

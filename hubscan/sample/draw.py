@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import datasets
 
+from hubscan.errors import DatasetError
 from hubscan.hub import Traffic, counted
 from hubscan.records import Sample
 from hubscan.sample import indexed, stream
@@ -41,12 +42,10 @@ def draw(recipe: Recipe) -> Sample:
     datasets.config.STREAMING_READ_MAX_RETRIES = 5
     with counted() as traffic:
         source = open_split(recipe)
-        rows = source.rows
-        columns = find(rows.features, kinds_of(rows.features), rows.head, recipe)
         try:
-            sample = _sample(recipe, source, columns, traffic)
-        except ManyValues:
-            sample = _sample(recipe, source, replace(columns, kind="number", fixed=True), traffic)
+            sample = _found(recipe, source, traffic)
+        except UnicodeDecodeError as error:  # inputs that are not give way to others; labels cannot
+            raise DatasetError(f"{source.dataset}: a label is not UTF-8: {error.reason}") from error
     stored_bytes, stored_requests = source.stored()
     return replace(
         sample,
@@ -58,6 +57,15 @@ def draw(recipe: Recipe) -> Sample:
     )
 
 
+def _found(recipe: Recipe, source: Source, traffic: Traffic) -> Sample:
+    rows = source.rows
+    columns = find(rows.features, kinds_of(rows.features), rows.head, recipe)
+    try:
+        return _sample(recipe, source, columns, traffic)
+    except ManyValues:
+        return _sample(recipe, source, replace(columns, kind="number", fixed=True), traffic)
+
+
 def _sample(recipe: Recipe, source: Source, columns: Columns, traffic: Traffic) -> Sample:
     where = f"{source.dataset}, column {', '.join(columns.labels)!r}"
     coder = Coder(columns, recipe.samples // 2, where)
@@ -65,7 +73,7 @@ def _sample(recipe: Recipe, source: Source, columns: Columns, traffic: Traffic) 
     found = _collected(recipe, source, columns, coder, reader, traffic)
     if reader.cut:
         found.notes += (f"texts of over {MOST_CHARACTERS:,} characters were cut there: {reader.cut}",)
-    return assembled(recipe, source, columns, coder, found)
+    return assembled(recipe, source.pinned(), columns, coder, found)
 
 
 def _collected(
@@ -75,6 +83,4 @@ def _collected(
     if isinstance(rows, ParquetTable | ArrowTable):
         return indexed.collected(rows, columns, coder, reader, recipe)
     assert isinstance(rows, TarStream | DatasetStream)
-    return stream.collected(
-        rows, columns, coder, reader, recipe, lambda: traffic.bytes_read + source.stored()[0]
-    )
+    return stream.collected(rows, columns, coder, reader, recipe, lambda: source.spent(traffic.bytes_read))

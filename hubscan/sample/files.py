@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Final, Protocol
 
 import fsspec
@@ -40,11 +41,9 @@ class StoredFile:
         self.requests = 0
         self._lock = threading.Lock()
         protocol = address.partition("://")[0]
-        try:
+        with _said_by_backend(f"{address}: cannot read {protocol}:// here"):
             self._system, self._path = url_to_fs(address)
-        except (ImportError, ValueError) as error:
-            raise DatasetError(f"{address}: cannot read {protocol}:// here: {error}") from error
-        self._local = isinstance(self._system, fsspec.get_filesystem_class("file"))
+        self.local = isinstance(self._system, fsspec.get_filesystem_class("file"))
 
     @property
     def size(self) -> int:
@@ -53,10 +52,8 @@ class StoredFile:
         Raises:
             DatasetError: if there is no such file.
         """
-        try:
+        with _said_by_backend(f"{self.name}: cannot be read"):
             return int(self._system.info(self._path)["size"])
-        except (OSError, KeyError, TypeError) as error:
-            raise DatasetError(f"{self.name}: cannot be read: {error}") from error
 
     def read(self, start: int, stop: int) -> bytes:
         """Return the bytes from *start* up to *stop*.
@@ -64,17 +61,36 @@ class StoredFile:
         Raises:
             DatasetError: if they are not to be had.
         """
-        try:
+        with _said_by_backend(f"{self.name}: cannot be read"):
             found = bytes(self._system.cat_file(self._path, start=start, end=stop)) if stop > start else b""
-        except OSError as error:
-            raise DatasetError(f"{self.name}: cannot be read: {error}") from error
         if len(found) != stop - start:
             raise DatasetError(f"{self.name}: cannot be read: it ends before byte {stop}")
-        if not self._local:
+        if not self.local:
             with self._lock:
                 self.bytes_read += len(found)
                 self.requests += 1
         return found
+
+
+def names_like(pattern: str) -> list[str]:
+    """Return the addresses that a pattern with `*` stands for, sorted.
+
+    Raises:
+        DatasetError: if the place cannot be asked.
+    """
+    with _said_by_backend(f"{pattern}: cannot be listed"):
+        system, path = url_to_fs(pattern)
+        return [system.unstrip_protocol(name) for name in sorted(system.glob(path))]
+
+
+@contextmanager
+def _said_by_backend(what: str) -> Iterator[None]:
+    """Turn what a backend of fsspec raises into one line."""
+    try:
+        yield
+    except Exception as error:  # each has kinds of its own: botocore's and gcsfs' know nothing of OSError
+        reason = " ".join(str(error).split())[:300] or type(error).__name__
+        raise DatasetError(f"{what}: {reason}") from error
 
 
 def open_file(address: str) -> File:

@@ -25,7 +25,9 @@ FOOTER_BYTES: Final = 2**16  # read at a file's end in the hope that all of the 
 MOST_FOOTER_BYTES: Final = 2**29
 HEAD_ROWS: Final = 100
 BATCH_ROWS: Final = 64
-HOLES: Final = 0.01  # of a file: what may be read between label chunks to save requests
+HOLES: Final = 0.01  # of a split: what may be read between label chunks to save requests
+FREE_HOLES: Final = 4_000_000  # bytes, however small the split is: many requests take longer
+LONGEST_BOUND: Final = 32  # characters: some writers shorten the bounds of long texts
 GROUPS_AHEAD: Final = 4
 PORTION_BYTES: Final = 2**22  # of labels, fetched at once
 
@@ -83,16 +85,27 @@ class ParquetTable:
         return self._schema.empty_table().select(list(columns))
 
     def labels(self, columns: Sequence[str]) -> Iterator[pa.Table]:
-        """Yield *columns* of each row group; those of one shard are fetched together."""
+        """Yield *columns* of each row group; those of one shard are fetched together.
+
+        Where the footer says that all rows of a row group have one value, as in a split sorted by
+        label, nothing is fetched for it.
+        """
+        hole = int(max(HOLES * self.total_bytes, FREE_HOLES) / max(len(self._shards), 1))
         for shard, file in enumerate(self._files):
             metadata = self._metadata(shard)
             window = self._window(shard)
-            hole = int(HOLES * file.size / max(metadata.num_row_groups, 1))
             with _corrupt(file.name), pq.ParquetFile(window, metadata=metadata) as opened:
                 for groups in _portions(metadata, columns):
-                    window.fetch([r for group in groups for r in _chunk(metadata, group, columns)], hole)
+                    known = {group: _constant(metadata, group, self._schema, columns) for group in groups}
+                    unknown = [group for group in groups if known[group] is None]
+                    window.fetch([r for group in unknown for r in _chunk(metadata, group, columns)], hole)
                     for group in groups:
-                        yield opened.read_row_group(group, columns=list(columns), use_threads=False)
+                        told = known[group]
+                        yield (
+                            opened.read_row_group(group, columns=list(columns), use_threads=False)
+                            if told is None
+                            else told
+                        )
 
     def costs(self, columns: Sequence[str]) -> Rows:
         """Return the bytes (G,) that it takes to read *columns* of each row group."""
@@ -167,7 +180,12 @@ def _footer(file: File) -> bytes:
 
 def _parsed(footer: bytes, name: str) -> Any:
     with _corrupt(name):
-        return pq.read_metadata(pa.BufferReader(b"PAR1" + footer))
+        metadata = pq.read_metadata(pa.BufferReader(b"PAR1" + footer))
+        for group in range(metadata.num_row_groups):
+            # Arrow looks a column up in the schema without a check, and would end the process.
+            if metadata.row_group(group).num_columns != metadata.num_columns:
+                raise DatasetError(f"{name}: corrupt: row group {group} has not the columns of its schema")
+    return metadata
 
 
 def _same_columns(schema: pa.Schema, metadata: Any, name: str) -> None:
@@ -215,6 +233,34 @@ def _chunk(metadata: Any, group: int, columns: Sequence[str]) -> list[tuple[int,
             start = chunk.data_page_offset if offset is None else min(offset, chunk.data_page_offset)
             ranges.append((start, start + chunk.total_compressed_size))
     return ranges
+
+
+def _constant(metadata: Any, group: int, schema: pa.Schema, columns: Sequence[str]) -> pa.Table | None:
+    """Return *columns* of a row group if its bounds in the footer tell all of them."""
+    described = metadata.row_group(group)
+    chunks = [described.column(number) for number in range(described.num_columns)]
+    found = {}
+    for name in columns:
+        chunk = next((chunk for chunk in chunks if chunk.path_in_schema == name), None)
+        if chunk is None or chunk.num_values != described.num_rows:
+            return None
+        value = _only_value(chunk, schema.field(name).type)
+        if value is None:
+            return None
+        found[name] = pa.repeat(value, described.num_rows)
+    return pa.table(found)
+
+
+def _only_value(chunk: Any, kind: pa.DataType) -> pa.Scalar | None:
+    """Return the value that all rows of a column chunk have; None if there are more, or nobody says so."""
+    if not any(is_kind(kind) for is_kind in (pa.types.is_integer, pa.types.is_boolean, pa.types.is_string)):
+        return None
+    bounds = chunk.statistics
+    if bounds is None or not (bounds.has_min_max and bounds.has_null_count) or bounds.null_count:
+        return None
+    if bounds.min != bounds.max or (isinstance(bounds.min, str) and len(bounds.min) >= LONGEST_BOUND):
+        return None
+    return pa.scalar(bounds.min, kind)
 
 
 @contextmanager

@@ -13,7 +13,7 @@ probability q_c / N_c.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -58,9 +58,14 @@ class Plan:
 class Blocks:
     """How rows of a class are drawn: by themselves, or some that lie in one row group together."""
 
-    rows: int = 1  # of the largest blocks; a power of two
+    rows: int = 1  # of the largest blocks
     together: bool = False  # what is left over in a row group comes when its first block comes, so that
     #                         fewer row groups are read, and rows of a class come from fewer places
+
+    @property
+    def sizes(self) -> int:
+        """Return how many sizes blocks have: this one, and the powers of two below it."""
+        return (self.rows - 1).bit_length() + 1
 
 
 SINGLE: Final = Blocks()
@@ -72,7 +77,6 @@ def planned(labelled: Labelled, quotas: Counts, seed: int, blocks: Blocks = SING
     The members are gone through once for single rows and twice for blocks; never more of them are
     held than one chunk and some times the sample.
     """
-    sizes = blocks.rows.bit_length()
     shares = quotas if blocks.rows == 1 else _shares(labelled, quotas, seed, blocks)
     kept = _Kept.none()
     for members in labelled():
@@ -80,7 +84,7 @@ def planned(labelled: Labelled, quotas: Counts, seed: int, blocks: Blocks = SING
         if len(kept.rows) > KEPT_FACTOR * int(quotas.sum()) + 1024:
             kept = kept.weeded(shares)
     kept = kept.weeded(shares)
-    return Plan(kept.rows, (kept.strata // sizes).astype(np.int32), kept.groups)
+    return Plan(kept.rows, (kept.strata // blocks.sizes).astype(np.int32), kept.groups)
 
 
 def blocks_within(
@@ -104,20 +108,21 @@ def blocks_within(
         largest_group: rows of the largest row group, in one block of which all of it fits.
     """
     aim = int(AIM * budget)
-    best, price = SINGLE, _price(planned(labelled, quotas, PILOT_SEED), costs)
+
+    def price(blocks: Blocks) -> int:
+        return int(costs[planned(labelled, quotas, PILOT_SEED, blocks).touched].sum())
+
+    best, least = SINGLE, price(SINGLE)
     whole_group = 1 << max(largest_group - 1, 1).bit_length()
-    rows = min(_first_guess(price, aim), whole_group)
-    while price > aim and rows <= whole_group:
+    rows = min(_first_guess(least, aim), whole_group)
+    while least > aim and rows <= whole_group:
         for blocks in (Blocks(rows), Blocks(rows, together=True)):
-            cost = _price(planned(labelled, quotas, PILOT_SEED, blocks), costs)
-            if price > aim and cost < price:
-                best, price = blocks, cost
+            cost = price(blocks) if least > aim else least
+            if cost < least:
+                best, least = blocks, cost
         rows *= 2
-    return best
-
-
-def _price(plan: Plan, costs: npt.NDArray[np.int64]) -> int:
-    return int(costs[plan.touched].sum())
+    finer = (replace(best, rows=best.rows * eighths // 8) for eighths in (5, 6, 7))
+    return next((blocks for blocks in finer if best.rows >= 8 and price(blocks) <= aim), best)
 
 
 def _first_guess(price: int, budget: int) -> int:
@@ -131,7 +136,7 @@ class _Kept:
 
     rows: Places
     groups: npt.NDArray[np.int32]
-    strata: npt.NDArray[np.int64]  # class · number of sizes + log2 of the block's size
+    strata: npt.NDArray[np.int64]  # class · number of sizes + which of them the block has
     blocks: Keys  # key of the block
     keys: Keys  # key of the row, which decides within a block
 
@@ -194,27 +199,28 @@ def _cut(members: Members, seed: int, blocks: Blocks) -> _Kept:
     groups, classes = members.groups[order].astype(np.int64), members.classes[order].astype(np.int64)
     lots = groups * (int(classes.max(initial=0)) + 1) + classes
     position, count = _positions(lots), _counts(lots)
-    exponents, numbers = _blocks(position, count, blocks.rows)
+    sizes, numbers = _blocks(position, count, blocks)
     if blocks.together:
         numbers = np.maximum(numbers, 0)
     return _Kept(
         members.rows[order],
         members.groups[order],
-        classes * blocks.rows.bit_length() + exponents,
+        classes * blocks.sizes + sizes,
         block_keys(seed, groups, numbers),
         keys[order],
     )
 
 
-def _blocks(position: Places, count: Places, block_rows: int) -> tuple[Places, Places]:
-    """Return log2 of the size of the block that a row at *position* of *count* is in, and its number.
+def _blocks(position: Places, count: Places, blocks: Blocks) -> tuple[Places, Places]:
+    """Return which size the block has that a row at *position* of *count* is in, and its number.
 
-    Whole blocks are numbered 0, 1 and so on, those of the rest −1, −2 and so on by their size.
+    Whole blocks have the last size and are numbered 0, 1 and so on; those of the rest have the log2 of
+    their size, and are numbered −1, −2 and so on by it.
     """
-    whole = block_rows.bit_length() - 1
+    whole = blocks.sizes - 1
     exponents = np.full(len(position), whole, np.int64)
-    numbers = position >> whole
-    rest = count & (block_rows - 1)
+    numbers = position // blocks.rows
+    rest = count % blocks.rows
     behind = position - (count - rest)  # place within the rest; negative before it
     for bit in range(whole):
         start = rest >> (bit + 1) << (bit + 1)
@@ -225,11 +231,10 @@ def _blocks(position: Places, count: Places, block_rows: int) -> tuple[Places, P
 
 def _shares(labelled: Labelled, quotas: Counts, seed: int, blocks: Blocks) -> Counts:
     """Return how many rows to take of each stratum: *quotas* over the sizes, rounded at random."""
-    sizes = blocks.rows.bit_length()
-    available = np.zeros(len(quotas) * sizes, np.int64)
+    available = np.zeros(len(quotas) * blocks.sizes, np.int64)
     for members in labelled():
         available += np.bincount(_cut(members, seed, blocks).strata, minlength=len(available))
-    by_size = available.reshape(len(quotas), sizes)
+    by_size = available.reshape(len(quotas), blocks.sizes)
     totals = np.maximum(by_size.sum(axis=1), 1)
     # Exact in integers up to here; u in [0, 1) makes floor(x + u) right on average.
     reached = np.cumsum(by_size, axis=1) * quotas[:, None] / totals[:, None]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -18,6 +19,7 @@ from hubscan.sample.arrow import ArrowTable, mapped, spooled
 from hubscan.sample.column_kinds import features_of
 from hubscan.sample.files import File, open_file
 from hubscan.sample.parquet import ParquetTable
+from hubscan.sample.reading import damage, one_line
 from hubscan.sample.stream import Stream
 from hubscan.sample.table import Table
 from hubscan.sample.tar import TarStream
@@ -47,7 +49,7 @@ def opened(builder: Any, split: str) -> tuple[Table | Stream, Sequence[File]]:
         return ArrowTable(mapped([Path(address) for address in addresses]), builder.info.features), files
     if hasattr(builder.config, "decode_num_threads"):
         builder.config.decode_num_threads = 0  # or the Hub's files would be decoded ahead of us
-    stream = DatasetStream(builder.as_streaming_dataset(split=split))
+    stream = DatasetStream(builder.as_streaming_dataset(split=split), addresses[0] if addresses else split)
     if isinstance(builder, FolderBasedBuilder):
         return ArrowTable(spooled(stream.tables(list(stream.features))), stream.features), ()
     return stream, ()
@@ -56,22 +58,64 @@ def opened(builder: Any, split: str) -> tuple[Table | Stream, Sequence[File]]:
 class DatasetStream:
     """What `datasets` streams, as it comes: nothing is decoded."""
 
-    def __init__(self, rows: IterableDataset) -> None:
+    def __init__(self, rows: IterableDataset, name: str) -> None:
+        """Read the first rows, and keep the reading open: what it took is not paid twice.
+
+        Args:
+            rows: the split.
+            name: what to call it where it cannot be read.
+
+        Raises:
+            DatasetError: if there are no rows, or they cannot be read.
+        """
         # Decoding is ours: a corrupt picture would end the stream.
-        self._rows = _as_files(rows).decode(False) if rows.features else rows
-        first = next(iter(self._rows.with_format("arrow").iter(HEAD_ROWS)), None)
+        self._rows = (_as_files(rows).decode(False) if rows.features else rows).with_format("arrow")
+        self._name = name
+        self._begun: Iterator[pa.Table] | None = self._read()
+        first = next(self._begun, None)
         if first is None:
-            raise DatasetError("the split has no rows")
+            raise DatasetError(f"{name}: the split has no rows")
         self._head: pa.Table = first
         self.features = rows.features or features_of(first.schema)
 
     def head(self, columns: Sequence[str]) -> pa.Table:
         """Return the first rows of *columns*."""
-        return self._head.select(list(columns))
+        return self._head.select(list(columns)).slice(0, HEAD_ROWS)
 
     def tables(self, columns: Sequence[str]) -> Iterator[pa.Table]:
-        """Yield all rows, some at a time."""
-        yield from self._rows.select_columns(list(columns)).with_format("arrow").iter(BATCH_ROWS)
+        """Yield all rows, some at a time.
+
+        Raises:
+            DatasetError: if they cannot be read to their end.
+        """
+        begun, self._begun = self._begun, None
+        for table in itertools.chain([self._head], begun) if begun else self._read():
+            yield self._like_head(table, columns)
+
+    def _like_head(self, table: pa.Table, columns: Sequence[str]) -> pa.Table:
+        """Return *columns* in the types of the first rows: readers of text guess them batch by batch."""
+        missing = [name for name in columns if name not in table.schema.names]
+        if missing:
+            raise DatasetError(f"{self._name}: column {missing[0]!r} is missing behind its first rows")
+        return pa.table({name: self._column(table[name], name) for name in columns})
+
+    def _column(self, column: pa.ChunkedArray, name: str) -> pa.ChunkedArray:
+        kind = self._head.schema.field(name).type
+        if column.type.equals(kind):
+            return column
+        try:
+            return column.cast(kind)
+        except pa.ArrowException as error:
+            if pa.types.is_integer(kind) and pa.types.is_floating(column.type):
+                return column  # a number is a number
+            raise DatasetError(
+                f"{self._name}: column {name!r} holds {kind} values in its first rows, and further on "
+                f"{column.type}: {one_line(error)}"
+            ) from error
+
+    def _read(self) -> Iterator[pa.Table]:
+        with damage(self._name):
+            yield from self._rows.iter(BATCH_ROWS)
 
 
 def _as_files(rows: IterableDataset) -> IterableDataset:

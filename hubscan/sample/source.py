@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
 
 import datasets
 from datasets import load_dataset_builder
-from datasets.exceptions import DatasetNotFoundError
 
 from hubscan.errors import DatasetError
 from hubscan.hub import api, explained, patient
 from hubscan.remote import RemoteFile
 from hubscan.sample.arrow import ArrowTable
 from hubscan.sample.cells import Fetch
-from hubscan.sample.files import File, StoredFile, open_file
+from hubscan.sample.files import File, StoredFile, names_like, open_file
 from hubscan.sample.parquet import ParquetTable
-from hubscan.sample.rows import opened
+from hubscan.sample.passage import Passage, addresses
+from hubscan.sample.pin import content_hash
+from hubscan.sample.reading import read_errors
+from hubscan.sample.rows import DatasetStream, opened
 from hubscan.sample.stream import Stream
 from hubscan.sample.table import Table
 from hubscan.sample.tar import TarStream
@@ -38,6 +39,8 @@ READERS: Final = {
     ".arrow": ("arrow", {}),
     ".tar": ("webdataset", {}),
 }
+IN_ONE_PASS: Final = (".csv", ".tsv", ".jsonl", ".json", ".arrow")  # how these are read at a URL
+PACKED: Final = (".gz", ".bz2", ".xz")
 SINGLE_SPLIT: Final = "train"  # what a file that knows nothing of splits is called
 
 
@@ -51,12 +54,26 @@ class Source:
     split: str
     rows: Table | Stream
     fetch: Fetch  # gives the files that cells name
-    files: Sequence[File] = field(default_factory=tuple)
+    files: Sequence[File | Passage] = field(default_factory=tuple)
 
     def stored(self) -> tuple[int, int]:
         """Return the bytes and requests that did not go through the Hub's client."""
-        found = [file for file in self.files if isinstance(file, StoredFile)]
+        found = [file for file in self.files if isinstance(file, StoredFile | Passage)]
         return sum(file.bytes_read for file in found), sum(file.requests for file in found)
+
+    def spent(self, fetched: int) -> int:
+        """Return the bytes to hold against a budget, where *fetched* went through the Hub's client."""
+        passages = [file for file in self.files if isinstance(file, Passage)]
+        # How far a passage is, not what it took: a broken connection must not change what is drawn.
+        return sum(one.passed for one in passages) if passages else fetched + self.stored()[0]
+
+    def pinned(self) -> Source:
+        """Return the same with its revision, where only reading it tells that."""
+        passages = [file for file in self.files if isinstance(file, Passage)]
+        if not passages:
+            return self
+        digest = hashlib.sha256("".join(f"{one.name} {one.pin()}\n" for one in passages).encode())
+        return replace(self, revision=f"url:{digest.hexdigest()}")
 
 
 def open_split(recipe: Recipe) -> Source:
@@ -79,7 +96,7 @@ def open_split(recipe: Recipe) -> Source:
     name = recipe.dataset
     with explained(f"dataset {name}"):
         info = patient(lambda: api().dataset_info(name, revision=recipe.revision))
-    with _read_errors(info.id):
+    with read_errors(info.id):
         builder = load_dataset_builder(info.id, recipe.config, revision=info.sha)
         split = _chosen_split(recipe, info.id, [str(split) for split in builder.config.data_files])
         rows, files = opened(builder, split)
@@ -91,7 +108,7 @@ def open_split(recipe: Recipe) -> Source:
 
 def _open_local(recipe: Recipe, path: Path) -> Source:
     name = str(recipe.dataset)
-    with _read_errors(name):
+    with read_errors(name):
         if _saved(path):
             return _open_saved(recipe, path)
         if path.is_dir():
@@ -103,7 +120,7 @@ def _open_local(recipe: Recipe, path: Path) -> Source:
             files = [path]
         split = _chosen_split(recipe, name, [str(split) for split in builder.config.data_files])
         rows, parts = opened(builder, split)
-    return Source(name, _content_hash(path, files), recipe.config, split, rows, _from_disk, parts)
+    return Source(name, content_hash(path, files), recipe.config, split, rows, _from_disk, parts)
 
 
 def _saved(path: Path) -> bool:
@@ -121,25 +138,42 @@ def _open_saved(recipe: Recipe, path: Path) -> Source:
         dataset = dataset.flatten_indices()
     files = sorted(file for file in path.rglob("*") if file.is_file())
     table = ArrowTable(dataset.data.table, dataset.features)
-    return Source(name, _content_hash(path, files), None, split, table, _from_disk)
+    return Source(name, content_hash(path, files), None, split, table, _from_disk)
 
 
 def _at_url(recipe: Recipe, url: str) -> Source:
-    """Return the parquet files or tars that *url* names; `{000..012}` and, but for http, `*` name several."""
+    """Return the files that *url* names; `{000..012}` and, but for http, `*` name several."""
     if re.match(r"\w+://[^/]*:[^/]*@", url):
         raise DatasetError("the URL holds a password, which would stand in every result; take it out")
-    files = [open_file(address) for address in _expanded(url)]
+    found = _expanded(url)
+    if not found:
+        raise DatasetError(f"{url}: no such files")
     split = _chosen_split(recipe, url, [SINGLE_SPLIT])
-    if re.search(r"\.tar(\.\w+)?$", url.partition("?")[0]):
+    suffix = _suffix(url.partition("?")[0])
+    if suffix in IN_ONE_PASS:
+        return _passed(recipe, url, split, suffix, found)
+    files = [open_file(address) for address in found]
+    if suffix == ".tar":
         rows: Table | Stream = TarStream(files)
-    elif url.partition("?")[0].endswith(".parquet"):
+    elif suffix == ".parquet":
         rows = ParquetTable(files)
     else:
-        raise DatasetError(f"{url}: at a URL, only parquet files and tars can be read; download it")
+        known = ", ".join(READERS)
+        raise DatasetError(f"{url}: not a kind of file that is read at a URL; known are {known}")
     facts = "".join(f"{file.name} {file.size}\n" for file in files)
     footers = rows.footer_hash if isinstance(rows, ParquetTable) else ""
     digest = hashlib.sha256((facts + footers).encode()).hexdigest()
     return Source(url, f"url:{digest}", None, split, rows, _from_nowhere, files)
+
+
+def _passed(recipe: Recipe, url: str, split: str, suffix: str, found: Sequence[str]) -> Source:
+    """Return files that can only be read from their beginning; their revision is known when they are."""
+    passages = [Passage(address, 2 * recipe.max_bytes) for address in found]
+    reader, options = READERS[suffix]
+    with read_errors(url):
+        builder = load_dataset_builder(reader, data_files=addresses(passages, suffix), **options)
+        rows = DatasetStream(builder.as_streaming_dataset(split=split), url)
+    return Source(url, "", None, split, rows, _from_nowhere, passages)
 
 
 def _expanded(url: str) -> list[str]:
@@ -149,10 +183,7 @@ def _expanded(url: str) -> list[str]:
         numbers = range(int(found[1]), last + 1)
         return [f"{url[: found.start()]}{number:0{width}}{url[found.end() :]}" for number in numbers]
     if "*" in url and not url.startswith("http"):
-        import fsspec
-
-        system, path = fsspec.core.url_to_fs(url)
-        return [system.unstrip_protocol(name) for name in sorted(system.glob(path))]
+        return names_like(url)
     return [url]
 
 
@@ -177,21 +208,19 @@ def _from_nowhere(path: str) -> bytes:
 
 
 def _reader(path: Path) -> tuple[str, dict[str, Any]]:
-    if path.suffix.lower() not in READERS:
+    suffix = _suffix(path.name)
+    if suffix not in READERS:
         known = ", ".join(READERS)
         raise DatasetError(
             f"{path}: cannot read {path.suffix or 'such a file'}; known are {known} and folders"
         )
-    return READERS[path.suffix.lower()]
+    return READERS[suffix]
 
 
-def _content_hash(root: Path, files: list[Path]) -> str:
-    digest = hashlib.sha256()
-    for file in files:
-        digest.update(str(file.relative_to(root.parent)).encode())
-        with file.open("rb") as stream:
-            digest.update(hashlib.file_digest(stream, "sha256").digest())
-    return f"sha256:{digest.hexdigest()}"
+def _suffix(name: str) -> str:
+    """Return the ending that tells the kind of a file, in small letters: of `x.csv.gz` it is `.csv`."""
+    path = PurePosixPath(name.lower())
+    return (path.with_suffix("") if path.suffix in PACKED else path).suffix
 
 
 def _chosen_split(recipe: Recipe, dataset: str, splits: list[str]) -> str:
@@ -200,38 +229,3 @@ def _chosen_split(recipe: Recipe, dataset: str, splits: list[str]) -> str:
     if recipe.split not in splits:
         raise DatasetError(f"{dataset}: no split {recipe.split!r}; there are: {', '.join(splits)}")
     return recipe.split
-
-
-@contextmanager
-def _read_errors(dataset: str) -> Iterator[None]:
-    """Turn what `datasets` raises into one line that names the choices there are."""
-    with explained(f"dataset {dataset}"):
-        try:
-            yield
-        except DatasetNotFoundError as error:
-            gated = "gated" in str(error)
-            advice = "gated; accept its terms on its page and log in" if gated else "not found"
-            raise DatasetError(f"dataset {dataset}: {advice}") from error
-        except datasets.exceptions.DatasetsError as error:
-            raise DatasetError(f"dataset {dataset}: {_one_line(error)}") from error
-        except RuntimeError as error:
-            if "scripts are no longer supported" not in str(error):
-                raise
-            raise DatasetError(
-                f"dataset {dataset}: needs a loading script, which no longer runs anywhere"
-            ) from error
-        except (ValueError, FileNotFoundError) as error:
-            raise DatasetError(f"dataset {dataset}: {_config_advice(error)}") from error
-
-
-def _config_advice(error: Exception) -> str:
-    """Return the configs that a `ValueError` of `datasets` names, or its first sentence."""
-    listed = re.search(r"(?:available configs|Available): (\[[^\]]*\])", str(error))
-    if listed is None:
-        return _one_line(error)
-    names = ", ".join(re.findall(r"'([^']+)'", listed[1]))
-    return f"pick a config with --config; there are: {names}"
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:300]
