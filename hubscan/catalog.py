@@ -71,6 +71,7 @@ TOKENIZERS: Final = ("tokenizer*", "vocab*", "*.model", "modules.json")
 
 DECIDING: Final = (
     *("config.json", "*.safetensors", "modules.json", "sentence_*_config.json"),
+    *("preprocessor_config.json", "processor_config.json"),
     *("config_sentence_transformers.json", "[0-9]*_*/config.json", "[0-9]*_*/*.safetensors"),
 )
 """Files of a local checkpoint whose content is its revision: they decide the features."""
@@ -241,14 +242,15 @@ def _read_by(
     texts has a tokenizer.
     """
     open_to = [modality for modality in modalities if _may_read(model_type, modality)] or list(modalities)
-    towers = TOWERS.get(model_type or "", ())
+    has_tokenizer = any(fnmatch(name, kind) for name in files for kind in TOKENIZERS)
+    towers = [one for one in TOWERS.get(model_type or "", ()) if one != "text" or has_tokenizer]
     if any(modality in towers for modality in open_to):
         return [modality for modality in open_to if modality in towers]
     if len(open_to) == 1 or "audio" in open_to:
         return open_to[:1] if len(open_to) == 1 else ["audio"]
     if "image" in open_to and "preprocessor_config.json" in files:
         return ["image"]
-    if "text" in open_to and any(fnmatch(name, kind) for name in files for kind in TOKENIZERS):
+    if "text" in open_to and has_tokenizer:
         return ["text"]
     tagged = [modality for modality in open_to if tag in ENCODER_TAGS.get(modality, ())]
     return (tagged or open_to)[:1]
