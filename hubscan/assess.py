@@ -60,7 +60,7 @@ def guarded(candidate: Candidate, report: Report, work: Callable[[Enter], T]) ->
         log.exception("%s failed at %s", candidate.model, stage)
         first_line = (str(error).strip() or "no message").splitlines()[0]
         reason = f"{type(error).__name__}: {first_line}"[:300]
-    return Skipped(candidate.model, candidate.revision, stage, reason)
+    return Skipped(candidate.model, candidate.revision, stage, reason, candidate.only)
 
 
 def _assessed(

@@ -11,11 +11,13 @@ import heapq
 import json
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from hubscan import usable
 from hubscan.errors import CheckpointError, HubError
 from hubscan.hub import api, explained, patient
 from hubscan.records import Candidate, Listed, Modality, Skipped
@@ -39,7 +41,11 @@ AUDIO_TYPES: Final = frozenset(
     ]
 )
 """Model types that read sounds: pipeline tags are shared, and so are the names of files."""
-BOTH: Final = "clap"  # reads texts, too
+TOWERS: Final[Mapping[str, tuple[Modality, ...]]] = {
+    **dict.fromkeys(usable.TWO_TOWERS, ("image", "text")),
+    "clap": ("text", "audio"),
+}
+"""What dual encoders read, by model type."""
 
 TAGS_OF_TASK: Final[Mapping[str, tuple[str, ...]]] = {
     "token-classification": (
@@ -52,6 +58,7 @@ TAGS_OF_TASK: Final[Mapping[str, tuple[str, ...]]] = {
 """Where a task has encoders of its own among those of its modality."""
 
 SHARED_TAG: Final = "feature-extraction"  # of texts and of sounds; what the config says tells them apart
+TOWERS_TAG: Final = "zero-shot-image-classification"  # dual encoders of pictures and texts
 PAIR_TAG: Final = "text-ranking"  # cross-encoders: trained to see two texts in one pass
 
 FIELDS: Final = [
@@ -62,23 +69,9 @@ FILES: Final = ["siblings"]  # of one checkpoint; a listing would grow by megaby
 
 TOKENIZERS: Final = ("tokenizer*", "vocab*", "*.model", "modules.json")
 
-UNUSABLE_TAGS: Final[Mapping[str, str]] = {
-    "custom_code": "needs custom code, which hubscan never runs",
-    "gguf": "GGUF weights",
-    "peft": "an adapter, not a whole checkpoint",
-    "gptq": "quantised (GPTQ)",
-    "awq": "quantised (AWQ)",
-    "bitsandbytes": "quantised (bitsandbytes)",
-    "4-bit": "quantised to 4 bit",
-    "8-bit": "quantised to 8 bit",
-}
-UNUSABLE_LIBRARIES: Final[Mapping[str, str]] = {
-    "peft": "an adapter, not a whole checkpoint",
-    "timm": "a timm checkpoint, which needs torchvision",
-    "open_clip": "an open_clip checkpoint, which needs torchvision",
-}
 DECIDING: Final = (
     *("config.json", "*.safetensors", "modules.json", "sentence_*_config.json"),
+    *("preprocessor_config.json", "processor_config.json"),
     *("config_sentence_transformers.json", "[0-9]*_*/config.json", "[0-9]*_*/*.safetensors"),
 )
 """Files of a local checkpoint whose content is its revision: they decide the features."""
@@ -95,7 +88,7 @@ def search(recipe: Recipe, *modalities: Modality) -> Iterator[Listed]:
     Raises:
         HubError: if the endpoint cannot be reached or refuses.
     """
-    waiting = deque(_merged(recipe, modality) for modality in modalities)
+    waiting = deque(_merged(recipe, modality, modalities) for modality in modalities)
     wanted = recipe.limit
     while waiting and wanted:
         rows = waiting.popleft()
@@ -107,32 +100,38 @@ def search(recipe: Recipe, *modalities: Modality) -> Iterator[Listed]:
                 break
 
 
-def _merged(recipe: Recipe, modality: Modality) -> Iterator[Listed]:
+def _merged(recipe: Recipe, modality: Modality, modalities: Sequence[Modality]) -> Iterator[Listed]:
     """Yield the rows of one modality's listings, best first."""
     key = _sort_key(recipe.sort)
     with explained("the listing of models"):
-        listings = [_listing(recipe, tag) for tag in _tags(recipe, modality)]
+        listings = [_listing(recipe, tag) for tag in _tags(recipe, modality, modalities)]
         seen = set[str]()
         for info in heapq.merge(*listings, key=key, reverse=True):
             if info.id in seen:
                 continue
             seen.add(info.id)
+            towers = set(TOWERS.get(_model_type(info) or "", ())) & set(modalities)
+            if info.pipeline_tag == TOWERS_TAG and modality not in (towers or {"image"}):
+                continue
             if info.pipeline_tag != SHARED_TAG or _may_read(_model_type(info), modality):
-                yield _listed(info, recipe, modality)
+                row = _listed(info, recipe, modality)
+                yield replace(row, candidate=replace(row.candidate, tower=len(towers) > 1))
 
 
 def named(models: Iterable[str], recipe: Recipe, *modalities: Modality) -> Iterator[Candidate | Skipped]:
     """Yield a candidate for each of *models*: an id, `id@revision`, or a folder on this disk.
 
-    Of several *modalities* each gets the one that its files read. Ids that were moved are followed;
-    one that cannot be resolved is skipped, not fatal.
+    Of several *modalities* each gets the one that its files read, and a dual encoder is a candidate of
+    each that its towers read. Ids that were moved are followed; one that cannot be resolved is skipped,
+    not fatal.
     """
     for name in dict.fromkeys(models):
         try:
             folder = Path(name).expanduser()
             if not folder.is_dir() and _looks_like_a_path(name):
                 raise CheckpointError(f"{name}: no such folder")
-            yield (_local(name, folder, modalities) if folder.is_dir() else _remote(name, recipe, modalities))
+            local = folder.is_dir()
+            yield from (_local(name, folder, modalities) if local else _remote(name, recipe, modalities))
         except (HubError, CheckpointError) as error:
             yield Skipped(name, None, "resolve", str(error).removeprefix(f"{name}: "))
 
@@ -150,12 +149,18 @@ def _may_read(model_type: str | None, modality: Modality) -> bool:
     """Return whether a config of *model_type* leaves it open that *modality* is read."""
     if modality == "audio":
         return model_type in AUDIO_TYPES
-    return model_type not in AUDIO_TYPES or (modality == "text" and model_type == BOTH)
+    return model_type not in AUDIO_TYPES or (modality == "text" and model_type in TOWERS)
 
 
-def _tags(recipe: Recipe, modality: Modality) -> tuple[str, ...]:
-    """Return the pipeline tags to list; of a pair of texts, known by its two columns, one more."""
+def _tags(recipe: Recipe, modality: Modality, modalities: Sequence[Modality]) -> tuple[str, ...]:
+    """Return the pipeline tags to list.
+
+    Of a pair of texts, known by its two columns, there is one more. Texts that come with pictures are
+    read by the other towers of the dual encoders, too.
+    """
     tags = TAGS_OF_TASK.get(recipe.task or "", ENCODER_TAGS[modality])
+    if modality == "text" and "image" in modalities:
+        return (*tags, TOWERS_TAG)
     return (*tags, PAIR_TAG) if modality == "text" and len(recipe.input_columns) == 2 else tags
 
 
@@ -188,11 +193,11 @@ def _sort_key(sort: str) -> Callable[[ModelInfo], tuple[float, str]]:
 
 def _listed(info: ModelInfo, recipe: Recipe, modality: Modality) -> Listed:
     candidate = _candidate(info, recipe, modality)
-    reason = _unusable(info)
+    reason = _unusable(info, modality)
     if reason is None and not _may_read(_model_type(info), modality):
         reason = f"of type {_model_type(info) or 'unknown'}, and none whose {modality} is read here"
     if reason is None and "safetensors" not in (info.tags or []):
-        reason = "no safetensors weights"
+        reason = usable.NO_SAFETENSORS
     if reason is None and info.gated and not recipe.include_gated:
         reason = "gated"
     if reason is None and (candidate.downloads or 0) < recipe.min_downloads:
@@ -220,48 +225,56 @@ def _candidate(info: ModelInfo, recipe: Recipe, modality: Modality) -> Candidate
     )
 
 
-def _unusable(info: ModelInfo) -> str | None:
-    tags = set(info.tags or [])
+def _unusable(info: ModelInfo, modality: Modality) -> str | None:
     if info.sha is None:
         return "the listing gives no commit to pin"
-    if any(tag.startswith("base_model:adapter:") for tag in tags):
-        return UNUSABLE_TAGS["peft"]
-    by_library = UNUSABLE_LIBRARIES.get(info.library_name or "")
-    return by_library or next((why for tag, why in UNUSABLE_TAGS.items() if tag in tags), None)
+    by_tags = usable.reason_in_tags(info.tags or [], info.library_name)
+    return by_tags or usable.reason(info.config or {}, modality)
 
 
 def _read_by(
     files: Collection[str], tag: str | None, model_type: str | None, modalities: Sequence[Modality]
-) -> Modality:
+) -> Sequence[Modality]:
     """Return which of *modalities* a checkpoint with *files* reads.
 
-    What reads sounds is known by its type, whatever its files. What reads pictures says how in a file
-    of its own, without which no vision checkpoint can be used; what reads texts has a tokenizer. One
-    that reads both, as CLIP and CLAP do, is taken for its pictures or its sounds.
+    What reads sounds, and what has two towers, is known by its type, whatever its files. What reads
+    pictures says how in a file of its own, without which no vision checkpoint can be used; what reads
+    texts has a tokenizer.
     """
     open_to = [modality for modality in modalities if _may_read(model_type, modality)] or list(modalities)
+    has_tokenizer = any(fnmatch(name, kind) for name in files for kind in TOKENIZERS)
+    towers = [one for one in TOWERS.get(model_type or "", ()) if one != "text" or has_tokenizer]
+    if any(modality in towers for modality in open_to):
+        return [modality for modality in open_to if modality in towers]
     if len(open_to) == 1 or "audio" in open_to:
-        return open_to[0] if len(open_to) == 1 else "audio"
+        return open_to[:1] if len(open_to) == 1 else ["audio"]
     if "image" in open_to and "preprocessor_config.json" in files:
-        return "image"
-    if "text" in open_to and any(fnmatch(name, kind) for name in files for kind in TOKENIZERS):
-        return "text"
-    tagged = (modality for modality in open_to if tag in ENCODER_TAGS.get(modality, ()))
-    return next(tagged, open_to[0])
+        return ["image"]
+    if "text" in open_to and has_tokenizer:
+        return ["text"]
+    tagged = [modality for modality in open_to if tag in ENCODER_TAGS.get(modality, ())]
+    return (tagged or open_to)[:1]
 
 
-def _remote(name: str, recipe: Recipe, modalities: Sequence[Modality]) -> Candidate:
+def _of_each(candidate: Candidate, modalities: Sequence[Modality]) -> Iterator[Candidate]:
+    """Yield *candidate* once for each of its towers that is to be ranked."""
+    for modality in modalities:
+        yield replace(candidate, modality=modality, tower=len(modalities) > 1)
+
+
+def _remote(name: str, recipe: Recipe, modalities: Sequence[Modality]) -> Iterator[Candidate]:
     repo, _, revision = name.partition("@")
     with explained(repo):
         info = patient(lambda: api().model_info(repo, revision=revision or None, expand=FIELDS + FILES))  # type: ignore[arg-type]
-    reason = _unusable(info)
+    names = [file.rfilename for file in info.siblings or []]
+    read = _read_by(names, info.pipeline_tag, _model_type(info), modalities)
+    reason = _unusable(info, read[0]) or usable.reason_in_names(names)
     if reason:
         raise CheckpointError(f"{name}: {reason}")
-    names = [file.rfilename for file in info.siblings or []]
-    return _candidate(info, recipe, _read_by(names, info.pipeline_tag, _model_type(info), modalities))
+    yield from _of_each(_candidate(info, recipe, read[0]), read)
 
 
-def _local(name: str, folder: Path, modalities: Sequence[Modality]) -> Candidate:
+def _local(name: str, folder: Path, modalities: Sequence[Modality]) -> Iterator[Candidate]:
     files = sorted({file for kind in DECIDING for file in folder.glob(kind)})
     if not {folder / "config.json", folder / "modules.json"} & set(files):
         raise CheckpointError(f"{name}: the folder has no config.json")
@@ -269,8 +282,9 @@ def _local(name: str, folder: Path, modalities: Sequence[Modality]) -> Candidate
     for file in files:
         with file.open("rb") as opened:
             digest.update(hashlib.file_digest(opened, "sha256").digest())
-    modality = _read_by([file.name for file in folder.iterdir()], None, _type_in(folder), modalities)
-    return Candidate(name, f"sha256:{digest.hexdigest()}", modality, local=True, library="transformers")
+    read = _read_by([file.name for file in folder.iterdir()], None, _type_in(folder), modalities)
+    found = Candidate(name, f"sha256:{digest.hexdigest()}", read[0], local=True, library="transformers")
+    yield from _of_each(found, read)
 
 
 def _type_in(folder: Path) -> str | None:

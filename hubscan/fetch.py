@@ -6,13 +6,14 @@ The only downloader of checkpoints.
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from huggingface_hub import snapshot_download
 
-from hubscan import __version__
+from hubscan import __version__, usable
 from hubscan.errors import CheckpointError
 from hubscan.hub import explained, patient
 from hubscan.records import Candidate
@@ -41,12 +42,10 @@ WANTED: Final = (
     ),
     "[0-9]*_*/merges.txt",
 )
+FIRST: Final = ("config.json", "modules.json", "preprocessor_config.json", "processor_config.json")
 """Files of a repository's root, and of the modules of sentence-transformers (`1_Pooling`, `2_Dense`,
 `0_Transformer`): variants in other folders (onnx, openvino, fp16 copies) would cost many times the bytes
-and are never read."""
-
-
-IN_FOLDER: Final = "0_*/model.safetensors"  # weights, where a repository keeps its network in a folder
+and are never read. The first ones say whether the rest can be used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,34 +61,44 @@ def fetch(candidate: Candidate) -> Fetched:
 
     Raises:
         HubError: if the Hub cannot be reached or refuses.
-        CheckpointError: if the repository holds no config or no safetensors weights.
+        CheckpointError: if the repository holds no config or no safetensors weights, or its config says
+            that it cannot be used; that is found out before weights are fetched.
     """
+    modality = candidate.modality
+    assert modality != "image+text", "a joined pair has no files of its own"
     if candidate.local:
         folder, arrived = Path(candidate.model).expanduser(), 0
+        usable.check(folder, modality)
     else:
-        folder, arrived = _downloaded(candidate)
-    modules = (folder / "modules.json").exists()  # of which the first may have its files in a folder
-    if not modules and not (folder / "config.json").exists():
-        raise CheckpointError("no config.json, so transformers cannot tell what it is")
-    if not any(folder.glob("model*.safetensors")) and not (modules and any(folder.glob(IN_FOLDER))):
-        raise CheckpointError("no safetensors weights")
+        begun = time.time()
+        usable.check(_downloaded(candidate, FIRST), modality)
+        folder = _downloaded(candidate, WANTED)
+        arrived = _written_since(begun, folder)
+    if not any(any(folder.glob(weights)) for weights in usable.WEIGHTS):
+        raise CheckpointError(usable.NO_SAFETENSORS)
     return Fetched(folder, arrived)
 
 
-def _downloaded(candidate: Candidate) -> tuple[Path, int]:
-    begun = time.time()
+def _downloaded(candidate: Candidate, wanted: Sequence[str]) -> Path:
     with explained(candidate.model):
         folder = patient(
             lambda: snapshot_download(
                 candidate.model,
                 revision=candidate.revision,
-                allow_patterns=list(WANTED),
+                allow_patterns=list(wanted),
                 ignore_patterns=["[!0-9]*/*.model", "*/*/*"],
                 library_name="hubscan",
                 library_version=__version__,
             )
         )
-    # Weights may come over another client than the one whose traffic can be counted (Xet), so the
-    # files that were written are counted instead; those in the cache before are older.
-    written = (file.stat() for file in Path(folder).rglob("*") if file.is_file())
-    return Path(folder), sum(file.st_size for file in written if file.st_mtime >= begun)
+    return Path(folder)
+
+
+def _written_since(begun: float, folder: Path) -> int:
+    """Return the bytes that arrived; those of files in the cache before are older.
+
+    Weights may come over another client than the one whose traffic can be counted (Xet), so the
+    files that were written are counted instead.
+    """
+    written = (file.stat() for file in folder.rglob("*") if file.is_file())
+    return sum(file.st_size for file in written if file.st_mtime >= begun)

@@ -103,8 +103,8 @@ def outcome(ranking: Ranking) -> Outcome | None:
     entry = next((entry for entry in ranking if entry.scored.parts), None)
     if entry is None:
         return None
-    parts = {(part.model, part.revision) for part in entry.scored.parts}
-    better = next(e for e in ranking if (e.model, e.scored.candidate.revision) in parts)
+    parts = {(part.name, part.revision) for part in entry.scored.parts}
+    better = next(e for e in ranking if (e.scored.candidate.name, e.scored.candidate.revision) in parts)
     if better.name in entry.tied_with:
         return Outcome(entry, better, "tied")
     return Outcome(entry, better, "beats" if entry.rank < better.rank else "loses")

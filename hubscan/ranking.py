@@ -31,7 +31,7 @@ def rank(
     """
     found = list(results)
     scored = [part for result in found if isinstance(result, Scored) for part in _parts(result, each_layer)]
-    skipped = tuple(sorted((r for r in found if isinstance(r, Skipped)), key=lambda s: s.model))
+    skipped = tuple(sorted((r for r in found if isinstance(r, Skipped)), key=lambda s: s.name))
     if not scored:
         raise RankingError(_nothing(skipped))
     ordered = sorted(scored, key=lambda s: (-leading(s).value, s.name))
@@ -80,5 +80,5 @@ def _nothing(skipped: tuple[Skipped, ...]) -> str:
     first = skipped[0]
     return (
         f"nothing could be ranked: all {len(skipped)} checkpoints were skipped; "
-        f"the first, {first.model}, at {first.stage}: {first.reason}"
+        f"the first, {first.name}, at {first.stage}: {first.reason}"
     )

@@ -32,6 +32,10 @@ Input = str | tuple[str, ...] | bytes
 """A text; a pair of texts, or a sentence as its words; an image or a sound as it lay in its file."""
 
 
+def _of_tower(model: str, only: Reads | None) -> str:
+    return f"{model} ({only})" if only else model
+
+
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """One checkpoint at one commit, known from the listing alone."""
@@ -46,6 +50,17 @@ class Candidate:
     pipeline_tag: str | None = None
     library: str | None = None
     flags: tuple[str, ...] = ()  # what a reader should know: "trained on this dataset"
+    tower: bool = False  # whether another tower of this checkpoint, of another modality, is one too
+
+    @property
+    def name(self) -> str:
+        """Return the checkpoint's id, with what is read where that alone tells two towers apart."""
+        return _of_tower(self.model, self.only)
+
+    @property
+    def only(self) -> Reads | None:
+        """Return what is read, where another tower of the checkpoint is a candidate too; else None."""
+        return self.modality if self.tower else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,9 +227,9 @@ class Scored:
     def name(self) -> str:
         """Return the checkpoint's id, with the layer where it is one of several."""
         return (
-            self.candidate.model
+            self.candidate.name
             if self.layer in ("last", "mean")
-            else f"layer {self.layer} of {self.candidate.model}"
+            else f"layer {self.layer} of {self.candidate.name}"
         )
 
 
@@ -277,6 +292,12 @@ class Skipped:
     revision: str | None
     stage: str  # "resolve", "fetch", "load", "embed", "score", "train", "fuse" or "worker"
     reason: str
+    only: Reads | None = None  # the tower that did not, where another may have
+
+    @property
+    def name(self) -> str:
+        """Return the checkpoint's id, with what is read where that alone tells two towers apart."""
+        return _of_tower(self.model, self.only)
 
 
 @dataclass(frozen=True, slots=True)

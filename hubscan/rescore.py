@@ -61,14 +61,14 @@ def labels_of(run: Run) -> Sample:
 
 def _again(scored: Scored, metrics: Sequence[str], sample: Sample, run: Run) -> Scored | Skipped:
     features = cache.load(scored.features) if scored.features else None
-    model, revision = scored.candidate.model, scored.candidate.revision
+    model, revision, only = scored.candidate.model, scored.candidate.revision, scored.candidate.only
     if features is None:
         again = f"hubscan rank --recipe {run.folder / 'recipe.yaml'}"
         return Skipped(
-            model, revision, "score", f"its features are no longer in the cache; {again} makes them"
+            model, revision, "score", f"its features are no longer in the cache; {again} makes them", only
         )
     try:
         layers = apply.by_layer(features, sample.labels, metrics, run.recipe.seed, sample.groups)
     except ValueError as error:
-        return Skipped(model, revision, "score", str(error))
+        return Skipped(model, revision, "score", str(error), only)
     return replace(scored, **apply.chosen(layers, run.recipe.layers))

@@ -81,7 +81,7 @@ class Run:
     def unfinished(self) -> list[Candidate]:
         """Return the candidates without a result."""
         done = {_identity(result) for result in self.results()}
-        return [c for c in self.lock.candidates if (c.model, c.revision) not in done]
+        return [c for c in self.lock.candidates if _identity(c) not in done]
 
     @property
     def ranking(self) -> Ranking:
@@ -158,6 +158,6 @@ def _parsed(line: str, file: Path, kind: TypeAdapter[T]) -> T:
         raise RunError(f"{file}: damaged line: {line[:80]}") from error
 
 
-def _identity(result: Scored | Skipped) -> tuple[str, str | None]:
+def _identity(result: Candidate | Scored | Skipped) -> tuple[str, str | None]:
     named = result.candidate if isinstance(result, Scored) else result
-    return named.model, named.revision
+    return named.name, named.revision

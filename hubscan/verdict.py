@@ -44,7 +44,7 @@ def verdict(
         raise RankingError(f"{len(tuned)} checkpoint fine-tuned: there must be two to compare")
     if len({(one.held, one.measure) for one in tuned}) > 1:
         raise RankingError("the checkpoints were fine-tuned with other rows held out; pass --fresh")
-    ordered = sorted(tuned, key=lambda one: (-one.value, one.candidate.model))
+    ordered = sorted(tuned, key=lambda one: (-one.value, one.candidate.name))
     scored = {key(entry.scored): entry.scored for entry in reversed(tuple(ranking))}
     followed = _lists(ranking, [scored[_key(one)] for one in ordered], probes or {})
     resampled = _resampled(ordered, sample)

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from transformers import CONFIG_MAPPING, AutoModel
+from PIL import Image
+from transformers import CONFIG_MAPPING, AutoImageProcessor, AutoModel, AutoModelForImageClassification
+from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING_NAMES
 
 from hubscan import encoders, extract
 from hubscan.records import Input
 from tests.families.family import Family
-from tests.families.image import FAMILIES, picture
-from tests.families.properties import features_are_right, layers_are_right, rows_are_independent
+from tests.families.image import CLASSIFIED_OTHERWISE, FAMILIES, picture
+from tests.families.properties import CLOSE, features_are_right, layers_are_right, rows_are_independent
 
 ROWS: list[Input] = [picture(0), picture(1), picture(2, 64, 30), picture(3, 300, 200), picture(4, 1, 1)]
 
@@ -78,3 +81,32 @@ def test_the_mean_is_of_patches_alone(name: str, made: Callable[[Family], Path])
     with torch.no_grad():
         states = AutoModel.from_pretrained(folder).eval()(**batch).last_hidden_state
     np.testing.assert_allclose(found, states[:, -16:].mean(1), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "family", [f for f in FAMILIES if f.model_type in MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING_NAMES], ids=str
+)
+def test_features_are_what_the_classifier_of_the_family_reads(family: Family, tmp_path: Path) -> None:
+    family.make(tmp_path, loader=AutoModelForImageClassification)  # type: ignore[call-arg]
+    model = AutoModelForImageClassification.from_pretrained(tmp_path, dtype=torch.float32).eval()
+    processor = AutoImageProcessor.from_pretrained(tmp_path)
+    read: list[torch.Tensor] = []
+    linear = [part for part in model.modules() if isinstance(part, torch.nn.Linear)]
+    classifier = [part for part in linear if part.out_features == model.num_labels][-1]
+    classifier.register_forward_pre_hook(lambda _, given: read.append(given[0].flatten(1)))
+    with torch.no_grad():
+        for row in ROWS:
+            assert isinstance(row, bytes)
+            model(**processor(Image.open(io.BytesIO(row)).convert("RGB"), return_tensors="pt"))
+    found = extract.extract(encoders.load(tmp_path, "image"), ROWS, "cpu").matrix
+    expected = torch.cat(read).numpy()
+    same = found.shape == expected.shape and np.allclose(found, expected, atol=CLOSE)
+    assert same == (family.model_type not in CLASSIFIED_OTHERWISE)
+
+
+def test_a_beit_that_was_pooled_by_its_class_token_is_read_so(tmp_path: Path) -> None:
+    family = next(family for family in FAMILIES if family.model_type == "beit")
+    family.make(tmp_path)
+    AutoModel.from_pretrained(tmp_path, use_mean_pooling=False).save_pretrained(tmp_path)
+    encoder = encoders.load(tmp_path, "image")
+    assert str(encoder.pooling) == "cls (convention)"

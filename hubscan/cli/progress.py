@@ -66,11 +66,11 @@ class _Display:
                 self._moved(model, stage, done, rows)
             case Scored():
                 score = leading(event)
-                self._finished(event.candidate.model, f"{score.label} {score.value:.3f}")
+                self._finished(event.candidate.name, f"{score.label} {score.value:.3f}")
             case Tuned():
-                self._finished(event.candidate.model, f"{event.measure} {event.value:.3f}")
-            case Skipped(model, _, stage, reason):
-                self._finished(model, f"skipped at {stage}: {reason}")
+                self._finished(event.candidate.name, f"{event.measure} {event.value:.3f}")
+            case Skipped(_, _, stage, reason):
+                self._finished(event.name, f"skipped at {stage}: {reason}")
             case _:
                 return
 

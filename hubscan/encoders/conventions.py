@@ -11,6 +11,8 @@ import torch
 SET: Final[Mapping[str, Mapping[str, object]]] = {
     # Pretraining hides three patches of four by chance, and so would every forward pass.
     "vit_mae": {"mask_ratio": 0.0},
+    # Its text tower is causal, but for a batch without padding: other kernels than this one get no mask then.
+    "aimv2": {"_attn_implementation": "eager"},
     # Its sparse attention is full attention in batches of short rows, and stays so from the first such
     # batch on: a row's features would depend on what went before.
     "big_bird": {"attention_type": "original_full"},
@@ -24,6 +26,15 @@ attention. Rows of one length go in together."""
 
 SIGLIP: Final = frozenset({"siglip_text_model", "siglip2_text_model"})
 """Model types of text towers that were trained on padding, and through a head at the last place."""
+
+TEXT_TOWERS: Final[Mapping[str, str]] = {
+    **dict.fromkeys(("chinese_clip_text_model", "blip_text_model", "align_text_model"), "cls"),
+    **dict.fromkeys(("flava_text_model", "altclip_text_model"), "cls"),
+    **dict.fromkeys(("clip_text_model", "metaclip_2_text_model", "clipseg_text_model"), "last"),
+    **dict.fromkeys(("owlvit_text_model", "owlv2_text_model", "groupvit_text_model"), "last"),
+    "aimv2_text_model": "last",
+}
+"""The state that the contrastive head of a dual encoder projects: of the first token, or of the end's."""
 
 UNUSABLE: Final[Mapping[str, str]] = {
     "mra": "attends to nothing without a CUDA kernel of its own, which hubscan does not download",
@@ -78,4 +89,6 @@ def convention(model: Any, missing_pooler: frozenset[str]) -> str | None:
     """
     if model.config.model_type in SIGLIP and not missing_pooler:
         return "pooler"
+    if model.config.model_type in TEXT_TOWERS:
+        return TEXT_TOWERS[model.config.model_type]
     return "last" if is_causal(model) else None

@@ -37,7 +37,8 @@ class PreparedPictures:
     def batch(self, rows: Sequence[int]) -> Batch:
         """Decode and preprocess *rows*."""
         pictures = [decode(self.files[row]) for row in rows]
-        return dict(self.processor(pictures, return_tensors="pt"))
+        read = self.processor(pictures, return_tensors="pt")
+        return {name: made for name, made in read.items() if isinstance(made, torch.Tensor)}
 
     def vectors(self, rows: Sequence[int]) -> Sequence[int]:
         """Return *rows*: each gives one vector."""
@@ -58,7 +59,7 @@ class ImageEncoder:
     @classmethod
     def load(cls, folder: Path, asked: str, layers: Layers, dtype: Precision) -> ImageEncoder:
         """Return the encoder in *folder*."""
-        if not (folder / "preprocessor_config.json").exists():
+        if not any((folder / f"{name}_config.json").exists() for name in ("preprocessor", "processor")):
             raise CheckpointError("no preprocessor_config.json, so it does not say how it reads pictures")
         model, missing = load_model(folder, "image", dtype)
         known = reading(model, missing)
@@ -85,12 +86,15 @@ class ImageEncoder:
     def prepare(self, inputs: Sequence[Input]) -> PreparedPictures:
         """Take the files as they are: decoded, a sample would fill the memory."""
         files = [content for content in inputs if isinstance(content, bytes)]
-        length = max(1, self._pixels() // PATCH_PIXELS)
+        patches = getattr(self.image_processor, "max_num_patches", None)  # of any picture, padded
+        length = patches or max(1, self._pixels() // PATCH_PIXELS)
         return PreparedPictures(self.image_processor, files, [length] * len(files))
 
     def encode(self, batch: Batch) -> Pooled:
         """Return the pooled states of the layers."""
         output = self.model(**accepted(self.model, batch), output_hidden_states=self.layers != "last")
+        if self.pooling.name == "cls" and "cls_token_value" in output:  # CvT gives it beside its map
+            output["last_hidden_state"] = output["cls_token_value"]
         patches = batch.get(PATCH_MASK)
 
         def pooled(states: torch.Tensor, how: str) -> torch.Tensor:

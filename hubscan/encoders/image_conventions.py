@@ -13,6 +13,10 @@ PREFIXES: Final = ("cls_token", "class_embedding", "distillation_token", "regist
 """Weights of the embeddings that become states in front of the patches'."""
 
 
+MADE_WITH: Final[Mapping[str, Mapping[str, bool]]] = {"data2vec-vision": {"add_pooling_layer": True}}
+"""What a network is told, to have the pooler that the classifiers of its family read."""
+
+
 class Reading(NamedTuple):
     """How the last layer becomes a vector, and how the layers before it do."""
 
@@ -32,7 +36,7 @@ READINGS: Final[Mapping[str, Reading]] = {
         [
             *("clip_vision_model", "chinese_clip_vision_model", "altclip_vision_model"),
             *("metaclip_2_vision_model", "clipseg_vision_model", "owlvit_vision_model", "owlv2_vision_model"),
-            *("blip_vision_model", "mlcd_vision_model"),
+            "mlcd_vision_model",
         ],
         NORMED_CLASS,
     ),
@@ -40,12 +44,11 @@ READINGS: Final[Mapping[str, Reading]] = {
     # 2303.15343; AIMv2: Fini et al., 2024, arXiv 2411.14402).
     **dict.fromkeys(["siglip_vision_model", "siglip2_vision_model", "aimv2_vision_model"], HEAD),
     # The mean of the patches, or of the map, behind a norm that the classifier was trained on.
-    **dict.fromkeys(["beit", "convnext", "convnextv2", "dinov3_convnext", "hiera"], HEAD),
+    **dict.fromkeys(["beit", "data2vec-vision", "convnext", "convnextv2", "dinov3_convnext", "hiera"], HEAD),
     "pixio": HEAD,  # eight class tokens, of which it gives the mean
-    # They have class tokens that nothing was trained to read: the projector of InternVL drops it, CvT's
-    # stands apart from the map, and in data2vec's and pretrained BEiT's the patches are predicted.
-    **dict.fromkeys(["internvl_vision", "cvt", "data2vec-vision"], MEAN),
-    "pvt": Reading("cls", "mean"),  # the class token comes in with the last stage
+    "internvl_vision": MEAN,  # its projector drops the class token, which nothing else was trained to read
+    # The class token comes in with the last stage; CvT's stands apart from the map.
+    **dict.fromkeys(["pvt", "cvt"], Reading("cls", "mean")),
 }
 
 
@@ -57,6 +60,8 @@ def reading(model: Any, missing_pooler: frozenset[str]) -> Reading | None:
         missing_pooler: weights of its pooler that are not in the file, so that it cannot be used.
     """
     known = READINGS.get(model.config.model_type)
+    if known is HEAD and not getattr(model.config, "use_mean_pooling", True):
+        known = None  # BEiT's pooler is its class token then, and the norm stands before it
     if known is not None:
         return MEAN if known.last == "pooler" and missing_pooler else known
     return Reading("cls", "cls") if prefix_length(model) else None

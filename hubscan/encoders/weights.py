@@ -11,6 +11,7 @@ import torch
 from safetensors import SafetensorError
 from transformers.utils import logging
 
+from hubscan.encoders.image_conventions import MADE_WITH
 from hubscan.encoders.network import network_class
 from hubscan.errors import CheckpointError
 from hubscan.records import Modality, Precision
@@ -52,6 +53,7 @@ def load_model(folder: Path, modality: Modality, dtype: Precision) -> tuple[torc
             trust_remote_code=False,
             local_files_only=True,
             output_loading_info=True,
+            **MADE_WITH.get(config.model_type, {}),
             ignore_mismatched_sizes=True,  # or the error would not name them; they are refused below
         )
     tower = _tower(model, modality)

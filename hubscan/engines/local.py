@@ -108,7 +108,7 @@ class LocalEngine:
         elif message["kind"] == "progress":
             assert worker.candidate is not None
             worker.stage = message["stage"]
-            yield Progress(worker.candidate.model, worker.stage, message["done"], message["rows"])
+            yield Progress(worker.candidate.name, worker.stage, message["done"], message["rows"])
         else:
             if message["kind"] == "ready":
                 self._join(worker, message["gpus"])
@@ -200,7 +200,8 @@ class LocalEngine:
         if worker.stage == "start":
             raise RuntimeError(f"a worker could not start: {reason}")
         if worker.candidate is not None:
-            yield Skipped(worker.candidate.model, worker.candidate.revision, worker.stage, reason)
+            dead = worker.candidate
+            yield Skipped(dead.model, dead.revision, worker.stage, reason, dead.only)
         if waiting:
             self._start(worker.device, worker.environment)
 

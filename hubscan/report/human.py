@@ -152,5 +152,5 @@ def _skipped(ranking: Ranking, room: int) -> Table:
     table.add_column("reason", overflow="fold", ratio=1)
     for one in ranking.skipped:
         reason = cut(plain(one.reason), LONGEST_REASON)
-        table.add_row(*map(Text, (_wrapped(plain(one.model), room), plain(one.stage), reason)))
+        table.add_row(*map(Text, (_wrapped(plain(one.name), room), plain(one.stage), reason)))
     return table

@@ -38,7 +38,11 @@ def as_object(ranking: Ranking) -> dict[str, Any]:
         "ranking": [_entry(entry) for entry in ranking],
         "fusion": _fusion(ranking),
         "verified": verified(ranking.verdict) if ranking.verdict else None,
-        "skipped": [{"model": s.model, "stage": s.stage, "reason": s.reason} for s in ranking.skipped],
+        "skipped": [
+            {"model": s.model, "stage": s.stage, "reason": s.reason}
+            | ({"modality": s.only} if s.only else {})
+            for s in ranking.skipped
+        ],
         "provenance": provenance(ranking),
     }
 

@@ -78,7 +78,7 @@ def ranking_table(ranking: Ranking) -> Markdown:
 
 def skipped_table(ranking: Ranking) -> Markdown:
     """Return one line a skipped checkpoint, with the stage and the reason."""
-    rows = ([one.model, one.stage, cut(plain(one.reason), LONGEST_REASON)] for one in ranking.skipped)
+    rows = ([one.name, one.stage, cut(plain(one.reason), LONGEST_REASON)] for one in ranking.skipped)
     return table(["skipped", "at", "reason"], rows)
 
 

@@ -47,15 +47,15 @@ def said(verdict: Verdict) -> list[str]:
 
 def tuned_table(verdict: Verdict, ranking: Ranking) -> Cells:
     """Return one line for each checkpoint that was fine-tuned, from the best to the worst."""
-    ranks = {(e.scored.candidate.revision, e.model): e.rank for e in reversed(tuple(ranking))}
+    ranks = {(e.scored.candidate.revision, e.scored.candidate.name): e.rank for e in reversed(tuple(ranking))}
     titles = ["", "model", f"{verdict.measure} [95 %]", "frozen", "rank here", "rate", "epochs", "minutes"]
     rows = [
         [
             str(place),
-            plain(one.candidate.model),
+            plain(one.candidate.name),
             _interval(value, _number),
             _number(one.start),
-            str(ranks.get((one.candidate.revision, one.candidate.model), "")),
+            str(ranks.get((one.candidate.revision, one.candidate.name), "")),
             "frozen" if one.rate is None else f"{one.rate:g}",
             f"{one.epochs}" if one.settled else f"{one.epochs}, not settled",
             f"{one.seconds / 60:.1f}",
@@ -71,7 +71,7 @@ def lists_table(verdict: Verdict) -> Cells:
     rows = [
         [
             plain(one.followed),
-            plain(verdict.tuned[one.pick].candidate.model),
+            plain(verdict.tuned[one.pick].candidate.name),
             _interval(one.regret, _lost(verdict)),
             _interval(one.kendall, _number),
             _interval(one.pearson, _number),
@@ -95,12 +95,12 @@ def _judged(verdict: Verdict) -> str:
     unsure = ", which other held-out rows might undo" if regret.low <= 0 else ""
     return (
         f"{first} {ordinal} {of}: following it costs {lost(regret.value)} {_unit(verdict)} "
-        f"[{lost(regret.low)}, {lost(regret.high)}] against {plain(best.candidate.model)}{unsure}."
+        f"[{lost(regret.low)}, {lost(regret.high)}] against {plain(best.candidate.name)}{unsure}."
     )
 
 
 def _unsettled(verdict: Verdict) -> list[str]:
-    names = [plain(one.candidate.model) for one in verdict.tuned if not one.settled]
+    names = [plain(one.candidate.name) for one in verdict.tuned if not one.settled]
     if not names:
         return []
     were = "was" if len(names) == 1 else "were"
@@ -111,7 +111,7 @@ def _unsettled(verdict: Verdict) -> list[str]:
 
 def _worse(verdict: Verdict) -> list[str]:
     """Name what came out clearly worse than the head that it began with: a fault of the recipe."""
-    names = [plain(one.candidate.model) for one in verdict.tuned if _spoilt(one)]
+    names = [plain(one.candidate.name) for one in verdict.tuned if _spoilt(one)]
     return [f"Fine-tuning made {', '.join(names)} worse than its frozen features." for _ in names[:1]]
 
 

@@ -107,6 +107,7 @@ FLAVA: Final = {"image_config": VIT, "text_config": BERT, "multimodal_config": B
 MOBILE: Final = {"image_size": SIDE, "depth_multiplier": 0.25}
 
 
+MADE_WITH: Final[Mapping[str, Config]] = {"data2vec-vision": {"add_pooling_layer": True}}
 GAINS: Final = {
     **dict.fromkeys(["align", "mobilenet_v1", "pvt_v2", "segformer"], 2.0),
     "efficientnet": 1.7,
@@ -124,10 +125,11 @@ def picture(seed: int, width: int = 40, height: int = 40) -> bytes:
     return stored.getvalue()
 
 
-def make(model_type: str, config: Config, processor: Config, folder: Path) -> None:
+def make(model_type: str, config: Config, processor: Config, folder: Path, loader: Any = AutoModel) -> None:
     """Write a random checkpoint whose rows are far apart: wide matrices, norms that are not the identity."""
     torch.manual_seed(0)
-    model = AutoModel.from_config(CONFIG_MAPPING[model_type](**config))
+    how = MADE_WITH.get(model_type, {}) if loader is AutoModel else {}
+    model = loader.from_config(CONFIG_MAPPING[model_type](**config, architectures=[]), **how)
     with torch.no_grad():
         for name, weight in model.named_parameters():
             if weight.ndim > 1:
@@ -155,7 +157,8 @@ def make(model_type: str, config: Config, processor: Config, folder: Path) -> No
 
 @cache
 def _loaded(folder: Path) -> tuple[Any, Any]:
-    model = AutoModel.from_pretrained(folder, dtype=torch.float32).eval()
+    kind = json.loads((folder / "config.json").read_text())["model_type"]
+    model = AutoModel.from_pretrained(folder, dtype=torch.float32, **MADE_WITH.get(kind, {})).eval()
     if hasattr(model.config, "mask_ratio"):
         model.config.mask_ratio = 0.0
     tower = getattr(model, "vision_model", getattr(model, "image_model", model))
@@ -192,6 +195,11 @@ def pooler(output: Any) -> torch.Tensor:
     return found.flatten(1)
 
 
+def beside_the_map(output: Any) -> torch.Tensor:
+    found: torch.Tensor = output.cls_token_value[:, 0]
+    return found
+
+
 def family(
     name: str,
     model_type: str,
@@ -221,7 +229,7 @@ def class_token(name: str, model_type: str, config: Config) -> Family:
 
 def averaged(name: str, model_type: str, config: Config, where: str, behind: int = 0) -> Family:
     means = partial(mean, behind=behind)
-    said = "mean (convention)" if behind or model_type == "cvt" else "mean (default)"
+    said = "mean (convention)" if behind else "mean (default)"
     return family(name, model_type, config, said, where, means, partial(of_last, means))
 
 
@@ -245,11 +253,12 @@ FAMILIES: Final = (
     class_token("MAE", "vit_mae", MAE),
     class_token("MSN", "vit_msn", VIT),
     class_token("FLAVA vision tower", "flava", FLAVA),
+    class_token("BLIP vision tower", "blip", TOWERS),  # its pooler norms it twice, its trained head once
     averaged("I-JEPA", "ijepa", VIT, PATCHES),
-    averaged("data2vec vision", "data2vec-vision", VIT, "pretraining predicts patches", 1),
     averaged("InternVL vision tower", "internvl_vision", {**VIT, "image_size": [32, 32], "patch_size": [8, 8]},
              "its projector reads the patches alone", 1),
     headed("BEiT", "beit", VIT, "the normed mean of the patches, as its classifier reads it", partial(mean, behind=1)),
+    headed("data2vec vision", "data2vec-vision", VIT, "as BEiT", partial(mean, behind=1)),
     headed("CLIP vision tower", "clip", TOWERS, CLIP, first),
     headed("CLIP vision model", "clip_vision_model", VIT, CLIP, first),
     headed("Chinese CLIP vision tower", "chinese_clip", TOWERS, CLIP, first),
@@ -257,7 +266,6 @@ FAMILIES: Final = (
     headed("AltCLIP vision tower", "altclip", TOWERS, CLIP, first),
     headed("MetaCLIP 2 vision tower", "metaclip_2", TOWERS, CLIP, first),
     headed("CLIPSeg vision tower", "clipseg", TOWERS, CLIP, first),
-    headed("BLIP vision tower", "blip", TOWERS, CLIP, first),
     headed("OWL-ViT vision tower", "owlvit", TOWERS, CLIP, first),
     headed("OWLv2 vision tower", "owlv2", TOWERS, CLIP, first),
     headed("MLCD", "mlcd_vision_model", VIT, CLIP, first),
@@ -295,10 +303,26 @@ FAMILIES: Final = (
     averaged("SwiftFormer", "swiftformer", {"depths": [1, 1, 1, 1], "embed_dims": [8, 16, 24, 32]}, MAP),
     averaged("TextNet", "textnet", {}, MAP),
     averaged("ViTDet", "vitdet", {**VIT, "pretrain_image_size": SIDE, "window_block_indices": []}, MAP),
+    family("CvT", "cvt", {"embed_dim": [16, 16, 32], "depth": [1, 2, 3], "num_heads": [1, 2, 4]}, "cls (convention)",
+           "the class token of its last stage, which stands beside the map", mean, beside_the_map),
     family("PVT", "pvt", {**HEADS, "image_size": 64}, "cls (convention)", "the class token of its last stage",
            mean, partial(of_last, first)),
 )  # fmt: skip
 """One case for each model type."""
+
+CLASSIFIED_OTHERWISE: Final[Mapping[str, str]] = {
+    "dinov2": "joins the class token and the mean of the patches; the paper's neighbours are of the token",
+    "dinov2_with_registers": "as DINOv2",
+    "clip": "the mean of all states, which is transformers' own choice",
+    "metaclip_2": "as CLIP",
+    "siglip": "as CLIP",
+    "siglip2": "as CLIP",
+    "cvt": "norms the class token first; that norm is a part of the classifier",
+    "levit": "norms the mean by batch statistics first; that norm is a part of the classifier",
+    "poolformer": "norms the map first; that norm is a part of the classifier",
+    "swiftformer": "norms the map first; that norm is a part of the classifier",
+}
+"""Model types whose classifier in transformers reads something else than `auto` gives, and what."""
 
 OUTSIDE: Final[Mapping[str, str]] = {
     "timm_wrapper": "needs timm, which needs torchvision",

@@ -1,0 +1,59 @@
+"""What the installed transformers knows, read from its tables without importing it: that takes seconds.
+
+Where a table cannot be found, as another version may keep it elsewhere, nothing is known to be unusable.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Final
+
+FILES: Final = ("auto_mappings", "configuration_auto", "modeling_auto", "image_processing_auto")
+TABLES: Final = "_MAPPING_NAMES"
+Table = Mapping[str, Any]
+
+
+def table(name: str) -> Table:
+    """Return the table *name*, "CONFIG" or "MODEL_FOR_DEPTH_ESTIMATION": model types to names of classes."""
+    return _tables().get(name, {})
+
+
+@cache
+def _tables() -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = {}
+    for file in _files():
+        try:
+            tree = ast.parse(file.read_text(encoding="utf-8"))
+        except (OSError, SyntaxError, ValueError):
+            continue
+        for node in ast.walk(tree):
+            for name, entries in _written(node):
+                found.setdefault(name.removesuffix(TABLES).removeprefix("MISSING_"), {}).update(entries)
+    return found
+
+
+def _files() -> Iterator[Path]:
+    package = find_spec("transformers")
+    for folder in (package.submodule_search_locations or []) if package else []:
+        yield from (Path(folder) / "models" / "auto" / f"{file}.py" for file in FILES)
+
+
+def _written(node: ast.AST) -> Iterator[tuple[str, Table]]:
+    """Yield the name of a table and entries that *node* gives it: made, made of others, or updated."""
+    value = node.value if isinstance(node, ast.Assign | ast.Expr) else None
+    if not isinstance(value, ast.Call):
+        return
+    if isinstance(node, ast.Assign):
+        named: ast.expr | None = node.targets[0]
+    else:
+        named = value.func.value if isinstance(value.func, ast.Attribute) else None
+    if isinstance(named, ast.Name) and named.id.endswith(TABLES):
+        for given in (*value.args, *(keyword.value for keyword in value.keywords)):
+            try:
+                yield named.id, dict(ast.literal_eval(given))
+            except (ValueError, TypeError):  # the name of another table
+                continue

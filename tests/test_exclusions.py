@@ -1,0 +1,169 @@
+"""What cannot be used is left out before a byte of its weights is asked for, and it says why."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from transformers.models.auto import configuration_auto, image_processing_auto, modeling_auto
+
+from hubscan import architectures, usable
+from hubscan.demo.hub import serve
+from tests.families.image import FAMILIES as IMAGE_FAMILIES
+from tests.families.text import FAMILIES as TEXT_FAMILIES
+from tests.hub import LabHub, environment
+from tests.hub.fixtures import lab_hub
+
+WEIGHTS: Final = "model.safetensors"
+Change = Mapping[str, Any]
+
+BROKEN: Final[Mapping[str, tuple[str, Change, str]]] = {
+    # name: what it is made of, files that are other ones (None: gone; an object: merged into the old), reason
+    "text/adapter": ("plain-bert", {"card": {"base_model": "a/b", "base_model_relation": "adapter"}}, "an adapter"),
+    "text/adapter-files": ("plain-bert", {WEIGHTS: None, "adapter_config.json": {}}, "an adapter"),
+    "text/peft": ("plain-bert", {"card": {"library_name": "peft"}}, "an adapter"),
+    "text/gptq": ("plain-bert", {"card": {"tags": ["gptq"]}}, r"quantised \(GPTQ\)"),
+    "text/quantised": (
+        "plain-bert", {"config.json": {"quantization_config": {"quant_method": "fp8"}}}, r"quantised \(fp8\)",
+    ),
+    "text/gguf": ("plain-bert", {WEIGHTS: None, "model.Q4.gguf": {}}, "GGUF weights"),
+    "text/onnx": ("plain-bert", {WEIGHTS: None, "onnx/model.onnx": {}}, "ONNX weights"),
+    "text/code": ("plain-bert", {"config.json": {"auto_map": {"AutoModel": "a.B"}}}, "needs custom code"),
+    "text/future": ("plain-bert", {"config.json": {"model_type": "quantumformer"}}, "does not know"),
+    "text/pickle": ("plain-bert", {WEIGHTS: None, "pytorch_model.bin": {}}, "no safetensors weights"),
+    "text/diffusion": ("plain-bert", {"card": {"library_name": "diffusers"}}, "diffusion"),
+    "text/player": ("plain-bert", {"config.json": {"model_type": "decision_transformer"}}, "made for decisions"),
+    "text/speaker": ("plain-bert", {"config.json": {"model_type": "fastspeech2_conformer"}}, "made for speaking"),
+    "text/pictures": ("tiny-vit", {}, "reads no texts"),
+    "image/torchvision": (
+        "tiny-vit",
+        {"preprocessor_config.json": {"image_processor_type": "DINOv3ViTImageProcessorFast"}},
+        "its DINOv3ViTImageProcessor needs torchvision",
+    ),
+    "image/torchvision-by-type": (
+        "tiny-vit",
+        {"config.json": {"model_type": "dinov3_vit"}, "preprocessor_config.json": {"image_processor_type": None}},
+        "its DINOv3ViTImageProcessor needs torchvision",
+    ),
+    "image/timm": ("tiny-vit", {"card": {"library_name": "timm"}}, "timm"),
+    "image/code": ("tiny-vit", {"preprocessor_config.json": {"auto_map": {"a": "b"}}}, "needs custom code"),
+    "image/silent": ("tiny-vit", {"preprocessor_config.json": None}, "no preprocessor_config.json"),
+    "image/boxes": ("tiny-vit", {"config.json": {"model_type": "detr"}}, "made for finding objects"),
+    "image/masks": ("tiny-vit", {"config.json": {"model_type": "sam"}}, "made for segmentation"),
+    "image/writer": ("tiny-vit", {"config.json": {"model_type": "llava"}}, "made for writing about pictures"),
+    "image/part": ("tiny-vit", {"config.json": {"model_type": "blip_vision_model"}}, "has no encoder"),
+}  # fmt: skip
+GOOD: Final = {"text": "tester/plain-bert", "image": "tester/tiny-vit"}
+DATA: Final = {"text": "tester/reviews", "image": "tester/colours"}
+
+
+@pytest.fixture(scope="module")
+def broken_hub(hub_root: Path) -> Iterator[LabHub]:
+    """A Hub with a repository for each of `BROKEN`."""
+    hub = lab_hub(hub_root)
+    for name, (origin, changes, _) in BROKEN.items():
+        folder = hub_root / "models/tester" / origin
+        files: dict[str, bytes | None] = {
+            str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()
+        }
+        for path, change in changes.items():
+            if path == "card":
+                files["README.md"] = f"---\n{json.dumps(change)}\n---\n".encode()
+            elif change is None:
+                files[path] = None
+            else:
+                before = json.loads(files.get(path) or b"{}")
+                files[path] = json.dumps(before | change).encode()
+        hub.commit("models", name, files)
+    with serve(hub):
+        yield hub
+    hub.close()
+
+
+def run(hub: LabHub, folder: Path, *arguments: str) -> Any:
+    done = subprocess.run(
+        [sys.executable, "-m", "hubscan", *arguments, "--format", "json"],
+        env=environment(hub.endpoint, folder / "home") | {"HUBSCAN_CACHE": str(folder / "cache")},
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize("modality", ["text", "image"])
+def test_of_what_cannot_be_used_no_weights_are_asked_for(
+    broken_hub: LabHub, tmp_path: Path, modality: str
+) -> None:
+    named = [name for name in BROKEN if name.startswith(modality)]
+    before = len(broken_hub.requests)
+    chosen = [f"--model={name}" for name in (*named, GOOD[modality])]
+    small = ("--samples", "40", "--device", "cpu")
+    answer = run(broken_hub, tmp_path, "rank", "--dataset", DATA[modality], *chosen, *small)
+    said = {skip["model"]: skip["reason"] for skip in answer["skipped"]}
+    assert set(said) == set(named)
+    for name, why in said.items():
+        assert re.search(BROKEN[name][2], why), (name, why)
+    weights = [one.path for one in broken_hub.requests[before:] if one.path.endswith(WEIGHTS)]
+    assert weights and all(GOOD[modality] in path for path in weights)
+
+
+def test_search_shows_the_reason(broken_hub: LabHub, tmp_path: Path) -> None:
+    rows = run(broken_hub, tmp_path, "search", "--modality", "image", "--limit", "100")
+    said = {row["model"]: row["excluded"] for row in rows}
+    assert "made for finding objects" in said["image/boxes"]
+    assert said["tester/tiny-vit"] is None
+
+
+def test_a_checkpoint_costs_one_question_and_a_visit_to_each_file(broken_hub: LabHub, tmp_path: Path) -> None:
+    before = len(broken_hub.requests)
+    run(
+        broken_hub, tmp_path, "rank", "--dataset", "tester/colours", "--model", "tester/tiny-vit",
+        "--samples", "40", "--device", "cpu",
+    )  # fmt: skip
+    asked = [one for one in broken_hub.requests[before:] if "tiny-vit" in one.path]
+    questions = [one.path for one in asked if one.path.startswith("/api/")]
+    assert len(questions) == 2, questions  # which commit, and which files it has
+    files = {one.path for one in asked} - set(questions)
+    assert len(files) == 3  # config, preprocessor and weights
+    assert len(asked) <= len(questions) + 2 * len(files)
+
+
+# -- what transformers knows --------------------------------------------------------------------
+
+
+def test_the_tables_of_transformers_are_read_as_it_has_them() -> None:
+    named = [f"MODEL_FOR_{name}" for name in (*usable.ANYTHING_ELSE, *usable.OF_PICTURES)]
+    tables = {
+        "CONFIG": configuration_auto,
+        "IMAGE_PROCESSOR": image_processing_auto,
+        **dict.fromkeys(["MODEL", *named], modeling_auto),
+    }
+    for name, module in tables.items():
+        assert architectures.table(name) == dict(getattr(module, f"{name}_MAPPING_NAMES"))
+
+
+def test_reading_the_tables_imports_no_transformers() -> None:
+    code = (
+        "import sys; from hubscan import usable; assert usable.reason({'model_type': 'x'}, 'text');"
+        "assert not {'torch', 'transformers'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_nothing_is_unusable_where_the_tables_are_not_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(architectures, "_tables", dict)
+    assert usable.reason({"model_type": "quantumformer"}, "text") is None
+
+
+@pytest.mark.parametrize("family", [*IMAGE_FAMILIES, *TEXT_FAMILIES], ids=str)
+def test_no_family_that_is_answered_for_is_left_out(family: Any) -> None:
+    assert usable.reason({"model_type": family.model_type}, family.modality) is None
