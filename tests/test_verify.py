@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import random
 import subprocess
 from collections.abc import Callable
 from dataclasses import replace
@@ -15,19 +17,23 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 import hubscan.report
 from hubscan.errors import RankingError, RecipeError
+from hubscan.finetune.candidate import tuned as candidate_tuned
 from hubscan.finetune.head import fitted
 from hubscan.finetune.parts import parts
 from hubscan.finetune.targets import Target
 from hubscan.ranking import rank
-from hubscan.records import Draw, LabelKind, Ranking, Sample, Training, Tuned
+from hubscan.recipe import Recipe
+from hubscan.records import Candidate, Draw, LabelKind, Ranking, Sample, Training, Tuned
 from hubscan.report.verified import said
 from hubscan.verdict import verdict
 from hubscan.verify import chosen
 from tests.by_hand import scored
 from tests.hub import LabHub
+from tests.hub.words import NEUTRAL, TELLING
 
 Cli = Callable[..., subprocess.CompletedProcess[str]]
 SCHEMA = json.loads((Path(hubscan.report.__file__).parent / "ranking.schema.json").read_text())
@@ -304,3 +310,64 @@ def test_a_run_that_is_not_there_or_too_few_are_one_line_each(run: Any) -> None:
         2,
         "Error: 1 checkpoint to fine-tune: there must be two to compare; see --top\n",
     )
+
+
+# -- every kind of label and of input ---------------------------------------------------------------
+
+
+def trained(hub_root: Path, model: str, given: Sample, modality: Any, how: Any = "full") -> Tuned:
+    candidate = Candidate(str(hub_root / "models/tester" / model), "sha", modality, local=True)
+    recipe = Recipe(dataset="made", device="cpu")
+    training = Training(how=how, rates=(1e-3,), epochs=6)
+    found = candidate_tuned(candidate, given, recipe, training, "cpu", lambda *_: None)
+    assert isinstance(found, Tuned), found
+    return found
+
+
+def sentences(count: int) -> list[list[str]]:
+    rng = random.Random(0)
+    return [
+        rng.choices([*TELLING[0][:6], *TELLING[1][:6], *NEUTRAL[:8]], k=rng.randint(3, 9))
+        for _ in range(count)
+    ]
+
+
+def test_words_are_fine_tuned_by_the_windows_that_hold_them(hub_root: Path) -> None:
+    texts = sentences(80)
+    places = np.array([(row, word) for row, words in enumerate(texts) for word in range(len(words))])
+    kinds = [0 if w in TELLING[0] else 1 if w in TELLING[1] else 2 for words in texts for w in words]
+    made = sample(kinds, "token", places)
+    made = replace(made, inputs={"text": tuple(tuple(words) for words in texts)})
+    found = trained(hub_root, "seeing-bert", made, "text")
+    assert found.measure == "accuracy" and found.value > 0.95
+    assert len(found.held) == len(found.outcomes) > 60
+    held = set(places[list(found.held), 0])
+    assert len(held) == 20, "a quarter of the sentences, each of them whole"
+    assert sum(len(texts[row]) for row in held) == len(found.held)
+
+
+@pytest.mark.parametrize("kind", ["number", "multilabel"])
+def test_numbers_and_several_labels_are_fine_tuned_to_their_own_measure(hub_root: Path, kind: Any) -> None:
+    texts = sentences(160)
+    share = np.array(
+        [[sum(w in told for w in words) / len(words) for told in TELLING[:2]] for words in texts]
+    )
+    labels = share[:, 0] - share[:, 1] if kind == "number" else (share > 0.25).astype(np.uint8)
+    made = replace(sample(labels, kind), inputs={"text": tuple(" ".join(words) for words in texts)})
+    found = trained(hub_root, "seeing-bert", made, "text")
+    assert found.measure == {"number": "R²", "multilabel": "ranking precision"}[kind]
+    assert found.value > 0.8 and found.value >= found.start - 0.05
+
+
+@pytest.mark.parametrize("model", ["tiny-vit", "tiny-resnet"])
+def test_pictures_are_fine_tuned_and_no_worse_for_it(hub_root: Path, model: str) -> None:
+    rng = np.random.default_rng(0)
+    labels, files = np.arange(120) % 3, []
+    for label in labels:  # one channel is brighter, in pictures that are not equally bright themselves
+        pixels = rng.integers(100, 140, (32, 32, 3)) + rng.integers(-40, 40)
+        pixels[..., label] += 30
+        stored = io.BytesIO()
+        Image.fromarray(pixels.astype(np.uint8)).save(stored, "PNG")
+        files.append(stored.getvalue())
+    found = trained(hub_root, model, replace(sample(labels), inputs={"image": tuple(files)}), "image")
+    assert found.value > 0.9 and found.value >= found.start - 0.05
