@@ -291,6 +291,6 @@ def _type_in(folder: Path) -> str | None:
     """Return the model type in a folder's config; a broken one is told of where it is loaded."""
     try:
         found = json.loads((folder / "config.json").read_text(encoding="utf-8"))["model_type"]
-    except (ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError):
         return None
     return found if isinstance(found, str) else None

@@ -327,7 +327,7 @@ def when_busy(hub: LabHub, parent: subprocess.Popen[str], act: Callable[[psutil.
 def test_a_worker_that_dies_or_hangs_ends_its_candidate_and_not_the_scan(
     own_hub: LabHub, tmp_path: Path, how: str
 ) -> None:
-    own_hub.faults.add(r"HEAD /tester/plain-bert/resolve/.*config.json", times=1, delay=4)
+    own_hub.faults.add(r"HEAD /tester/plain-bert/resolve/.*config.json", times=3, delay=4)
     signalled = signal.SIGKILL if how == "killed" else signal.SIGSTOP
     # Long enough for a busy machine to import and load in, short enough to wait for.
     parent = started(own_hub, tmp_path / "home", tmp_path, "--stall-seconds", "25")
@@ -345,7 +345,7 @@ def test_a_worker_that_dies_or_hangs_ends_its_candidate_and_not_the_scan(
 def test_an_interrupt_exits_with_130_leaves_no_worker_and_can_be_resumed(
     own_hub: LabHub, tmp_path: Path, cli: Cli
 ) -> None:
-    own_hub.faults.add(r"HEAD /tester/plain-bert/resolve/.*config.json", times=1, delay=4)
+    own_hub.faults.add(r"HEAD /tester/plain-bert/resolve/.*config.json", times=3, delay=4)
     parent = started(own_hub, tmp_path / "home", tmp_path)
     found: list[psutil.Process] = []
 

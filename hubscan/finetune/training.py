@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import torch
@@ -224,17 +224,17 @@ def _trainable(encoder: Encoder, how: str) -> Encoder:
     return encoder
 
 
-def _with_lora(encoder: Any) -> Encoder:
+def _with_lora(encoder: Encoder) -> Encoder:
     try:
-        from peft import LoraConfig, get_peft_model
+        from peft import LoraConfig, inject_adapter_in_model
     except ImportError as error:
         raise CheckpointError("--how lora needs peft: pip install 'hubscan[lora]'") from error
     linear = [name for name, part in encoder.model.named_modules() if isinstance(part, nn.Linear)]
     if not linear:
         raise CheckpointError("has no linear maps for LoRA to add to; use --how full")
     config = LoraConfig(r=LORA_RANK, lora_alpha=2 * LORA_RANK, target_modules=linear)
-    adapted: Encoder = replace(encoder, model=get_peft_model(encoder.model, config))
-    return adapted
+    inject_adapter_in_model(config, encoder.model)  # what was there is frozen already
+    return encoder
 
 
 def _copied(network: nn.Module) -> dict[str, torch.Tensor]:

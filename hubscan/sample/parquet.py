@@ -101,11 +101,11 @@ class ParquetTable:
                     window.fetch([r for group in unknown for r in _chunk(metadata, group, columns)], hole)
                     for group in groups:
                         told = known[group]
-                        yield (
-                            opened.read_row_group(group, columns=list(columns), use_threads=False)
-                            if told is None
-                            else told
-                        )
+                        if told is None:
+                            yield opened.read_row_group(group, columns=list(columns), use_threads=False)
+                        else:
+                            rows = metadata.row_group(group).num_rows
+                            yield pa.table({name: pa.repeat(told[name], rows) for name in columns})
 
     def costs(self, columns: Sequence[str]) -> Rows:
         """Return the bytes (G,) that it takes to read *columns* of each row group."""
@@ -235,8 +235,10 @@ def _chunk(metadata: Any, group: int, columns: Sequence[str]) -> list[tuple[int,
     return ranges
 
 
-def _constant(metadata: Any, group: int, schema: pa.Schema, columns: Sequence[str]) -> pa.Table | None:
-    """Return *columns* of a row group if its bounds in the footer tell all of them."""
+def _constant(
+    metadata: Any, group: int, schema: pa.Schema, columns: Sequence[str]
+) -> dict[str, pa.Scalar] | None:
+    """Return the one value of each of *columns* in a row group, if its bounds in the footer tell them all."""
     described = metadata.row_group(group)
     chunks = [described.column(number) for number in range(described.num_columns)]
     found = {}
@@ -247,8 +249,8 @@ def _constant(metadata: Any, group: int, schema: pa.Schema, columns: Sequence[st
         value = _only_value(chunk, schema.field(name).type)
         if value is None:
             return None
-        found[name] = pa.repeat(value, described.num_rows)
-    return pa.table(found)
+        found[name] = value
+    return found
 
 
 def _only_value(chunk: Any, kind: pa.DataType) -> pa.Scalar | None:
