@@ -326,7 +326,7 @@ CLASSIFIED_OTHERWISE: Final[Mapping[str, str]] = {
 
 OUTSIDE: Final[Mapping[str, str]] = {
     "timm_wrapper": "needs timm, which needs torchvision",
-    "repositories of DINOv3's and TIPSv2's vision transformers": (
+    "the repositories of DINOv3 and TIPSv2 themselves": (
         "name a processor that needs torchvision, and are left out before their weights are fetched; "
         "the networks themselves are read where a repository names another"
     ),
