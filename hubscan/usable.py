@@ -210,7 +210,7 @@ def _read(file: Path) -> Config:
         return {}
     try:
         stated = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise CheckpointError(f"{file.name} is no JSON: {error}") from error
     if not isinstance(stated, dict):
         raise CheckpointError(f"{file.name} holds no object")

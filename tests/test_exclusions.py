@@ -11,10 +11,13 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from transformers.models.auto import configuration_auto, image_processing_auto, modeling_auto
 
 from hubscan import architectures, usable
 from hubscan.demo.hub import serve
+from hubscan.errors import CheckpointError
 from tests.families.image import FAMILIES as IMAGE_FAMILIES
 from tests.families.text import FAMILIES as TEXT_FAMILIES
 from tests.hub import LabHub, environment
@@ -59,6 +62,8 @@ BROKEN: Final[Mapping[str, tuple[str, Change, str]]] = {
     "image/writer": ("tiny-vit", {"config.json": {"model_type": "llava"}}, "made for writing about pictures"),
     "image/part": ("tiny-vit", {"config.json": {"model_type": "blip_vision_model"}}, "has no encoder"),
 }  # fmt: skip
+KEYS: Final = ("model_type", "auto_map", "quantization_config", "architectures")
+SCALARS: Final = st.none() | st.booleans() | st.text() | st.sampled_from(["bert", "vit", "detr", "clip"])
 GOOD: Final = {"text": "tester/plain-bert", "image": "tester/tiny-vit"}
 DATA: Final = {"text": "tester/reviews", "image": "tester/colours"}
 
@@ -135,6 +140,33 @@ def test_a_checkpoint_costs_one_question_and_a_visit_to_each_file(broken_hub: La
     files = {one.path for one in asked} - set(questions)
     assert len(files) == 3  # config, preprocessor and weights
     assert len(asked) <= len(questions) + 2 * len(files)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b'{"model_type": "bert",', "is no JSON"),
+        (b"[1]", "holds no object"),
+        (b"\xff{}", "is no JSON"),
+        (b"[" * 100_000, "is no JSON"),
+    ],
+)
+def test_a_config_that_is_none_ends_in_one_line(tmp_path: Path, content: bytes, said: str) -> None:
+    (tmp_path / "config.json").write_bytes(content)
+    with pytest.raises(CheckpointError, match=f"config.json {said}"):
+        usable.check(tmp_path, "text")
+
+
+@settings(deadline=None)  # the first reads the tables
+@given(
+    st.dictionaries(
+        st.sampled_from(KEYS), st.recursive(SCALARS, lambda c: st.lists(c) | st.dictionaries(st.text(), c))
+    )
+)
+def test_whatever_a_config_says_there_is_a_reason_or_none(config: Any) -> None:
+    for modality in ("text", "image", "audio"):
+        found = usable.reason(config, modality)
+        assert found is None or (isinstance(found, str) and found)
 
 
 # -- what transformers knows --------------------------------------------------------------------

@@ -7,10 +7,12 @@ import json
 import subprocess
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+import jsonschema
 import numpy as np
 import pytest
 import torch
@@ -18,12 +20,16 @@ from PIL import Image
 from transformers import AutoImageProcessor, AutoModel, AutoTokenizer
 
 from hubscan import encoders, extract, usable
-from hubscan.records import Input
+from hubscan.records import Input, Skipped
+from hubscan.report.human import as_text
+from hubscan.report.json_form import as_json
+from tests.by_hand import BGE, COMMIT, make_run, ranking, scored
 from tests.families.image import EFFICIENT, FLAVA, GROUPS, NAFLEX, VIT, picture
 from tests.families.image import make as write_checkpoint
 from tests.families.properties import APART, CLOSE
 from tests.families.text import POSITIONS, WORDS, write_tokenizer
 from tests.hub import LabHub, environment
+from tests.test_rank import SCHEMA
 
 TEXT: Final = {
     **{"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 48},
@@ -139,6 +145,24 @@ def test_a_dual_encoder_is_listed_for_each_modality_of_the_data(own_hub: LabHub,
 
     assert sorted(listed("image", "text")) == ["image", "text"]
     assert (listed("image"), listed("text")) == (["image"], [])
+
+
+def test_towers_of_one_checkpoint_are_told_apart_wherever_they_are_named(tmp_path: Path) -> None:
+    images = scored("a/clip", 1.0, modality="image", tower=True)
+    texts = replace(images.candidate, modality="text")
+    skipped = Skipped("a/clip", COMMIT, "load", "broken", texts.only)
+    shown = ranking([images, scored("a/clip", 1.1, modality="text", tower=True), BGE])
+    assert [entry.name for entry in shown] == ["BAAI/bge-small-en-v1.5", "a/clip (text)", "a/clip (image)"]
+    assert shown[2].tied_with == ("BAAI/bge-small-en-v1.5", "a/clip (text)")
+    answer = json.loads(as_json(ranking([images, skipped])))
+    jsonschema.validate(answer, SCHEMA)
+    assert answer["skipped"] == [{"model": "a/clip", "modality": "text", "stage": "load", "reason": "broken"}]
+    assert "a/clip (text)" in as_text(ranking([images, skipped]))
+    run = make_run(tmp_path / "run", [images])
+    lock = replace(run.lock, candidates=(images.candidate, texts))
+    assert replace(run, lock=lock).unfinished() == [texts]
+    run.append(skipped)
+    assert replace(run, lock=lock).unfinished() == []
 
 
 def command(hub: LabHub, folder: Path, *arguments: str, form: str = "json") -> str:
