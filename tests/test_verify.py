@@ -371,3 +371,9 @@ def test_pictures_are_fine_tuned_and_no_worse_for_it(hub_root: Path, model: str)
         files.append(stored.getvalue())
     found = trained(hub_root, model, replace(sample(labels), inputs={"image": tuple(files)}), "image")
     assert found.value > 0.9 and found.value >= found.start - 0.05
+
+
+def test_training_leaves_the_smallest_numbers_as_it_found_them(hub_root: Path) -> None:
+    made = replace(sample([0, 1] * 20), inputs={"text": ("warm and bright", "cold and bleak") * 20})
+    trained(hub_root, "seeing-bert", made, "text", how="head")
+    assert float(torch.tensor(2e-40) * 0.5) > 0
