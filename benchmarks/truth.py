@@ -20,11 +20,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from fnmatch import fnmatch
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +40,7 @@ from hubscan.errors import CheckpointError
 from hubscan.finetune.parts import parts
 from hubscan.finetune.training import fine_tuned
 from hubscan.recipe import Recipe
-from hubscan.records import Modality, Sample, Training
+from hubscan.records import Modality, Sample, Score, Training
 from hubscan.sample import draw
 from hubscan.scores.measures import MEASURES
 from hubscan.scores.size import log_size
@@ -176,11 +178,20 @@ def _draws(labels: Array, draws: int) -> Iterator[tuple[int, Array]]:
 
 def _scores(features: Sequence[Array], labels: Array, sizes: Sequence[float]) -> Mapping[str, list[float]]:
     plain = {
-        name: [float(measure(x, labels, nulls=0, halves=0).value) for x in features]
+        name: [_value(partial(measure, nulls=0, halves=0), x, labels) for x in features]
         for name, measure in MEASURES.items()
     }
-    ours = [transrate(x, labels, nulls=0).value for x in features]
+    ours = [_value(partial(transrate, nulls=0), x, labels) for x in features]
     return {"transrate": ours} | plain | {"size": list(sizes)}
+
+
+def _value(measure: Callable[..., Score], features: Array, labels: Array) -> float:
+    """Return the value, the least that there is where a measure cannot be computed: it ranks that last."""
+    try:
+        return measure(features, labels).value
+    except (ValueError, np.linalg.LinAlgError) as error:
+        print(f"no value of {len(features)} × {features.shape[1]}: {error}", file=sys.stderr)
+        return -np.inf
 
 
 def _drawn_again(right: Array, errors: Sequence[float]) -> Array:
