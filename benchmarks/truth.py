@@ -8,7 +8,8 @@
 *ROOT* holds `models/<org>/<name>` and `datasets/<org>/<name>`, as for `features.py`. The rows are another
 draw (seed 1) than those that are scored (seed 0): 2,400 in equal shares of the classes, or all there are.
 A quarter of them train, a twelfth says when to stop, and two thirds are held out: what fine-tuning gives is
-then known to about a point. The recipe is that of `hubscan verify`; every line of `truth.jsonl` has it.
+then known to about a point. The recipe is that of `hubscan verify`, unless asked otherwise; every line of
+`truth.jsonl` has it, and the last of a checkpoint on a dataset counts.
 
 `agree` holds every measure against this truth: weighted Kendall and the accuracy lost by taking its first
 (regret, in points), for several numbers of rows, each the mean over draws with its interval (95 %, from
@@ -70,6 +71,12 @@ def main() -> None:
     tune.add_argument("--no-twins", action="store_true", help="without the random twin of the smallest")
     tune.add_argument("--max-length", type=int, default=64, help="tokens of a text")
     tune.add_argument("--rates", nargs="+", type=float, default=TRAINING.rates, help="each is tried")
+    tune.add_argument(
+        "--patience",
+        type=int,
+        default=TRAINING.patience,
+        help="epochs; those that no training had improved at less patience are trained again",
+    )
     tune.add_argument("--device", default="auto")
     agree = ways.add_parser("agree")
     agree.add_argument("folder", type=Path)
@@ -93,8 +100,12 @@ def known(file: Path) -> list[Cell]:
 
 def tuned(asked: argparse.Namespace) -> None:
     """Fine-tune every checkpoint on every dataset of its kind, the smallest first; keep what comes out."""
-    training = replace(TRAINING, rates=tuple(asked.rates))
-    done = {(cell["dataset"], cell["model"]) for cell in known(asked.truth)}
+    training = replace(TRAINING, rates=tuple(asked.rates), patience=asked.patience)
+    done = {
+        (cell["dataset"], cell["model"])
+        for cell in known(asked.truth)
+        if cell["rate"] is not None or cell["training"]["patience"] >= asked.patience
+    }
     with candidates(asked.root, random=not asked.no_twins) as models:
         for dataset in datasets(asked.root, asked.only):
             recipe = Recipe(
