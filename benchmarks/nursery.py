@@ -1,0 +1,433 @@
+"""Small encoders brought up for the truth: what they have seen, how long and how large they are is known.
+
+    python benchmarks/nursery.py ROOT                  # minutes; goes on where it was cut off
+    python benchmarks/nursery.py ROOT --only image     # one kind: two processes can share the work
+
+*ROOT* holds `datasets/<org>/<name>` as for `features.py`; there comes out `ROOT/models/nursery/<name>`, an
+ordinary checkpoint of transformers with a card: BERTs of 2 to 4 layers by masked words, some trained on by
+the labels of a source; ResNets, ConvNeXts and ViTs of 32 × 32 pixels by labels, by the turn of a picture
+(Gidaris et al., ICLR 2018, arXiv 1803.07728) or by hidden patches. The name says which: family, depth and
+width, objective, source, and the share of the steps that was done, in per cent.
+
+They differ as the encoders do that TransRate was tried on (Huang et al., ICML 2022, arXiv 2106.09545): in
+source, objective, size, architecture and stage. Rows that `truth.py` and `features.py` draw are left out,
+so that no target's row was seen with its label. The emoji are all drawn; they are learnt from without labels.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import numpy as np
+import pyarrow.parquet as pq
+import torch
+from features import datasets
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
+from torch import nn
+from torch.nn import functional
+from transformers import (
+    BertConfig,
+    BertModel,
+    ConvNextConfig,
+    ConvNextModel,
+    PreTrainedTokenizerFast,
+    ResNetConfig,
+    ResNetModel,
+    ViTConfig,
+    ViTImageProcessor,
+    ViTModel,
+)
+
+from hubscan.pictures import decode
+from hubscan.recipe import Recipe
+from hubscan.sample import draw
+
+Kind = Literal["text", "image"]
+Objective = Literal["untrained", "words", "labels", "turns", "patches"]
+
+DRAWN: Final = ((0, 2_000), (1, 2_400))  # seed and rows of what is scored, and of what is fine-tuned on
+UNLABELLED: Final = "emoji"  # drawn whole
+TEXTS: Final = ("imdb", "rotten_tomatoes", "spam_assassin", "shop_reviews")
+PICTURES: Final = ("fashion_mnist", "mnist_10k", UNLABELLED)
+MOST_ROWS: Final = 8_000  # of a source
+TOKENS: Final = 32
+CHUNKS: Final = 6  # of a long text, for masked words
+CHARACTERS: Final = 1_000  # enough for those chunks
+VOCABULARY: Final = 6_000
+SPECIAL: Final = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+SIDE: Final = 32
+PATCH: Final = 8
+HIDDEN: Final = {"words": 0.15, "patches": 0.5}  # share of the tokens and of the patches
+TURNS: Final = 4
+RATE: Final = 1e-3
+BATCH: Final[dict[Kind, int]] = {"text": 32, "image": 64}
+
+
+@dataclass(frozen=True)
+class Pupil:
+    """One course of training; each of its stages is a checkpoint."""
+
+    family: Literal["bert", "resnet", "convnext", "vit"]
+    depth: int
+    width: int  # of the last layer
+    objective: Objective
+    sources: tuple[str, ...] = ()
+    steps: int = 0
+    stages: tuple[int, ...] = (100,)  # per cent of the steps
+    after: Pupil | None = None
+
+    @property
+    def kind(self) -> Kind:
+        """What it reads."""
+        return "text" if self.family == "bert" else "image"
+
+    def name(self, stage: int) -> str:
+        """Return the checkpoint's name after *stage* per cent of the steps."""
+        if self.objective == "untrained":
+            return f"{self.family}-{self.depth}x{self.width}-untrained"
+        source = "mix" if len(self.sources) > 1 else self.sources[0].partition("_")[0]
+        before = "" if self.after is None else f"{self.after.objective}-"
+        return f"{self.family}-{self.depth}x{self.width}-{before}{self.objective}-{source}-{stage:03}"
+
+
+def _text_pupils() -> Iterator[Pupil]:
+    usual = Pupil("bert", 2, 64, "words", ("imdb",), 600, (10, 30, 100))
+    spam = replace(usual, sources=("spam_assassin",), steps=500, stages=(10, 100))
+    mix = replace(usual, sources=TEXTS, steps=800, stages=(10, 100))
+    wide = replace(mix, width=128, steps=500, stages=(100,))
+    yield replace(usual, objective="untrained", stages=(0,))
+    yield replace(wide, objective="untrained", stages=(0,))
+    yield from (usual, spam, mix, wide)
+    yield replace(spam, sources=("shop_reviews",), stages=(100,))
+    yield replace(mix, width=32, steps=500, stages=(100,))
+    labels: dict[str, Any] = {"objective": "labels", "steps": 200, "stages": (100,)}
+    yield replace(usual, **labels | {"stages": (30, 100)}, after=usual)
+    yield replace(mix, **labels, sources=("rotten_tomatoes",), after=mix)
+    yield replace(spam, **labels, after=spam)
+    yield replace(wide, **labels, sources=("shop_reviews",), after=wide)
+    yield replace(usual, **labels | {"steps": 400}, depth=4)
+
+
+def _image_pupils() -> Iterator[Pupil]:
+    usual = Pupil("resnet", 3, 64, "labels", ("fashion_mnist",), 1_000, (10, 30, 100))
+    wide = replace(usual, width=128, steps=500, stages=(100,))
+    vit = Pupil("vit", 3, 64, "labels", ("fashion_mnist",), 800, (30, 100))
+    convnext = Pupil("convnext", 3, 96, "labels", ("fashion_mnist",), 500)
+    for one in (usual, wide, vit):
+        yield replace(one, objective="untrained", stages=(0,))
+    yield from (usual, wide, vit, convnext)
+    yield replace(usual, sources=("mnist_10k",), steps=500, stages=(10, 100))
+    yield replace(usual, objective="turns", sources=("emoji",), steps=500, stages=(100,))
+    yield replace(usual, objective="turns", steps=500, stages=(100,))
+    yield replace(wide, sources=("fashion_mnist", "mnist_10k"))
+    yield replace(vit, objective="turns", sources=("emoji",), stages=(100,))
+    yield replace(vit, objective="patches", sources=PICTURES, stages=(100,))
+    yield replace(convnext, sources=("mnist_10k",))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Small encoders of known upbringing.")
+    parser.add_argument("root", type=Path, help="holds datasets/<org>/<name>; models/nursery is made")
+    parser.add_argument("--only", choices=("text", "image"), help="one kind")
+    asked = parser.parse_args()
+    torch.set_flush_denormal(True)
+    pupils = {"text": _text_pupils, "image": _image_pupils}
+    for kind in (asked.only,) if asked.only else pupils:
+        for pupil in pupils[kind]():
+            bring_up(pupil, asked.root)
+
+
+# -- training -------------------------------------------------------------------------------------
+
+
+def bring_up(pupil: Pupil, root: Path) -> None:
+    """Train *pupil* and write its stages, unless they are all there."""
+    finished = {stage: root / "models" / "nursery" / pupil.name(stage) for stage in pupil.stages}
+    if all(folder.exists() for folder in finished.values()):
+        return
+    begun = time.perf_counter()
+    seed = zlib.crc32(pupil.name(100).encode())
+    torch.manual_seed(seed)
+    network = _network(pupil)
+    if pupil.after is not None:
+        before = root / "models" / "nursery" / pupil.after.name(100)
+        network = type(network).from_pretrained(before, **_no_pooler(pupil))
+    if pupil.objective == "untrained":
+        _write(network, pupil, 0, 0, finished[0], root)
+        return
+    task = _task(pupil, network, root)
+    losses = []
+    due = {pupil.steps * stage // 100: folder for stage, folder in finished.items()}
+    for step, loss in enumerate(_steps(pupil, network, task, np.random.default_rng(seed)), 1):
+        losses.append(loss)
+        if step in due and not due[step].exists():
+            network.eval()
+            _write(network, pupil, 100 * step // pupil.steps, step, due[step], root)
+            network.train()
+    print(f"{pupil.name(100):44} loss {np.mean(losses[:20]):.2f} to {np.mean(losses[-20:]):.2f}, "
+          f"{time.perf_counter() - begun:.0f} s", flush=True)  # fmt: skip
+
+
+@dataclass
+class Task:
+    """What is learnt: a head, how many rows there are, and the loss of some of them."""
+
+    head: nn.Module
+    rows: int
+    loss: Callable[[torch.Tensor, np.random.Generator], torch.Tensor]
+
+
+def _steps(pupil: Pupil, network: nn.Module, task: Task, rng: np.random.Generator) -> Iterator[float]:
+    weights = [*network.parameters(), *task.head.parameters()]
+    rate = RATE if pupil.after is None else RATE / 2
+    optimiser = torch.optim.AdamW(weights, lr=rate, weight_decay=0.01)
+    warmed = torch.optim.lr_scheduler.LinearLR(optimiser, 0.05, total_iters=pupil.steps // 10)
+    network.train()
+    for _ in range(pupil.steps):
+        rows = torch.from_numpy(rng.integers(0, task.rows, BATCH[pupil.kind]))
+        optimiser.zero_grad()
+        loss = task.loss(rows, rng)
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(weights, 1.0)
+        optimiser.step()
+        warmed.step()
+        yield float(loss.detach())
+
+
+def _task(pupil: Pupil, network: Any, root: Path) -> Task:
+    tasks = {"words": _words, "labels": _labels, "turns": _turns, "patches": _patches}
+    return tasks[pupil.objective](pupil, network, root)
+
+
+def _labels(pupil: Pupil, network: Any, root: Path) -> Task:
+    """Classes of the sources side by side, read from what hubscan reads: the mean, class token or pooler."""
+    inputs, labels = _labelled(pupil, root)
+    head = nn.Linear(pupil.width, int(labels.max()) + 1)
+
+    def loss(rows: torch.Tensor, _: np.random.Generator) -> torch.Tensor:
+        return functional.cross_entropy(head(_vectors(pupil, network, inputs[rows])), labels[rows])
+
+    return Task(head, len(labels), loss)
+
+
+def _turns(pupil: Pupil, network: Any, root: Path) -> Task:
+    pictures, _ = _labelled(pupil, root)
+    head = nn.Linear(pupil.width, TURNS)
+
+    def loss(rows: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
+        turns = torch.from_numpy(rng.integers(0, TURNS, len(rows)))
+        turned = torch.stack([
+            torch.rot90(pictures[row], int(turn), (1, 2)) for row, turn in zip(rows, turns, strict=True)
+        ])  # fmt: skip
+        return functional.cross_entropy(head(_vectors(pupil, network, turned)), turns)
+
+    return Task(head, len(pictures), loss)
+
+
+def _patches(pupil: Pupil, network: Any, root: Path) -> Task:
+    """Pixels of patches that were made grey."""
+    pictures, _ = _labelled(pupil, root)
+    head = nn.Linear(pupil.width, 3 * PATCH * PATCH)
+
+    def loss(rows: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
+        given = pictures[rows]
+        side = SIDE // PATCH
+        hidden = torch.from_numpy(rng.random((len(rows), side, side)) < HIDDEN["patches"])
+        seen = given.masked_fill(hidden.repeat_interleave(PATCH, 1).repeat_interleave(PATCH, 2)[:, None], 0.0)
+        states = network(pixel_values=seen).last_hidden_state[:, 1:]
+        wanted = functional.unfold(given, PATCH, stride=PATCH).transpose(1, 2)
+        there = hidden.flatten(1)
+        return functional.mse_loss(head(states[there]), wanted[there])
+
+    return Task(head, len(pictures), loss)
+
+
+def _words(pupil: Pupil, network: Any, root: Path) -> Task:
+    """Tokens that were hidden: eight tenths masked, a tenth another, a tenth as it was, as in BERT."""
+    chunks = torch.cat([_chunks(root, source) for source in pupil.sources])
+    head = nn.Sequential(nn.Linear(pupil.width, pupil.width), nn.GELU(), nn.LayerNorm(pupil.width))
+    table = network.embeddings.word_embeddings.weight
+
+    def loss(rows: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
+        wanted = chunks[rows]
+        chance = torch.from_numpy(rng.random(wanted.shape))
+        chosen = (wanted >= len(SPECIAL)) & (chance < HIDDEN["words"])
+        given = wanted.masked_fill(chosen & (chance < 0.8 * HIDDEN["words"]), SPECIAL.index("[MASK]"))
+        other = torch.from_numpy(rng.integers(len(SPECIAL), VOCABULARY, wanted.shape))
+        given = torch.where(chosen & (chance > 0.9 * HIDDEN["words"]), other, given)
+        states = network(input_ids=given, attention_mask=(wanted != 0).long()).last_hidden_state
+        return functional.cross_entropy(head(states[chosen]) @ table.T, wanted[chosen])
+
+    return Task(head, len(chunks), loss)
+
+
+def _vectors(pupil: Pupil, network: Any, inputs: torch.Tensor) -> torch.Tensor:
+    """Return (rows, width) as hubscan pools the family."""
+    if pupil.family == "bert":
+        there = (inputs != 0).long()
+        states = network(input_ids=inputs, attention_mask=there).last_hidden_state
+        mean: torch.Tensor = (states * there[..., None]).sum(1) / there.sum(1, keepdim=True)
+        return mean
+    output = network(pixel_values=inputs)
+    if pupil.family == "convnext":
+        pooled: torch.Tensor = output.pooler_output
+        return pooled
+    states = output.last_hidden_state
+    one: torch.Tensor = states[:, 0] if pupil.family == "vit" else states.mean((2, 3))
+    return one
+
+
+# -- networks -------------------------------------------------------------------------------------
+
+
+def _no_pooler(pupil: Pupil) -> dict[str, bool]:
+    return {"add_pooling_layer": False} if pupil.family in ("bert", "vit") else {}
+
+
+def _network(pupil: Pupil) -> Any:
+    d = pupil.width
+    common: dict[str, Any] = {
+        "hidden_size": d,
+        "num_hidden_layers": pupil.depth,
+        "num_attention_heads": d // 32,
+        "intermediate_size": 2 * d,
+    }
+    if pupil.family == "bert":
+        config = BertConfig(vocab_size=VOCABULARY, max_position_embeddings=TOKENS, **common)
+        return BertModel(config, add_pooling_layer=False)
+    if pupil.family == "vit":
+        return ViTModel(ViTConfig(image_size=SIDE, patch_size=PATCH, **common), add_pooling_layer=False)
+    widths = [d >> (pupil.depth - 1 - stage) for stage in range(pupil.depth)]
+    depths = [1] * pupil.depth
+    if pupil.family == "convnext":
+        return ConvNextModel(
+            ConvNextConfig(
+                num_stages=pupil.depth, hidden_sizes=widths, depths=depths, patch_size=4, image_size=SIDE
+            )
+        )
+    return ResNetModel(
+        ResNetConfig(embedding_size=widths[0], hidden_sizes=widths, depths=depths, layer_type="basic")
+    )
+
+
+def _write(network: Any, pupil: Pupil, stage: int, step: int, folder: Path, root: Path) -> None:
+    """Make the checkpoint aside, then let it appear by one rename."""
+    aside = folder.parents[2] / ".partial" / folder.name
+    aside.mkdir(parents=True, exist_ok=True)
+    network.save_pretrained(aside)
+    (_tokenizer(root) if pupil.kind == "text" else _processor()).save_pretrained(aside)
+    (aside / "README.md").write_text(_card(pupil, stage, step, folder.name))
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    aside.replace(folder)
+
+
+def _card(pupil: Pupil, stage: int, step: int, name: str) -> str:
+    before = f"\nwent on from: {pupil.after.name(100)}, {pupil.after.steps} steps" if pupil.after else ""
+    return f"""---
+library_name: transformers
+license: other
+---
+# {name}
+
+Made by hubscan's `benchmarks/nursery.py` to measure rankings with; of no other use.
+
+```
+source: {", ".join(pupil.sources) if step else "none"}
+objective: {pupil.objective}
+steps: {step} of {BATCH[pupil.kind]} rows, {stage} % of {pupil.steps if step else 0}{before}
+```
+"""
+
+
+# -- data -----------------------------------------------------------------------------------------
+
+
+@cache
+def _rows(root: Path, name: str) -> tuple[list[Any], np.ndarray[Any, np.dtype[np.int64]]]:
+    """Return at most `MOST_ROWS` rows of a source, in a random order, without those that are drawn of it."""
+    (folder,) = datasets(root, [name])
+    file = next(iter(sorted(folder.glob("**/train-*.parquet"))))
+    content = "text" if name in TEXTS else "image"
+    table = pq.read_table(file, columns=[content, "label"])
+    left = np.random.default_rng(0).permutation(len(table))
+    if name != UNLABELLED:
+        drawn = [draw(Recipe(dataset=str(folder), samples=n, seed=seed)).row_ids for seed, n in DRAWN]
+        left = left[~np.isin(left, np.concatenate(drawn))]
+    chosen = table.take(left[:MOST_ROWS])
+    values = chosen[content].to_pylist()
+    if content == "image":
+        values = [value["bytes"] for value in values]
+    return values, chosen["label"].to_numpy().astype(np.int64)
+
+
+@cache
+def _tensor(root: Path, name: str) -> torch.Tensor:
+    """Return the first tokens of each text, or the pixels of each picture."""
+    values, _ = _rows(root, name)
+    if name in TEXTS:
+        texts = [text[:CHARACTERS] for text in values]
+        return _tokenizer(root)(
+            texts, truncation=True, max_length=TOKENS, padding="max_length", return_tensors="pt"
+        )["input_ids"]  # type: ignore[no-any-return]
+    pictures = [decode(value) for value in values]
+    return _processor()(pictures, return_tensors="pt")["pixel_values"]  # type: ignore[no-any-return]
+
+
+def _labelled(pupil: Pupil, root: Path) -> tuple[torch.Tensor, torch.Tensor]:
+    if pupil.objective == "labels" and UNLABELLED in pupil.sources:
+        raise ValueError(f"{UNLABELLED} is drawn whole, so it must not be learnt from by label")
+    labels, first = [], 0
+    for source in pupil.sources:
+        own = torch.from_numpy(_rows(root, source)[1])
+        labels.append(own + first)
+        first += int(own.max()) + 1
+    return torch.cat([_tensor(root, source) for source in pupil.sources]), torch.cat(labels)
+
+
+@cache
+def _chunks(root: Path, name: str) -> torch.Tensor:
+    """Return pieces of texts, one after the other, each as the tokenizer would give it."""
+    cls, sep, pad = (SPECIAL.index(word) for word in ("[CLS]", "[SEP]", "[PAD]"))
+    texts = [text[:CHARACTERS] for text in _rows(root, name)[0]]
+    found = []
+    for ids in _tokenizer(root)(texts, add_special_tokens=False)["input_ids"]:
+        for start in range(0, min(len(ids), CHUNKS * (TOKENS - 2)), TOKENS - 2):
+            chunk = [cls, *ids[start : start + TOKENS - 2], sep]
+            found.append(chunk + [pad] * (TOKENS - len(chunk)))
+    return torch.tensor(found)
+
+
+@cache
+def _tokenizer(root: Path) -> PreTrainedTokenizerFast:
+    """Return the one tokenizer of all, of word pieces of all sources."""
+    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.BertNormalizer()
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    trainer = trainers.WordPieceTrainer(
+        vocab_size=VOCABULARY, special_tokens=list(SPECIAL), limit_alphabet=2_500, show_progress=False
+    )
+    tokenizer.train_from_iterator((t[:CHARACTERS] for name in TEXTS for t in _rows(root, name)[0]), trainer)
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]",
+        pair="[CLS] $A [SEP] $B:1 [SEP]:1",
+        special_tokens=[(word, SPECIAL.index(word)) for word in ("[CLS]", "[SEP]")],
+    )
+    roles = {f"{word.strip('[]').lower()}_token": word for word in SPECIAL}
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, model_max_length=TOKENS, **roles)
+
+
+def _processor() -> ViTImageProcessor:
+    return ViTImageProcessor(
+        size={"height": SIDE, "width": SIDE}, image_mean=[0.5, 0.5, 0.5], image_std=[0.5, 0.5, 0.5]
+    )
+
+
+if __name__ == "__main__":
+    main()
