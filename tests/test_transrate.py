@@ -383,3 +383,16 @@ def test_directions_of_hardly_any_variance_break_nothing(n: int, d: int) -> None
     u = np.concatenate([block for _, block in space.blocks()])
     assert u.T @ u == pytest.approx(np.eye(space.rank), abs=1e-6)
     assert transrate(uneven.astype(np.float32), labels).value > 0
+
+
+def test_a_weak_feature_that_two_rows_have_alone_is_no_reason_to_fail() -> None:
+    """Halves that lack both rows lack the direction, and rounding of the strong ones is all that is there."""
+    rng = np.random.default_rng(0)
+    labels = np.arange(600) % 10
+    features = rng.normal(size=(600, 40)) * np.geomspace(300.0, 1.0, 40) + rng.normal(size=(10, 40))[labels]
+    lone = np.zeros((600, 1))
+    lone[[3, 7], 0] = 0.05, 0.06
+    without = transrate(features, labels, nulls=0)
+    score = transrate(np.hstack([features, lone]), labels, nulls=0)
+    assert score.low < score.value < score.high
+    assert score.value == pytest.approx(without.value, abs=0.1)

@@ -164,7 +164,7 @@ class _Tuner:
         steps = math.ceil(len(self.of_part.train) / self.training.batch)
         warmed = torch.optim.lr_scheduler.LinearLR(optimiser, 1 / (steps + 1), total_iters=steps)
         shuffle = np.random.default_rng(self.training.seed)
-        best, waited = self._merit(), 0
+        best, waited = -math.inf, 0  # the first epoch, which warms up, may well be worse than the start
         self._settled = False
         for epoch in range(1, self.training.epochs + 1):
             for step in np.array_split(shuffle.permutation(self.of_part.train), steps):

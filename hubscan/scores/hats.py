@@ -16,6 +16,7 @@ from hubscan.scores.labels import Classes, Matrix64
 from hubscan.scores.row_space import RowSpace
 
 PINCH = 1e-11  # of a dimension that all rows have, for those that may lack it
+ROUNDING = 1e-15  # of the largest variance: what a weak dimension, one that few rows have, is known to
 
 
 class Hat(Protocol):
@@ -130,7 +131,7 @@ def inner_hat(space: RowSpace, gram: Block, total: Block, m: int) -> InnerHat:
     shrinkage = space.ridge / space.variances
     gram = gram - total[:, None] * (total / m)
     diagonal = algebra.diagonal(gram)
-    diagonal += algebra.block(shrinkage + PINCH)
+    diagonal += algebra.block(shrinkage + PINCH + ROUNDING * space.variances.max() / space.variances)
     return InnerHat(algebra, algebra.inverse(gram), shrinkage)
 
 
