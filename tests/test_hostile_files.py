@@ -59,7 +59,7 @@ PLACE = st.floats(0, 1, allow_nan=False)
 
 
 @pytest.mark.parametrize("name", FILES)
-@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=15, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     cut=st.one_of(st.just(1.0), PLACE),
     flips=st.lists(st.tuples(PLACE, st.integers(1, 255)), max_size=6),

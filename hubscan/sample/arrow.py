@@ -32,13 +32,13 @@ class ArrowTable:
 
     def head(self, columns: Sequence[str]) -> pa.Table:
         """Return the first rows of *columns*."""
-        return self._table.select(list(columns)).slice(0, HEAD_ROWS)
+        return sound(self._table.select(list(columns)).slice(0, HEAD_ROWS))
 
     def labels(self, columns: Sequence[str]) -> Iterator[pa.Table]:
         """Yield *columns* of each group of rows."""
         table = self._table.select(list(columns))
         for start in self.starts[:-1].tolist():
-            yield table.slice(start, GROUP_ROWS)
+            yield sound(table.slice(start, GROUP_ROWS))
 
     def costs(self, columns: Sequence[str]) -> Rows:
         """Return zeros (G,): nothing comes over a network, and rows are read one by one."""
@@ -49,7 +49,29 @@ class ArrowTable:
         table = self._table.select(list(columns))
         for group in sorted(wanted):
             rows = self.starts[group] + wanted[group]
-            yield rows, pa.concat_tables([table.slice(row, 1) for row in rows.tolist()]).combine_chunks()
+            found = pa.concat_tables([sound(table.slice(row, 1)) for row in rows.tolist()])
+            yield rows, found.combine_chunks()
+
+
+def sound(table: pa.Table) -> pa.Table:
+    """Return *table* if no place in it leads out of it, which would end the process.
+
+    Text that is no UTF-8 is not looked for: such a row is dropped, and counted, when it is read.
+
+    Raises:
+        DatasetError: if one does.
+    """
+    try:
+        for column in table.columns:
+            _bare(column).validate(full=True)
+    except pa.ArrowException as error:
+        raise DatasetError(f"the Arrow data is corrupt: {' '.join(str(error).split())[:200]}") from error
+    return table
+
+
+def _bare(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    kinds = {pa.string(): pa.binary(), pa.large_string(): pa.large_binary()}
+    return column.cast(kinds[column.type]) if column.type in kinds else column
 
 
 def mapped(files: Sequence[Path]) -> pa.Table:

@@ -15,7 +15,7 @@ from datasets.packaged_modules.parquet.parquet import Parquet
 from datasets.packaged_modules.webdataset.webdataset import WebDataset
 
 from hubscan.errors import DatasetError
-from hubscan.sample.arrow import ArrowTable, mapped, spooled
+from hubscan.sample.arrow import ArrowTable, mapped, sound, spooled
 from hubscan.sample.column_kinds import features_of
 from hubscan.sample.files import File, open_file
 from hubscan.sample.parquet import ParquetTable
@@ -115,7 +115,8 @@ class DatasetStream:
 
     def _read(self) -> Iterator[pa.Table]:
         with damage(self._name):
-            yield from self._rows.iter(BATCH_ROWS)
+            for table in self._rows.iter(BATCH_ROWS):
+                yield sound(table)
 
 
 def _as_files(rows: IterableDataset) -> IterableDataset:
