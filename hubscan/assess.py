@@ -10,6 +10,7 @@ import logging
 import time
 from collections.abc import Callable
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any, TypeVar
 
 from hubscan import __version__, cache, encoders, extract, sounds
@@ -18,7 +19,7 @@ from hubscan.errors import HubscanError
 from hubscan.fetch import fetch
 from hubscan.memory import peak_memory
 from hubscan.recipe import Recipe
-from hubscan.records import Candidate, Cost, Features, Layers, Precision, Sample, Scored, Skipped
+from hubscan.records import Candidate, Cost, Features, Layers, Modality, Precision, Sample, Scored, Skipped
 from hubscan.scores import apply
 
 T = TypeVar("T")
@@ -119,17 +120,7 @@ def _computed(
 
     def features(dtype: Precision) -> Features:
         enter("load")
-        encoder = encoders.load(
-            fetched.folder,
-            modality,
-            recipe.pooling,
-            recipe.max_length,
-            layers=_layers(recipe),
-            places=sample.places,
-            dtype=dtype,
-            max_seconds=recipe.max_seconds,
-            prompt=recipe.prompt,
-        )
+        encoder = loaded(fetched.folder, modality, sample, recipe, _layers(recipe), dtype)
         enter("embed")
         inputs = sample.inputs[modality]
         return extract.extract(encoder, inputs, device, lambda done, rows: report("embed", done, rows))
@@ -143,6 +134,28 @@ def _computed(
             raise
     # What overflows in half a precision does not in a whole one, as a rule; the result says which it was.
     return features("float32"), fetched.download_bytes
+
+
+def loaded(
+    folder: Path,
+    modality: Modality,
+    sample: Sample,
+    recipe: Recipe,
+    layers: Layers = "last",
+    dtype: Precision = "float32",
+) -> encoders.Encoder:
+    """Return the encoder in *folder*, which reads *sample* as *recipe* says."""
+    return encoders.load(
+        folder,
+        modality,
+        recipe.pooling,
+        recipe.max_length,
+        layers=layers,
+        places=sample.places,
+        dtype=dtype,
+        max_seconds=recipe.max_seconds,
+        prompt=recipe.prompt,
+    )
 
 
 def _layers(recipe: Recipe) -> Layers:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import time
 
-from hubscan import encoders
-from hubscan.assess import Enter, Report, guarded
+from hubscan.assess import Enter, Report, guarded, loaded
 from hubscan.fetch import fetch
 from hubscan.finetune.parts import parts
 from hubscan.finetune.targets import MEASURES
@@ -40,14 +39,7 @@ def _tuned(
     enter("fetch")
     folder = fetch(candidate).folder
     enter("load")
-    encoder = encoders.load(
-        folder,
-        modality,
-        recipe.pooling,
-        recipe.max_length,
-        places=sample.places,
-        max_seconds=recipe.max_seconds,
-    )
+    encoder = loaded(folder, modality, sample, recipe)
     enter("train")
     inputs = sample.inputs[modality]
     outcome = fine_tuned(

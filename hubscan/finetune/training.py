@@ -118,7 +118,7 @@ class _Tuner:
         device: str,
     ) -> None:
         self.place = accelerator(device)
-        self.encoder, self.target, self.rows, self.training = encoder, target, rows, training
+        self.encoder, self.target, self.training = encoder, target, training
         self.head = head.to(self.place.device)
         self.network = nn.ModuleList([encoder.model.to(self.place.device), self.head])
         self.prepared = encoder.prepare(inputs)
