@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.families.made import made
 from tests.hub import LabHub, environment
 from tests.hub.fixtures import hub, hub_root, olah, olah_cli, own_hub
 
-__all__ = ["cli", "hub", "hub_root", "olah", "olah_cli", "own_hub"]
+__all__ = ["cli", "hub", "hub_root", "made", "olah", "olah_cli", "own_hub"]
 
 # The checkpoints of the tests are tiny: a second thread only waits for the first, and for the other tests.
 os.environ.setdefault("OMP_NUM_THREADS", "1")

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
-
 import pytest
 
 from hubscan import catalog
@@ -12,24 +9,10 @@ from hubscan.encoders.audio import CONVENTIONS
 from hubscan.records import Input
 from tests.families.audio import CLAP_RATE, FAMILIES, RATE, rows
 from tests.families.family import Family
+from tests.families.made import Made
 from tests.families.properties import features_are_right, layers_are_right, rows_are_independent
 
-Made = Callable[[Family], Path]
 EACH = pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name.replace(" ", "-"))
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
-    """Write a family's checkpoint once."""
-    folders: dict[str, Path] = {}
-
-    def folder(family: Family) -> Path:
-        if family.name not in folders:
-            folders[family.name] = tmp_path_factory.mktemp(family.model_type)
-            family.make(folders[family.name])
-        return folders[family.name]
-
-    return folder
 
 
 def sounds(family: Family) -> list[Input]:

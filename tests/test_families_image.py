@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +16,7 @@ from hubscan import encoders, extract
 from hubscan.records import Input
 from tests.families.family import Family
 from tests.families.image import CLASSIFIED_OTHERWISE, FAMILIES, picture
+from tests.families.made import Made
 from tests.families.properties import CLOSE, features_are_right, layers_are_right, rows_are_independent
 
 ROWS: list[Input] = [picture(0), picture(1), picture(2, 64, 30), picture(3, 300, 200), picture(4, 1, 1)]
@@ -24,39 +24,25 @@ ROWS: list[Input] = [picture(0), picture(1), picture(2, 64, 30), picture(3, 300,
 every_family = pytest.mark.parametrize("family", FAMILIES, ids=str)
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Family], Path]:
-    """Return the folder of a family's checkpoint, made when it is first asked for."""
-    folders: dict[str, Path] = {}
-
-    def folder(family: Family) -> Path:
-        if family.model_type not in folders:
-            folders[family.model_type] = tmp_path_factory.mktemp(family.model_type)
-            family.make(folders[family.model_type])
-        return folders[family.model_type]
-
-    return folder
-
-
 @every_family
-def test_features_are_those_of_each_picture_alone(family: Family, made: Callable[[Family], Path]) -> None:
+def test_features_are_those_of_each_picture_alone(family: Family, made: Made) -> None:
     features_are_right(family, made(family), ROWS)
 
 
 @every_family
 def test_features_do_not_depend_on_the_company(
-    family: Family, made: Callable[[Family], Path], monkeypatch: pytest.MonkeyPatch
+    family: Family, made: Made, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows_are_independent(family, made(family), ROWS, monkeypatch)
 
 
 @every_family
-def test_layers_are_the_hidden_states(family: Family, made: Callable[[Family], Path]) -> None:
+def test_layers_are_the_hidden_states(family: Family, made: Made) -> None:
     layers_are_right(family, made(family), ROWS)
 
 
 @every_family
-def test_half_a_precision_is_enough(family: Family, made: Callable[[Family], Path]) -> None:
+def test_half_a_precision_is_enough(family: Family, made: Made) -> None:
     whole, half = (
         extract.extract(encoders.load(made(family), "image", dtype=dtype), ROWS[:2], "cpu")
         for dtype in ("float32", "bfloat16")
@@ -73,7 +59,7 @@ def test_every_case_is_of_its_own_model_type_and_known_to_transformers() -> None
 
 
 @pytest.mark.parametrize("name", ["vit", "deit", "dinov2_with_registers"])
-def test_the_mean_is_of_patches_alone(name: str, made: Callable[[Family], Path]) -> None:
+def test_the_mean_is_of_patches_alone(name: str, made: Made) -> None:
     folder = made(next(family for family in FAMILIES if family.model_type == name))
     encoder = encoders.load(folder, "image", pooling="mean")
     found = extract.extract(encoder, ROWS[:1], "cpu").matrix

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -18,6 +17,7 @@ from hubscan.encoders.conventions import is_causal
 from hubscan.errors import CheckpointError
 from hubscan.records import Input
 from tests.families.family import Family
+from tests.families.made import Made
 from tests.families.properties import CLOSE, features_are_right, layers_are_right, rows_are_independent
 from tests.families.text import BERT, FAMILIES, POSITIONS, make
 from tests.hub.words import sentence
@@ -28,41 +28,25 @@ ROWS += ["a", "warm bright good", "dull " * 20 + "warm " * 300]  # the last is c
 every_family = pytest.mark.parametrize("family", FAMILIES, ids=str)
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Family], Path]:
-    """Return the folder of a family's checkpoint, made when it is first asked for."""
-    folders: dict[int, Path] = {}
-
-    def folder(family: Family) -> Path:
-        if id(family) not in folders:
-            folders[id(family)] = tmp_path_factory.mktemp(family.model_type)
-            family.make(folders[id(family)])
-        return folders[id(family)]
-
-    return folder
-
-
 @every_family
-def test_features_are_those_of_each_text_alone(family: Family, made: Callable[[Family], Path]) -> None:
+def test_features_are_those_of_each_text_alone(family: Family, made: Made) -> None:
     features_are_right(family, made(family), ROWS)
 
 
 @every_family
 def test_features_do_not_depend_on_the_company(
-    family: Family, made: Callable[[Family], Path], monkeypatch: pytest.MonkeyPatch
+    family: Family, made: Made, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows_are_independent(family, made(family), ROWS, monkeypatch)
 
 
 @every_family
-def test_layers_are_the_hidden_states(family: Family, made: Callable[[Family], Path]) -> None:
+def test_layers_are_the_hidden_states(family: Family, made: Made) -> None:
     layers_are_right(family, made(family), ROWS)
 
 
 @every_family
-def test_the_side_of_the_padding_does_not_matter(
-    family: Family, made: Callable[[Family], Path], tmp_path: Path
-) -> None:
+def test_the_side_of_the_padding_does_not_matter(family: Family, made: Made, tmp_path: Path) -> None:
     found = {}
     for side in ("left", "right"):
         folder = tmp_path / side
@@ -78,7 +62,7 @@ def test_the_side_of_the_padding_does_not_matter(
 
 @every_family
 def test_words_are_read_alike_in_any_company(
-    family: Family, made: Callable[[Family], Path], monkeypatch: pytest.MonkeyPatch
+    family: Family, made: Made, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sentences: list[Any] = [tuple(str(row).split()) for row in ROWS]
     places = np.array(
