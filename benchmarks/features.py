@@ -103,13 +103,12 @@ def embed(
     dataset: str, sample: Sample, models: dict[Modality, list[Path]], recipe: Recipe, folder: Path
 ) -> None:
     """Write the labels, and the features of each checkpoint that are not there yet."""
-    modality = next(iter(sample.inputs))
     print(f"{dataset}: {sample.draw.rows} rows, {dict(sample.draw.classes)}", flush=True)
     labels = folder / f"{dataset}__y.npy"
     if labels.exists() and not np.array_equal(np.load(labels), sample.labels):
         raise SystemExit(f"{labels}: of other rows; name another folder")
     save(labels, sample.labels)
-    for model in models[modality]:
+    for modality, model in ((kind, model) for kind in sample.inputs for model in models[kind]):
         file = folder / f"{dataset}__{model.name}.npy"
         if file.exists():
             continue

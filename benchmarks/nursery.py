@@ -4,12 +4,12 @@
     python benchmarks/nursery.py ROOT --only image     # one kind: two processes can share the work
 
 *ROOT* holds `datasets/<org>/<name>` as for `features.py`; there comes out `ROOT/models/nursery/<name>`, an
-ordinary checkpoint of transformers with a card: BERTs of 2 to 4 layers by masked words, some trained on by
-the labels of a source; ResNets, ConvNeXts and ViTs of 32 × 32 pixels by labels, by the turn of a picture
+ordinary checkpoint of transformers with a card: BERTs of 2 and 4 layers by masked words or by the labels of
+texts; ResNets, ConvNeXts and ViTs of 32 × 32 pixels by labels, by the turn of a picture
 (Gidaris et al., ICLR 2018, arXiv 1803.07728) or by hidden patches. The name says which: family, depth and
 width, objective, source, and the share of the steps that was done, in per cent.
 
-They differ as the encoders do that TransRate was tried on (Huang et al., ICML 2022, arXiv 2106.09545): in
+They differ as the encoders do that TransRate was tried on (Huang et al., ICML 2022, arXiv 2106.09362): in
 source, objective, size, architecture and stage. Rows that `truth.py` and `features.py` draw are left out,
 so that no target's row was seen with its label. The emoji are all drawn; they are learnt from without labels.
 """
@@ -55,10 +55,12 @@ Objective = Literal["untrained", "words", "labels", "turns", "patches"]
 DRAWN: Final = ((0, 2_000), (1, 2_400))  # seed and rows of what is scored, and of what is fine-tuned on
 UNLABELLED: Final = "emoji"  # drawn whole
 TEXTS: Final = ("imdb", "rotten_tomatoes", "spam_assassin", "shop_reviews")
+LABELLED: Final = ("imdb", "rotten_tomatoes", "shop_reviews")  # spam has hardly a row left
 PICTURES: Final = ("fashion_mnist", "mnist_10k", UNLABELLED)
-MOST_ROWS: Final = 8_000  # of a source
+MOST_ROWS: Final[dict[Kind, int]] = {"text": 25_000, "image": 8_000}  # of a source
+VOCABULARY_ROWS: Final = 8_000  # of a source
 TOKENS: Final = 32
-CHUNKS: Final = 6  # of a long text, for masked words
+CHUNKS: Final = 6  # of a long text
 CHARACTERS: Final = 1_000  # enough for those chunks
 VOCABULARY: Final = 6_000
 SPECIAL: Final = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
@@ -81,7 +83,6 @@ class Pupil:
     sources: tuple[str, ...] = ()
     steps: int = 0
     stages: tuple[int, ...] = (100,)  # per cent of the steps
-    after: Pupil | None = None
 
     @property
     def kind(self) -> Kind:
@@ -93,26 +94,27 @@ class Pupil:
         if self.objective == "untrained":
             return f"{self.family}-{self.depth}x{self.width}-untrained"
         source = "mix" if len(self.sources) > 1 else self.sources[0].partition("_")[0]
-        before = "" if self.after is None else f"{self.after.objective}-"
-        return f"{self.family}-{self.depth}x{self.width}-{before}{self.objective}-{source}-{stage:03}"
+        return f"{self.family}-{self.depth}x{self.width}-{self.objective}-{source}-{stage:03}"
 
 
 def _text_pupils() -> Iterator[Pupil]:
-    usual = Pupil("bert", 2, 64, "words", ("imdb",), 600, (10, 30, 100))
-    spam = replace(usual, sources=("spam_assassin",), steps=500, stages=(10, 100))
-    mix = replace(usual, sources=TEXTS, steps=800, stages=(10, 100))
-    wide = replace(mix, width=128, steps=500, stages=(100,))
-    yield replace(usual, objective="untrained", stages=(0,))
-    yield replace(wide, objective="untrained", stages=(0,))
-    yield from (usual, spam, mix, wide)
-    yield replace(spam, sources=("shop_reviews",), stages=(100,))
-    yield replace(mix, width=32, steps=500, stages=(100,))
-    labels: dict[str, Any] = {"objective": "labels", "steps": 200, "stages": (100,)}
-    yield replace(usual, **labels | {"stages": (30, 100)}, after=usual)
-    yield replace(mix, **labels, sources=("rotten_tomatoes",), after=mix)
-    yield replace(spam, **labels, after=spam)
-    yield replace(wide, **labels, sources=("shop_reviews",), after=wide)
-    yield replace(usual, **labels | {"steps": 400}, depth=4)
+    words = Pupil("bert", 2, 64, "words", ("imdb",), 1_500)
+    labels = Pupil("bert", 2, 64, "labels", ("imdb",), 3_000, (3, 10, 30, 100))
+    shorter = replace(labels, steps=1_500, stages=(100,))
+    yield replace(words, objective="untrained", stages=(0,))
+    yield replace(words, objective="untrained", stages=(0,), width=128)
+    yield words
+    yield replace(words, sources=("spam_assassin",))
+    yield replace(words, sources=("shop_reviews",))
+    yield replace(words, sources=TEXTS, steps=3_000, stages=(10, 100))
+    yield labels
+    yield replace(shorter, sources=("rotten_tomatoes",), steps=600)
+    yield replace(shorter, sources=("spam_assassin",), steps=300)
+    yield replace(shorter, sources=("shop_reviews",), stages=(10, 100))
+    yield replace(shorter, width=128)
+    yield replace(shorter, sources=LABELLED, width=128, steps=3_000, stages=(30, 100))
+    yield replace(shorter, depth=4)
+    yield replace(shorter, width=32)
 
 
 def _image_pupils() -> Iterator[Pupil]:
@@ -156,9 +158,6 @@ def bring_up(pupil: Pupil, root: Path) -> None:
     seed = zlib.crc32(pupil.name(100).encode())
     torch.manual_seed(seed)
     network = _network(pupil)
-    if pupil.after is not None:
-        before = root / "models" / "nursery" / pupil.after.name(100)
-        network = type(network).from_pretrained(before, **_no_pooler(pupil))
     if pupil.objective == "untrained":
         _write(network, pupil, 0, 0, finished[0], root)
         return
@@ -186,8 +185,7 @@ class Task:
 
 def _steps(pupil: Pupil, network: nn.Module, task: Task, rng: np.random.Generator) -> Iterator[float]:
     weights = [*network.parameters(), *task.head.parameters()]
-    rate = RATE if pupil.after is None else RATE / 2
-    optimiser = torch.optim.AdamW(weights, lr=rate, weight_decay=0.01)
+    optimiser = torch.optim.AdamW(weights, lr=RATE, weight_decay=0.01)
     warmed = torch.optim.lr_scheduler.LinearLR(optimiser, 0.05, total_iters=pupil.steps // 10)
     network.train()
     for _ in range(pupil.steps):
@@ -251,7 +249,7 @@ def _patches(pupil: Pupil, network: Any, root: Path) -> Task:
 
 def _words(pupil: Pupil, network: Any, root: Path) -> Task:
     """Tokens that were hidden: eight tenths masked, a tenth another, a tenth as it was, as in BERT."""
-    chunks = torch.cat([_chunks(root, source) for source in pupil.sources])
+    chunks = torch.cat([_tensor(root, source) for source in pupil.sources])
     head = nn.Sequential(nn.Linear(pupil.width, pupil.width), nn.GELU(), nn.LayerNorm(pupil.width))
     table = network.embeddings.word_embeddings.weight
 
@@ -285,10 +283,6 @@ def _vectors(pupil: Pupil, network: Any, inputs: torch.Tensor) -> torch.Tensor:
 
 
 # -- networks -------------------------------------------------------------------------------------
-
-
-def _no_pooler(pupil: Pupil) -> dict[str, bool]:
-    return {"add_pooling_layer": False} if pupil.family in ("bert", "vit") else {}
 
 
 def _network(pupil: Pupil) -> Any:
@@ -329,7 +323,6 @@ def _write(network: Any, pupil: Pupil, stage: int, step: int, folder: Path, root
 
 
 def _card(pupil: Pupil, stage: int, step: int, name: str) -> str:
-    before = f"\nwent on from: {pupil.after.name(100)}, {pupil.after.steps} steps" if pupil.after else ""
     return f"""---
 library_name: transformers
 license: other
@@ -341,7 +334,7 @@ Made by hubscan's `benchmarks/nursery.py` to measure rankings with; of no other 
 ```
 source: {", ".join(pupil.sources) if step else "none"}
 objective: {pupil.objective}
-steps: {step} of {BATCH[pupil.kind]} rows, {stage} % of {pupil.steps if step else 0}{before}
+steps: {step} of {BATCH[pupil.kind]} rows, {stage} % of {pupil.steps if step else 0}
 ```
 """
 
@@ -360,7 +353,7 @@ def _rows(root: Path, name: str) -> tuple[list[Any], np.ndarray[Any, np.dtype[np
     if name != UNLABELLED:
         drawn = [draw(Recipe(dataset=str(folder), samples=n, seed=seed)).row_ids for seed, n in DRAWN]
         left = left[~np.isin(left, np.concatenate(drawn))]
-    chosen = table.take(left[:MOST_ROWS])
+    chosen = table.take(left[: MOST_ROWS["text" if name in TEXTS else "image"]])
     values = chosen[content].to_pylist()
     if content == "image":
         values = [value["bytes"] for value in values]
@@ -369,14 +362,10 @@ def _rows(root: Path, name: str) -> tuple[list[Any], np.ndarray[Any, np.dtype[np
 
 @cache
 def _tensor(root: Path, name: str) -> torch.Tensor:
-    """Return the first tokens of each text, or the pixels of each picture."""
-    values, _ = _rows(root, name)
+    """Return the tokens of each piece of a text, or the pixels of each picture."""
     if name in TEXTS:
-        texts = [text[:CHARACTERS] for text in values]
-        return _tokenizer(root)(
-            texts, truncation=True, max_length=TOKENS, padding="max_length", return_tensors="pt"
-        )["input_ids"]  # type: ignore[no-any-return]
-    pictures = [decode(value) for value in values]
+        return _chunks(root, name)[0]
+    pictures = [decode(value) for value in _rows(root, name)[0]]
     return _processor()(pictures, return_tensors="pt")["pixel_values"]  # type: ignore[no-any-return]
 
 
@@ -386,22 +375,25 @@ def _labelled(pupil: Pupil, root: Path) -> tuple[torch.Tensor, torch.Tensor]:
     labels, first = [], 0
     for source in pupil.sources:
         own = torch.from_numpy(_rows(root, source)[1])
+        if source in TEXTS:
+            own = own[_chunks(root, source)[1]]  # a piece has the label of its text
         labels.append(own + first)
         first += int(own.max()) + 1
     return torch.cat([_tensor(root, source) for source in pupil.sources]), torch.cat(labels)
 
 
 @cache
-def _chunks(root: Path, name: str) -> torch.Tensor:
-    """Return pieces of texts, one after the other, each as the tokenizer would give it."""
+def _chunks(root: Path, name: str) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return pieces of texts, each as the tokenizer would give it, and which text each is of."""
     cls, sep, pad = (SPECIAL.index(word) for word in ("[CLS]", "[SEP]", "[PAD]"))
     texts = [text[:CHARACTERS] for text in _rows(root, name)[0]]
-    found = []
-    for ids in _tokenizer(root)(texts, add_special_tokens=False)["input_ids"]:
+    found, owners = [], []
+    for owner, ids in enumerate(_tokenizer(root)(texts, add_special_tokens=False)["input_ids"]):
         for start in range(0, min(len(ids), CHUNKS * (TOKENS - 2)), TOKENS - 2):
             chunk = [cls, *ids[start : start + TOKENS - 2], sep]
             found.append(chunk + [pad] * (TOKENS - len(chunk)))
-    return torch.tensor(found)
+            owners.append(owner)
+    return torch.tensor(found), torch.tensor(owners)
 
 
 @cache
@@ -413,7 +405,8 @@ def _tokenizer(root: Path) -> PreTrainedTokenizerFast:
     trainer = trainers.WordPieceTrainer(
         vocab_size=VOCABULARY, special_tokens=list(SPECIAL), limit_alphabet=2_500, show_progress=False
     )
-    tokenizer.train_from_iterator((t[:CHARACTERS] for name in TEXTS for t in _rows(root, name)[0]), trainer)
+    rows = (text for name in TEXTS for text in _rows(root, name)[0][:VOCABULARY_ROWS])
+    tokenizer.train_from_iterator((text[:CHARACTERS] for text in rows), trainer)
     tokenizer.post_processor = processors.TemplateProcessing(
         single="[CLS] $A [SEP]",
         pair="[CLS] $A [SEP] $B:1 [SEP]:1",

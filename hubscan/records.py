@@ -252,6 +252,7 @@ class Training:
     patience: int = 5  # epochs without getting better that end a rate
     seconds: float = 1800.0  # for all of one checkpoint
     seed: int = 0
+    precision: Literal["float32", "mixed"] = "float32"  # see `hubscan.finetune.precision`
 
 
 @dataclass(frozen=True, slots=True)

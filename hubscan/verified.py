@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 from hubscan.errors import HubscanError, RankingError
 from hubscan.records import Candidate, Ranking, Training, Tuned, Verdict
@@ -56,7 +56,7 @@ def _probes(run: Run) -> dict[str, float]:
 
 def _recipe(training: Training) -> tuple[object, ...]:
     """Return what of *training* makes two results comparable: all but how long it may take."""
-    return (training.how, training.rates, training.batch, training.epochs, training.patience, training.seed)
+    return tuple(value for name, value in asdict(training).items() if name != "seconds")
 
 
 def identity(candidate: Candidate) -> tuple[str, str, str]:

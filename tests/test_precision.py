@@ -13,10 +13,13 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from torch import nn
 
 from hubscan import encoders, extract
 from hubscan.encoders.precision import precision
 from hubscan.errors import CheckpointError
+from hubscan.finetune.precision import fastest, mixed
+from hubscan.records import Training
 from tests.hub import LabHub
 
 TEXTS = ["warm and bright", "a cold and gloomy day", "it was"]
@@ -148,3 +151,25 @@ def picture_rows() -> list[bytes]:
     from tests.test_encoders import PICTURES
 
     return PICTURES
+
+
+def test_training_in_mixed_precision_is_for_what_the_device_does_well() -> None:
+    maps, patches, convolutions = nn.Linear(4, 4), nn.Conv2d(3, 8, 2), nn.Conv2d(8, 8, 3)
+    cpu = torch.device("cpu")
+    plain, halves = Training(), Training(precision="mixed")
+    x = torch.ones(1, 4)
+    with mixed(plain, maps, cpu):
+        assert maps(x).dtype == torch.float32
+    with mixed(halves, nn.Sequential(patches, maps), cpu):
+        assert maps(x).dtype == torch.bfloat16
+    with mixed(halves, nn.Sequential(patches, convolutions, maps), cpu):
+        assert maps(x).dtype == torch.float32
+
+
+def test_no_device_is_taken_to_multiply_bfloat16_that_does_not_say_so(monkeypatch: Any) -> None:
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True)
+    assert fastest(torch.device("cpu")) == "mixed"
+    monkeypatch.delattr(torch.cpu, "_is_avx512_bf16_supported")
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
+    assert fastest(torch.device("cpu")) == "float32"
+    assert fastest(torch.device("mps")) == "float32"

@@ -18,6 +18,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from torch import nn
 
 import hubscan.report
 from hubscan.errors import RankingError, RecipeError
@@ -25,6 +26,7 @@ from hubscan.finetune.candidate import tuned as candidate_tuned
 from hubscan.finetune.head import fitted
 from hubscan.finetune.parts import parts
 from hubscan.finetune.targets import Target
+from hubscan.finetune.training import _to_train
 from hubscan.ranking import rank
 from hubscan.recipe import Recipe
 from hubscan.records import Candidate, Draw, LabelKind, Ranking, Sample, Training, Tuned
@@ -377,3 +379,15 @@ def test_training_leaves_the_smallest_numbers_as_it_found_them(hub_root: Path) -
     made = replace(sample([0, 1] * 20), inputs={"text": ("warm and bright", "cold and bleak") * 20})
     trained(hub_root, "seeing-bert", made, "text", how="head")
     assert float(torch.tensor(2e-40) * 0.5) > 0
+
+
+def test_batch_norms_keep_the_statistics_that_they_came_with() -> None:
+    norm = nn.BatchNorm2d(3, momentum=0.997)
+    network = nn.Sequential(nn.Dropout(0.5), norm, nn.BatchNorm2d(3, track_running_stats=False))
+    _to_train(network)
+    assert [part.training for part in network] == [True, False, True]
+    assert norm.running_mean is not None
+    before = norm.running_mean.clone()
+    network(torch.randn(4, 3, 2, 2) + 9.0).sum().backward()
+    assert torch.equal(norm.running_mean, before)
+    assert norm.weight.grad is not None, "its weights are trained all the same"

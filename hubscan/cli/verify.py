@@ -9,6 +9,7 @@ import click
 from hubscan.cli.options import verbose_option
 
 HOWS = click.Choice(["full", "lora", "head"])
+PRECISIONS = click.Choice(["auto", "float32", "mixed"])
 FORMS = click.Choice(["human", "json", "quiet"])
 
 
@@ -44,6 +45,13 @@ FORMS = click.Choice(["human", "json", "quiet"])
 @click.option(
     "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Which rows are held out."
 )
+@click.option(
+    "--precision",
+    type=PRECISIONS,
+    default="auto",
+    show_default=True,
+    help="auto: mixed with bfloat16 where the device multiplies that in hardware.",
+)
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, mps, cuda or cuda:N.")
 @click.option("--workers", type=click.IntRange(1, 256), default=1, show_default=True, metavar="N")
 @click.option("--fresh", is_flag=True, help="Forget what was fine-tuned before.")
@@ -57,6 +65,7 @@ def command(
     how: str,
     time_budget: float,
     seed: int,
+    precision: str,
     device: str,
     workers: int,
     fresh: bool,
@@ -73,6 +82,8 @@ def command(
     hubscan verify runs/imdb --top 10 --how head
     """  # noqa: D301 - click looks for the character, not for a backslash
     from hubscan.cli.progress import followed
+    from hubscan.extract import accelerator
+    from hubscan.finetune.precision import fastest
     from hubscan.records import Training
     from hubscan.report.verified import as_json, as_text
     from hubscan.run import VERIFIED, load_run
@@ -82,7 +93,8 @@ def command(
     if fresh:
         (folder / VERIFIED).unlink(missing_ok=True)
     candidates = chosen(run.ranking, top, also, names, seed)
-    training = Training(how=how, seconds=60 * time_budget, seed=seed)  # type: ignore[arg-type]
+    used = fastest(accelerator(device).device) if precision == "auto" else precision
+    training = Training(how=how, seconds=60 * time_budget, seed=seed, precision=used)  # type: ignore[arg-type]
     events = verify(run, candidates, training, device=device, workers=workers)
     found = followed(events, quiet=form == "quiet", count=len(candidates))
     if form == "quiet":

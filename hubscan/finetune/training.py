@@ -20,6 +20,7 @@ from hubscan.errors import CheckpointError
 from hubscan.extract import Progress, accelerator, batches, moved
 from hubscan.finetune.head import Head, fitted
 from hubscan.finetune.parts import Parts, parts
+from hubscan.finetune.precision import mixed
 from hubscan.finetune.targets import Target
 from hubscan.records import Training
 
@@ -121,6 +122,7 @@ class _Tuner:
         self.encoder, self.target, self.training = encoder, target, training
         self.head = head.to(self.place.device)
         self.network = nn.ModuleList([encoder.model.to(self.place.device), self.head])
+        self.autocast = mixed(training, encoder.model, self.place.device)
         self.prepared = encoder.prepare(inputs)
         self.of_part = _windows(self.prepared, rows, len(target.values))
         self.budget = PART_TOKENS
@@ -181,7 +183,7 @@ class _Tuner:
 
     def _step(self, step: list[int], optimiser: torch.optim.Optimizer) -> None:
         """Take one step with the mean gradient of the windows *step*, in parts that fit in memory."""
-        self.network.train()
+        _to_train(self.network)
         vectors = len(self.prepared.vectors(step))
         while True:
             optimiser.zero_grad()
@@ -207,8 +209,9 @@ class _Tuner:
     def _forward(self, windows: Sequence[int]) -> tuple[torch.Tensor, torch.Tensor]:
         model = self.encoder.model
         batch = moved(self.prepared.batch(windows), self.place.device, next(model.parameters()).dtype)
-        vectors = next(iter(self.encoder.encode(batch).values()))
-        return self.head(vectors), torch.tensor(self.prepared.vectors(windows))
+        with self.autocast:
+            vectors = next(iter(self.encoder.encode(batch).values()))
+        return self.head(vectors.float()), torch.tensor(self.prepared.vectors(windows))
 
     @torch.inference_mode()
     def _given(self, windows: Sequence[int]) -> tuple[torch.Tensor, torch.Tensor]:
@@ -228,6 +231,19 @@ class _Tuner:
 
     def _weights(self, part: nn.Module | None = None) -> Iterator[nn.Parameter]:
         return (weight for weight in (part or self.network).parameters() if weight.requires_grad)
+
+
+def _to_train(network: nn.Module) -> None:
+    """Set *network* to train, but for the statistics of its batch norms, which stay those it came with.
+
+    A few hundred rows, 32 at once and of another kind of picture, tell them worse than pretraining did,
+    and what the head was fitted to would be gone with the first step. Some checkpoints forget all but
+    the last batch, too (MobileNet's momentum of .997 is TensorFlow's, which is one less torch's).
+    """
+    network.train()
+    for part in network.modules():
+        if isinstance(part, nn.modules.batchnorm._NormBase) and part.running_mean is not None:
+            part.eval()
 
 
 def _windows(prepared: Prepared, rows: Parts, count: int) -> Parts:
