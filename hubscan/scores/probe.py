@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from scipy import sparse
 from scipy.linalg import eigh
 
 from hubscan.scores.agreement import agreement
-from hubscan.scores.halves import groups_of, strata_of_groups
-from hubscan.scores.labels import Classes, Kind, Matrix64, Targets, checked
+from hubscan.scores.folds import FOLDS, folds
+from hubscan.scores.halves import groups_of
+from hubscan.scores.labels import Kind, Matrix64, checked
 from hubscan.scores.rows import centred
 
-FOLDS = 5
 PENALTIES = 10.0 ** np.arange(-5, 3.5, 0.5)  # of the mean non-zero eigenvalue of ZᵀZ
 
 
@@ -35,12 +34,8 @@ def linear_probe(
     more columns; with few columns ridge is lower (scikit-learn's digits, 64 columns: 0.936 against
     0.969).
 
-    Folds are stratified, by class, by quantile of a number, or by the rarest label of a row, and
-    within that by distance from the mean; rows are dealt to them in that order. So the order of the
-    rows, unless they are equally far, and the names of the classes do not matter, nor do moving
-    the features or multiplying all by a number. A class of fewer rows than folds is dealt to
-    as many folds as it has rows. A class of one row cannot be learnt from the others: that row
-    counts as an error.
+    The folds are those of `hubscan.scores.folds`: neither the order of the rows nor the names of the
+    classes matter. A class of one row cannot be learnt from the others: that row counts as an error.
 
     Cost O(n·d·min(n, d)), five times with the eigenvectors.
 
@@ -59,40 +54,13 @@ def linear_probe(
     z = centred(matrix)
     y = targets.columns / np.abs(targets.columns).max(axis=0)
     together = groups_of(groups, len(z))
-    strata = _strata(targets)
-    fold = _folds(z, strata) if together is None else _folds_of_groups(z, strata, together)
+    fold = folds(z, targets, together)
     predicted = np.empty_like(y)
     for number in range(FOLDS):
         seen = fold != number
         if not seen.all():
             predicted[~seen] = _ridge(z[seen], y[seen], z[~seen], targets.kind)
     return agreement(predicted * np.abs(targets.columns).max(axis=0), targets)
-
-
-def _folds(z: Matrix64, stratum: Classes) -> Classes:
-    """Return the fold (n,) of each row: rows are dealt, stratum by stratum, by distance from the mean."""
-    place = np.empty(len(z), np.int64)
-    place[np.argsort(np.square(z).sum(axis=1), kind="stable")] = np.arange(len(z))
-    first = np.full(stratum.max() + 1, len(z))
-    np.minimum.at(first, stratum, place)  # strata by their nearest row, whatever they are called
-    fold = np.empty(len(z), np.int64)
-    fold[np.lexsort((place, first[stratum]))] = np.arange(len(z)) % FOLDS
-    return fold
-
-
-def _folds_of_groups(z: Matrix64, stratum: Classes, groups: Classes) -> Classes:
-    """Return the fold (n,) of each row: groups are dealt like rows, by the mean of theirs."""
-    counts = np.bincount(groups)
-    members = sparse.csr_array((1.0 / counts[groups], (groups, np.arange(len(z)))))
-    return _folds(members @ z, strata_of_groups(stratum, groups))[groups]
-
-
-def _strata(targets: Targets) -> Classes:
-    if targets.kind != "multilabel":
-        return targets.classes
-    rarity = targets.columns / targets.weights
-    rarest = np.where(rarity.any(axis=1), rarity.argmax(axis=1), targets.columns.shape[1])
-    return np.asarray(rarest, dtype=np.int64)
 
 
 def _ridge(seen: Matrix64, y: Matrix64, unseen: Matrix64, kind: Kind) -> Matrix64:
