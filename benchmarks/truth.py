@@ -7,7 +7,7 @@
 
 *ROOT* holds `models/<org>/<name>` and `datasets/<org>/<name>`, as for `features.py`. The rows are another
 draw (seed 1) than those that are scored (seed 0): 2,400 in equal shares of the classes, or all there are.
-500 of them train, 200 say when to stop, and 1,700 are held out: what fine-tuning gives is then known to
+300 of them train, 200 say when to stop, and 1,900 are held out: what fine-tuning gives is then known to
 about a point. The recipe is that of `hubscan verify`, unless asked otherwise; every line of
 `truth.jsonl` has it, and the last of a checkpoint on a dataset counts.
 
@@ -49,7 +49,7 @@ from hubscan.scores.transrate import transrate
 
 TRUTH = Path(__file__).with_name("truth.jsonl")
 ROWS = 2_400
-PATTERN = "HTHHHTHHHSHHTHHTHHHHTHSH"  # 5 of 24 train, 2 stop
+PATTERN = "HTHHHHHHSHHHTHHHHHHHTHSH"  # 3 of 24 train, 2 stop
 SIZES = (200, 500, 1_000, 2_000)
 DRAWS = 5
 RESAMPLES = 2_000

@@ -17,12 +17,16 @@ from sklearn.decomposition import PCA
 from sklearn.metrics import average_precision_score, r2_score
 from sklearn.mixture import GaussianMixture
 
+from hubscan.scores.folds import folds
 from hubscan.scores.hscore import h_score
 from hubscan.scores.knn import nearest_neighbours
-from hubscan.scores.labels import quantile_classes
+from hubscan.scores.label_rate import PENALTIES as SHRINKAGES
+from hubscan.scores.label_rate import label_rate
+from hubscan.scores.labels import as_targets, quantile_classes
 from hubscan.scores.logme import log_evidence
 from hubscan.scores.nleep import n_leep
 from hubscan.scores.probe import PENALTIES, linear_probe
+from hubscan.scores.rows import centred
 from hubscan.scores.size import log_size
 
 Array = npt.NDArray[Any]
@@ -34,6 +38,7 @@ MEASURES: dict[str, Function] = {
     "nleep": n_leep,
     "knn": nearest_neighbours,
     "probe": linear_probe,
+    "label-rate": label_rate,
 }
 
 
@@ -444,3 +449,67 @@ def test_size_is_the_number_of_digits_of_the_parameter_count() -> None:
     assert log_size(22_713_216) > log_size(22_713_215)
     with pytest.raises(ValueError, match="at least one parameter"):
         log_size(0)
+
+
+# -- label rate -------------------------------------------------------------------------------------
+
+
+def spelled_label_rate(f: Array, y: Array, fold: Array) -> float:
+    """The definition with an inverse for every fold and penalty, and every confidence of a fine grid."""
+    count = y.max() + 1
+    shares = np.bincount(y) / len(y)
+    best = 0.0
+    for penalty in SHRINKAGES:
+        told = np.zeros((len(y), count))
+        for number in range(5):
+            seen = fold != number
+            mean, spread = f[seen].mean(0), f[seen].std(0)
+            z, unseen = (f[seen] - mean) / spread, (f[~seen] - mean) / spread
+            means = np.array([z[y[seen] == c].mean(0) for c in range(count)])
+            residual = z - means[y[seen]]
+            scatter = residual.T @ residual / len(z)
+            rank = np.linalg.matrix_rank(scatter)
+            inverse = np.linalg.inv(scatter + penalty * np.trace(scatter) / rank * np.eye(f.shape[1]))
+            told[~seen] = unseen @ inverse @ means.T - 0.5 * np.einsum("cd,de,ce->c", means, inverse, means)
+        for confidence in np.exp(np.linspace(-8, 2, 2001)):
+            posterior = shares * np.exp(confidence * (told - told.max(1, keepdims=True)))
+            posterior /= posterior.sum(1, keepdims=True)
+            own = np.arange(len(y)), y
+            best = max(best, float(np.log(posterior[own] / shares[y]).mean()))
+    return best
+
+
+@pytest.mark.parametrize(("n", "d"), [(90, 6), (60, 80)])
+def test_the_label_rate_is_the_definition_row_by_row(n: int, d: int) -> None:
+    f, y = made(n, d)
+    z = centred(f)
+    fold = folds(z, as_targets(y), None)
+    assert label_rate(f, y) == pytest.approx(spelled_label_rate(f, y, fold), abs=2e-4)
+
+
+def test_the_label_rate_is_the_information_of_normal_classes() -> None:
+    rng = np.random.default_rng(0)
+    y = np.arange(20_000) % 2
+    f = rng.normal(size=(len(y), 3)) + np.outer(2 * y - 1, [0.8, 0.0, 0.0])
+    x = np.linspace(-8, 8, 4001)
+    densities = np.exp(-0.5 * (x - np.array([[-0.8], [0.8]])) ** 2) / np.sqrt(2 * np.pi)
+    ratio = np.log(densities / densities.mean(0))
+    information = float((densities * ratio).sum() * (x[1] - x[0]) / 2)
+    assert label_rate(f, y) == pytest.approx(information, abs=0.01)
+
+
+@pytest.mark.parametrize(("n", "d"), [(200, 20), (200, 1000), (1000, 300)])
+def test_the_label_rate_of_noise_is_next_to_nothing_at_every_width(n: int, d: int) -> None:
+    f, _ = made(n, d)
+    y = np.random.default_rng(1).integers(0, 4, n)
+    assert 0 <= label_rate(f, y) < 0.015
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 2**16), n=st.integers(12, 60), d=st.integers(1, 40), shift=st.floats(0, 30))
+def test_the_label_rate_lies_between_nothing_and_all_that_labels_hold(
+    seed: int, n: int, d: int, shift: float
+) -> None:
+    f, y = made(n, d, seed=seed, shift=shift)
+    shares = np.bincount(y) / n
+    assert 0 <= label_rate(f, y) <= -(shares * np.log(shares)).sum() + 1e-9

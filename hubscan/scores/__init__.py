@@ -17,6 +17,7 @@ from __future__ import annotations
 from hubscan.scores.measures import (
     hscore,
     knn,
+    label_rate,
     logme,
     nleep,
     probe,
@@ -31,6 +32,7 @@ from hubscan.scores.transrate import transrate
 __all__ = [
     "hscore",
     "knn",
+    "label_rate",
     "logme",
     "nleep",
     "probe",

@@ -113,7 +113,8 @@ def _discriminants(seen: Matrix64, classes: Classes, unseen: Matrix64, count: in
         products = plain[0] / penalty - across @ less.T
         squares = plain[1] / penalty - (less * along).sum(axis=1)
         found[place] = products - 0.5 * squares
-    return found - found.mean(axis=2, keepdims=True)
+    found -= found.mean(axis=2, keepdims=True)
+    return found
 
 
 def _within(z: Matrix64) -> tuple[Matrix64, Matrix64]:
