@@ -14,10 +14,10 @@ row; of token labels, each token is a row.
 
 from __future__ import annotations
 
+from hubscan.scores.label_rate import label_rate
 from hubscan.scores.measures import (
     hscore,
     knn,
-    label_rate,
     logme,
     nleep,
     probe,

@@ -8,13 +8,11 @@ from typing import Final
 from hubscan.scores.circulating import equation, listing, plain, projected
 from hubscan.scores.hscore import h_score
 from hubscan.scores.knn import nearest_neighbours
-from hubscan.scores.label_rate import label_rate as rate_of_labels
 from hubscan.scores.logme import log_evidence
 from hubscan.scores.measure import Measure
 from hubscan.scores.nleep import n_leep
 from hubscan.scores.probe import linear_probe
 
-label_rate: Final = Measure("label-rate", 1, rate_of_labels, repeats=5, predicts=True)
 logme: Final = Measure("logme", 1, log_evidence)
 hscore: Final = Measure("hscore", 1, h_score)
 nleep: Final = Measure("nleep", 1, n_leep, repeats=5)
@@ -28,7 +26,6 @@ transrate_projected: Final = Measure("transrate-projected", 1, projected)
 MEASURES: Final[Mapping[str, Measure]] = {
     measure.name: measure
     for measure in (
-        label_rate,
         transrate_listing,
         transrate_equation,
         transrate_plain,
