@@ -68,13 +68,20 @@ def _key(one: Tuned) -> str:
 
 def _lists(ranking: Ranking, scored: Sequence[Scored], probes: Mapping[str, float]) -> dict[str, Numbers]:
     """Return what one could follow, by name: a number for each checkpoint, higher first."""
+    name = leading(scored[0]).name
     found: dict[str, list[float | None]] = {
         ranking.metric: [leading(one).value for one in scored],
+        **({} if name == "transrate" else {"transrate": [_transrate(one) for one in scored]}),
         "probe": [probes.get(key(one)) for one in scored],
         "size": [float(one.parameters) for one in scored],
         "downloads": [None if one.candidate.downloads is None else one.candidate.downloads for one in scored],
     }
     return {name: np.array(values, float) for name, values in found.items() if None not in values}
+
+
+def _transrate(scored: Scored) -> float | None:
+    score = scored.scores.get("transrate")
+    return None if score is None else score.value
 
 
 def _resampled(tuned: Sequence[Tuned], sample: Sample) -> Numbers:

@@ -109,7 +109,7 @@ HOW = [
         "metrics",
         multiple=True,
         metavar="NAME",
-        help="The first ranks; default: transrate.",
+        help="The first ranks; default: label-rate and transrate.",
     ),
     click.option(
         "--pooling", type=POOLINGS, help="Default: what the checkpoint declares, else its family's."

@@ -18,6 +18,7 @@ from hubscan import extract
 from hubscan.encoders import Encoder, Prepared
 from hubscan.errors import CheckpointError
 from hubscan.extract import Progress, accelerator, batches, moved
+from hubscan.finetune.average import Average
 from hubscan.finetune.head import Head, fitted
 from hubscan.finetune.parts import Parts, parts
 from hubscan.finetune.precision import mixed
@@ -29,8 +30,8 @@ if TYPE_CHECKING:
 
     from hubscan.records import Input, Sample
 
-HEAD_RATE: Final = 1e-3  # a head learns faster than what it reads, as is usual
 WEIGHT_DECAY: Final = 0.01
+AVERAGED_EPOCHS: Final = 2
 LONGEST_GRADIENT: Final = 1.0
 PART_TOKENS: Final = 4_096  # what goes through at once; a step of `Training.batch` rows is made of parts
 LORA_RANK: Final = 16
@@ -62,7 +63,9 @@ def fine_tuned(
     A linear head is fitted to the frozen features first, and fine-tuning starts from there: a head of
     chance would spoil what the encoder knows before it has learnt to read it (Kumar et al., ICLR 2022,
     arXiv 2202.10054). Each learning rate is tried from that start with AdamW, its first epoch warming
-    up, until the rows that stop training have got no better for `patience` epochs. The best state of
+    up, until the rows that stop training have got no better for `patience` epochs. What they are read
+    with is the average of the weights over the last two epochs or so, which is to a rate that stays what
+    lowering it is to one that does not (Izmailov et al., UAI 2018, arXiv 1803.05407). The best state of
     all, the start among them, is what the held-out rows are read with. *rows* are those of `parts`,
     unless they are given.
 
@@ -156,14 +159,9 @@ class _Tuner:
 
     def _epochs(self, rate: float) -> Iterator[tuple[int, float]]:
         """Train with *rate*; yield each epoch's number and merit, until there are no better ones."""
-        optimiser = torch.optim.AdamW(
-            [
-                {"params": list(self._weights(self.encoder.model)), "lr": rate},
-                {"params": list(self._weights(self.head)), "lr": max(rate, HEAD_RATE)},
-            ],
-            weight_decay=WEIGHT_DECAY,
-        )
+        optimiser = torch.optim.AdamW(list(self._weights()), lr=rate, weight_decay=WEIGHT_DECAY)
         steps = math.ceil(len(self.of_part.train) / self.training.batch)
+        average = Average(list(self._weights()), AVERAGED_EPOCHS * steps)
         warmed = torch.optim.lr_scheduler.LinearLR(optimiser, 1 / (steps + 1), total_iters=steps)
         shuffle = np.random.default_rng(self.training.seed)
         best, waited = -math.inf, 0  # the first epoch, which warms up, may well be worse than the start
@@ -174,8 +172,10 @@ class _Tuner:
                     return
                 self._step(step.tolist(), optimiser)
                 warmed.step()
-            merit = self._merit()
-            yield epoch, merit
+                average.follow()
+            with average.in_place():
+                merit = self._merit()
+                yield epoch, merit
             best, waited = (merit, 0) if merit > best else (best, waited + 1)
             if waited >= self.training.patience:
                 self._settled = True

@@ -18,10 +18,12 @@ from hubscan.report import sentences
 from hubscan.report.terminal import GAP, shown
 from hubscan.report.verified import as_parts
 from hubscan.report.words import (
+    beside,
     cut,
     decimals,
     magnitude,
     number,
+    others,
     plain,
     shown_names,
     speed,
@@ -29,7 +31,7 @@ from hubscan.report.words import (
 )
 
 MODEL: Final = "model"
-NARROWEST_MODEL: Final = 28  # columns give way until ids have so much room, or all they need
+NARROWEST_MODEL: Final = 25  # columns give way until ids have so much room, or all they need
 LONGEST_REASON: Final = 200
 LONGEST_NAME: Final = 40  # of a skipped model, beside its reason
 
@@ -108,8 +110,12 @@ def _columns(ranking: Ranking) -> list[Column]:
     def of(cell: Callable[[Ranked], str]) -> list[str]:
         return [cell(entry) for entry in ranking]
 
+    def other(name: str) -> list[str]:
+        return [beside(entry.scored, name) for entry in ranking]
+
     tied = [tied_ranks(ranking, place) for place in range(len(ranking))]
     reads = of(lambda e: e.scored.candidate.modality)
+    raw = of(lambda e: number(leading(e.scored).raw, digits))
     return [
         Column("rank", of(lambda e: str(e.rank))),
         *([Column("tied", tied, "left")] if any(tied) else []),
@@ -117,11 +123,12 @@ def _columns(ranking: Ranking) -> list[Column]:
         *([Column("modality", reads, "left")] if len(set(reads)) > 1 else []),
         Column("params", of(lambda e: magnitude(e.scored.parameters))),
         Column(f"{plain(ranking.metric)} [95 %]", of(lambda e: _interval(e, digits))),
-        Column("null", of(lambda e: number(leading(e.scored).null, digits)), gives_way=1),
-        Column("raw", of(lambda e: number(leading(e.scored).raw, digits)), gives_way=3),
-        Column("rows/s", of(lambda e: speed(e.scored.cost.rows_per_second)), gives_way=2),
-        Column("width", of(lambda e: str(e.scored.width)), gives_way=4),
-        Column("pooling", of(lambda e: plain(e.scored.pooling)), "left", gives_way=5),
+        *(Column(plain(name), other(name), gives_way=1) for name in others(ranking)),
+        Column("null", of(lambda e: number(leading(e.scored).null, digits)), gives_way=2),
+        *([Column("raw", raw, gives_way=4)] if any(raw) else []),
+        Column("rows/s", of(lambda e: speed(e.scored.cost.rows_per_second)), gives_way=3),
+        Column("width", of(lambda e: str(e.scored.width)), gives_way=5),
+        Column("pooling", of(lambda e: plain(e.scored.pooling)), "left", gives_way=6),
     ]
 
 

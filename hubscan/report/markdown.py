@@ -9,10 +9,12 @@ from hubscan.ranking import leading
 from hubscan.records import Ranked, Ranking
 from hubscan.report import sentences
 from hubscan.report.words import (
+    beside,
     cut,
     decimals,
     magnitude,
     number,
+    others,
     plain,
     shown_names,
     speed,
@@ -64,15 +66,17 @@ def ranking_table(ranking: Ranking) -> Markdown:
         "parameters",
         ranking.metric,
         "95 %",
+        *others(ranking),
         "null",
         "raw",
         "rows/s",
     ]
+    scores = [ranking.metric, *others(ranking), "null", "raw"]
     rows = (_cells(ranking, place, name, digits) for place, name in enumerate(shown_names(ranking)))
     return table(
         [*map(escaped, titles), "width", "pooling", "licence"],
         rows,
-        right=f"rank parameters {escaped(ranking.metric)} null raw rows/s width",
+        right=" ".join(["rank", "parameters", *map(escaped, scores), "rows/s", "width"]),
     )
 
 
@@ -103,6 +107,7 @@ def _cells(ranking: Ranking, place: int, name: str, digits: int) -> list[object]
         magnitude(scored.parameters),
         number(score.value, digits),
         f"{low} to {high}",
+        *(beside(scored, name) for name in others(ranking)),
         number(score.null, digits),
         number(score.raw, digits),
         speed(scored.cost.rows_per_second),

@@ -11,6 +11,7 @@ from hubscan.report.words import (
     factor,
     magnitude,
     number,
+    others,
     plain,
     short,
     shown_names,
@@ -19,6 +20,7 @@ from hubscan.report.words import (
 CLEARLY = 1.5  # a tied checkpoint is worth naming if it is so many times faster, or smaller
 FEW_CLASSES = 6
 NAMES_OF_KIND = {"class": "classes", "multilabel": "labels", "token": "tags", "number": "numbers"}
+TRANSRATE = "nats that the labels tell beyond chance"
 ROUNDING = 1e-6  # nats; constant features score 1e-16, which is no more than zero
 
 
@@ -101,14 +103,15 @@ def dropped(draw: Draw) -> str:
 def legend(ranking: Ranking) -> str:
     """Return what the columns of the scores mean."""
     tied = "tied: ranks whose order against this one the sample does not support."
-    if leading(ranking.best.scored).raw is not None:
-        said = (
-            "nats that the labels tell beyond chance; "
-            "null: what shuffled labels give of raw, the paper's number"
-        )
+    score = leading(ranking.best.scored)
+    if score.name == "label-rate":
+        said = "nats that features save in coding labels of unseen rows; null: what shuffled labels give"
+    elif score.raw is not None:
+        said = f"{TRANSRATE}; null: what shuffled labels give of raw, the paper's number"
     else:
         said = "higher is better; null: what shuffled labels give"
-    return f"{plain(ranking.metric)}: {said}; {tied}"
+    aside = f"; transrate: {TRANSRATE}" if "transrate" in others(ranking) else ""
+    return f"{plain(ranking.metric)}: {said}{aside}; {tied}"
 
 
 def notes(ranking: Ranking) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 
 from hubscan.ranking import leading
-from hubscan.records import Ranking
+from hubscan.records import Ranking, Scored
 
 ELLIPSIS = "…"
 COMMIT_DIGITS = 8
@@ -92,6 +92,17 @@ def decimals(ranking: Ranking) -> int:
 def number(value: float | None, digits: int) -> str:
     """Return *value* with *digits* decimals, and never a negative zero; nothing for what is not known."""
     return "" if value is None else f"{value:z.{digits}f}"
+
+
+def others(ranking: Ranking) -> list[str]:
+    """Return the names of the measures beside the one that ranks."""
+    return list(ranking.best.scored.scores)[1:]
+
+
+def beside(scored: Scored, name: str) -> str:
+    """Return the value of a measure beside the one that ranks, for a cell."""
+    score = scored.scores.get(name)
+    return "" if score is None else number(score.value, 2)
 
 
 def shown_names(ranking: Ranking) -> list[str]:
