@@ -3,10 +3,10 @@
     python benchmarks/sensitivity.py FOLDER...                       # as features.py writes them
     python benchmarks/sensitivity.py FOLDER... --truth FILE...       # and by fine-tuned accuracy
 
-*Rows*: the order of the encoders that n rows give, held against the order that all rows give (2 000 at most),
-for K of the classes by chance. It is the label rate that ranks, and it is asked about one folder at a time, so
-that narrow encoders and wide ones can be told apart. *Rare classes* (the last class with one row for so many of
-each other) and *wrong labels* (so many replaced by another by chance) are held against fine-tuned accuracy,
+*Rows*: the order of the encoders that n rows give, held against the order that all rows give (2,000 at
+most), for K of the classes by chance. It is the label rate that ranks, one folder at a time, so that narrow
+encoders and wide ones can be told apart. *Rare classes* (the last class with one row for so many of each
+other) and *wrong labels* (so many replaced by one drawn by chance) are held against fine-tuned accuracy,
 which knows neither. Mean weighted Kendall over the datasets and over draws.
 """
 
