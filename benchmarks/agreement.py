@@ -247,6 +247,5 @@ def _print_halves(found: Mapping[tuple[str, int, str], Sequence[Judged]], names:
         kendall, regret = mean(best, other)
         first = max(known, key=lambda m: mean(m, other))
         print(f"- best on {', '.join(half)}: {best}, {mean(best, half)[0]:.2f}")
-        print(
-            f"  - on the others {kendall:.2f}, regret {regret:.1f}; best there {first}, {mean(first, other)[0]:.2f}"
-        )
+        there = f"{first}, {mean(first, other)[0]:.2f}"
+        print(f"  - on the others {kendall:.2f}, regret {regret:.1f}; the best there {there}")
