@@ -87,7 +87,12 @@ NAMED = [
     ),
 ]
 HOW = [
-    click.option("--samples", type=click.IntRange(min=10), metavar="N", help="Rows to draw; default: 1000."),
+    click.option(
+        "--samples",
+        type=click.IntRange(min=10),
+        metavar="N",
+        help="Rows to draw; default: 1000, or 50 a class if that is more, to 5000.",
+    ),
     click.option(
         "--balance/--no-balance",
         default=None,

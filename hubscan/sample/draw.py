@@ -21,6 +21,7 @@ from hubscan.sample.parquet import ParquetTable
 from hubscan.sample.rows import DatasetStream
 from hubscan.sample.source import Source, open_split
 from hubscan.sample.tar import TarStream
+from hubscan.trust import rows_by_default
 
 if TYPE_CHECKING:
     from hubscan.recipe import Recipe
@@ -68,7 +69,7 @@ def _found(recipe: Recipe, source: Source, traffic: Traffic) -> Sample:
 
 def _sample(recipe: Recipe, source: Source, columns: Columns, traffic: Traffic) -> Sample:
     where = f"{source.dataset}, column {', '.join(columns.labels)!r}"
-    coder = Coder(columns, recipe.samples // 2, where)
+    coder = Coder(columns, (recipe.samples or rows_by_default(0)) // 2, where)
     reader = Reader(columns.inputs, columns.kind, source.fetch, recipe.max_seconds)
     found = _collected(recipe, source, columns, coder, reader, traffic)
     if reader.cut:

@@ -19,6 +19,7 @@ from hubscan.sample.plan import SINGLE, Blocks, Labelled, Plan, blocks_within, p
 from hubscan.sample.quotas import Counts, equal, proportional
 from hubscan.sample.spool import Spool, available, strata
 from hubscan.sample.table import Rows, Table
+from hubscan.trust import rows_by_default
 
 if TYPE_CHECKING:
     from hubscan.recipe import Recipe
@@ -59,11 +60,11 @@ def collected(table: Table, columns: Columns, coder: Coder, reader: Reader, reci
         spool.close()
 
 
-def shares(counts: Counts, columns: Columns, recipe: Recipe) -> Counts:
-    """Return how many rows of each stratum to draw."""
+def shares(counts: Counts, columns: Columns, recipe: Recipe, size: int) -> Counts:
+    """Return how many rows of each stratum to draw, *size* in all."""
     order = np.argsort(keys_of(recipe.seed, np.arange(len(counts))))
     balanced = recipe.balance and columns.kind != "number"
-    return (equal if balanced else proportional)(counts, recipe.samples, order)
+    return (equal if balanced else proportional)(counts, size, order)
 
 
 def _drawn(
@@ -71,12 +72,13 @@ def _drawn(
 ) -> Collected:
     count = 1 if columns.kind == "number" else len(coder.counts) + (columns.kind == "multilabel")
     there = available(members, count)
-    costs, budget = table.costs(columns.all), _budget(table, columns, recipe)
+    size = recipe.samples or rows_by_default(count)
+    costs, budget = table.costs(columns.all), _budget(table, columns, size)
     largest = int(np.diff(table.starts).max(initial=1))
     hand, spoilt = _Hand(), np.zeros(count, np.int64)
     blocks = SINGLE
     for turn in range(ROUNDS):
-        quotas = shares(there - spoilt, columns, recipe)
+        quotas = shares(there - spoilt, columns, recipe, size)
         if turn == 0:
             blocks = blocks_within(members, quotas, costs=costs, budget=budget, largest_group=largest)
         plan = planned(members, quotas + spoilt, recipe.seed, blocks)
@@ -141,14 +143,14 @@ def _good(plan: Plan, quotas: Counts, hand: _Hand) -> Iterator[tuple[int, int]]:
             yield row, stratum
 
 
-def _budget(table: Table, columns: Columns, recipe: Recipe) -> int:
-    """Return the bytes that reading the rows may cost."""
+def _budget(table: Table, columns: Columns, size: int) -> int:
+    """Return the bytes that reading *size* rows may cost."""
     inputs = table.costs(columns.all)
     if set(columns.inputs) == {"text"}:
         labels = int(table.costs(columns.labels).sum())
         allowed = TEXT_SHARE * table.total_bytes - labels
     else:
-        allowed = FILE_FACTOR * recipe.samples * inputs.sum() / max(int(table.starts[-1]), 1)
+        allowed = FILE_FACTOR * size * inputs.sum() / max(int(table.starts[-1]), 1)
     return max(int(allowed), FREE_BYTES)
 
 

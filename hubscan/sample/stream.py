@@ -17,6 +17,7 @@ from hubscan.sample.kept import Collected, Kept, Label, labels_of
 from hubscan.sample.keys import row_keys
 from hubscan.sample.reservoir import Reservoir
 from hubscan.sample.spool import rarest
+from hubscan.trust import rows_by_default
 
 if TYPE_CHECKING:
     from datasets import Features
@@ -46,8 +47,9 @@ class OnePass:
     def __init__(self, columns: Columns, coder: Coder, reader: Reader, recipe: Recipe) -> None:
         self._columns, self._coder, self._reader, self._recipe = columns, coder, reader, recipe
         self._dropped: Counter[str] = Counter()
-        self._balanced = Reservoir[Kept](recipe.samples)
-        self._uniform = Reservoir[Kept](recipe.samples)
+        self._size = recipe.samples or rows_by_default(len(columns.names or ()))
+        self._balanced = Reservoir[Kept](self._size)
+        self._uniform = Reservoir[Kept](self._size)
         self._counts: Counter[Stratum] = Counter()
         self._proportional = columns.kind == "number" or not recipe.balance
         self.seen = 0
@@ -109,7 +111,8 @@ class OnePass:
             for stratum in self._strata(kept.label):
                 found.setdefault(stratum, {})[row] = kept
         strata = sorted(found)
-        quotas = shares(np.array([self._counts[s] for s in strata], np.int64), self._columns, self._recipe)
+        counts = np.array([self._counts[s] for s in strata], np.int64)
+        quotas = shares(counts, self._columns, self._recipe, self._size)
         return [
             (stratum, kept)
             for stratum, quota in zip(strata, quotas.tolist(), strict=True)

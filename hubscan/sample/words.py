@@ -11,6 +11,7 @@ import numpy as np
 from hubscan.sample.kept import Kept
 from hubscan.sample.keys import block_keys, keys_of
 from hubscan.sample.quotas import equal, proportional
+from hubscan.trust import rows_by_default
 
 if TYPE_CHECKING:
     from hubscan.recipe import Recipe
@@ -37,7 +38,7 @@ def chosen(kept: Sequence[Kept], strata: Sequence[tuple[int, int]], recipe: Reci
     tags = sorted(turns)
     counts = np.array([len(turns[tag]) for tag in tags], np.int64)
     share = equal if recipe.balance else proportional
-    quotas = share(counts, recipe.samples, np.argsort(-counts, kind="stable"))
+    quotas = share(counts, recipe.samples or rows_by_default(len(tags)), np.argsort(-counts, kind="stable"))
     found = [
         word for tag, quota in zip(tags, quotas.tolist(), strict=True) for word in _taken(turns, tag, quota)
     ]

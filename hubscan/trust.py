@@ -1,0 +1,23 @@
+"""How many classes there are in, how many rows a ranking needs before its order can be trusted out."""
+
+from __future__ import annotations
+
+from typing import Final
+
+FEWEST: Final = 1_000
+PER_CLASS: Final = 50
+MOST: Final = 5_000  # by default: twenty checkpoints read as many rows each
+
+
+def rows_needed(classes: int) -> int:
+    """Return 1,000, or 50 for each class if that is more.
+
+    From there on other rows hardly change the order; see the tables of `benchmarks/sensitivity.py`. The
+    width of the features is no part of it: rows that the code has not seen are what is counted.
+    """
+    return max(FEWEST, PER_CLASS * classes)
+
+
+def rows_by_default(classes: int) -> int:
+    """Return how many rows a scan draws unless it is told: those needed, but at most 5,000."""
+    return min(rows_needed(classes), MOST)
