@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,7 +14,7 @@ LABELS = st.lists(st.integers(0, 6), min_size=1, max_size=200)
 
 
 def kept(labels: list[int], size: int, seed: int, order: list[int] | None = None) -> list[tuple[object, int]]:
-    reservoir = Reservoir[None](size)
+    reservoir = Reservoir[None](lambda _: size)
     keys = row_keys(seed, 0, len(labels)).tolist()
     for row in order or range(len(labels)):
         if reservoir.takes(labels[row], keys[row]):
@@ -67,3 +69,19 @@ def test_keys_do_not_depend_on_how_the_rows_are_batched() -> None:
     assert np.array_equal(np.concatenate([row_keys(7, 0, 33), row_keys(7, 33, 67)]), whole)
     assert len(np.unique(whole)) == 100
     assert not np.array_equal(whole, row_keys(8, 0, 100))
+
+
+@given(
+    st.lists(st.integers(0, 40), min_size=1, max_size=400),
+    st.integers(1, 5),
+)
+def test_a_size_that_grows_by_a_share_a_class_leaves_every_class_its_share(
+    stream: list[int], share: int
+) -> None:
+    reservoir = Reservoir[None](lambda classes: max(4 * share, share * classes))
+    keys = np.random.default_rng(0).permutation(len(stream)).tolist()
+    for row, (label, key) in enumerate(zip(stream, keys, strict=True)):
+        reservoir.add(label, key, row, None)
+    kept = Counter(label for label, _, _ in reservoir)
+    assert all(kept[label] >= min(share, stream.count(label)) for label in set(stream))
+    assert sum(kept.values()) <= max(4 * share, share * len(set(stream)))

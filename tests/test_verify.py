@@ -22,6 +22,7 @@ from torch import nn
 
 import hubscan.report
 from hubscan.errors import RankingError, RecipeError
+from hubscan.finetune.average import Average
 from hubscan.finetune.candidate import tuned as candidate_tuned
 from hubscan.finetune.head import fitted
 from hubscan.finetune.parts import parts
@@ -397,3 +398,16 @@ def test_batch_norms_keep_the_statistics_that_they_came_with() -> None:
     network(torch.randn(4, 3, 2, 2) + 9.0).sum().backward()
     assert torch.equal(norm.running_mean, before)
     assert norm.weight.grad is not None, "its weights are trained all the same"
+
+
+def test_an_average_follows_the_weights_and_stands_in_for_them() -> None:
+    weight = torch.tensor([0.0, 8.0])
+    average = Average([weight], steps=4)
+    weight += torch.tensor([4.0, -8.0])
+    average.follow()
+    with average.in_place():
+        assert weight.tolist() == [1.0, 6.0]
+    assert weight.tolist() == [4.0, 0.0]
+    with pytest.raises(ZeroDivisionError), average.in_place():
+        _ = 1 / 0
+    assert weight.tolist() == [4.0, 0.0], "what was trained comes back, whatever happens"

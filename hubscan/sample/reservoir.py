@@ -3,13 +3,14 @@
 Every row has a random key that depends on the seed and its number alone. Of each class the rows
 with the smallest keys are kept, so the result is the same in whatever order or from however many
 readers the rows come. When the reservoir is full, the largest class gives way: a class ends with
-min(its rows, an equal share) rows, whatever the order of the stream.
+min(its rows, an equal share) rows, whatever the order of the stream. The size may grow with the
+classes, by a share or more for each: nobody then has given way to a class that came later.
 """
 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator, Set
+from collections.abc import Callable, Iterator, Set
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -27,9 +28,9 @@ class _Class(Generic[T]):
 
 
 class Reservoir(Generic[T]):
-    """At most *size* rows, kept by class."""
+    """At most *size* rows, of the number of classes seen, kept by class."""
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: Callable[[int], int]) -> None:
         self._size = size
         self._kept = 0
         self._classes: dict[object, _Class[T]] = {}
@@ -50,7 +51,7 @@ class Reservoir(Generic[T]):
             return
         heapq.heappush(kept.heap, (-key, row, value))
         self._kept += 1
-        if self._kept > self._size:
+        if self._kept > self._size(len(self._classes)):
             largest = max(self._classes.values(), key=lambda c: (len(c.heap), -c.heap[0][0] if c.heap else 0))
             dropped, _, _ = heapq.heappop(largest.heap)
             # What was dropped may not be followed by a larger key, or late rows would be favoured.

@@ -48,8 +48,8 @@ class OnePass:
         self._columns, self._coder, self._reader, self._recipe = columns, coder, reader, recipe
         self._dropped: Counter[str] = Counter()
         self._size = recipe.samples or rows_by_default(len(columns.names or ()))
-        self._balanced = Reservoir[Kept](self._size)
-        self._uniform = Reservoir[Kept](self._size)
+        self._balanced = Reservoir[Kept](lambda classes: recipe.samples or rows_by_default(classes))
+        self._uniform = Reservoir[Kept](lambda _: self._size)
         self._counts: Counter[Stratum] = Counter()
         self._proportional = columns.kind == "number" or not recipe.balance
         self.seen = 0
