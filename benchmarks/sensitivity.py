@@ -27,9 +27,9 @@ from truth import known
 from hubscan.scores.label_rate import label_rate
 from hubscan.scores.transrate import transrate
 
-ROWS = (50, 100, 200, 300, 500, 1_000)
-CLASSES = (2, 3, 5, 10)
-DRAWS = 3
+ROWS = (100, 200, 500, 1_000)
+CLASSES = (2, 5, 10)
+DRAWS = 2
 SPOILT_ROWS = (300, 1_000)
 RARITIES = (1, 3, 10, 30)
 WRONG = (0.0, 0.1, 0.2, 0.4)

@@ -2,8 +2,9 @@
 
 Pure functions for anybody's arrays or tensors::
 
-    from hubscan.scores import logme, transrate
+    from hubscan.scores import label_rate, logme, transrate
 
+    label_rate(features, labels).value    # with .low .high .null
     transrate(features, labels).value     # with .low .high .raw .null
     logme(features, labels).value         # nulls=20 adds .null, halves=20 adds .low and .high
     knn(tokens, tags, groups=sentence)    # rows that belong together are not held against one another

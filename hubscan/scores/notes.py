@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hubscan.records import Score
+from hubscan.trust import rows_needed
 
 FEW_ROWS: Final = 5  # in a class: below, its mean is mostly noise
 WIDE: Final = 0.5  # half an interval, as a share of what the labels tell
@@ -21,17 +22,30 @@ def notes(score: Score, labels: npt.NDArray[Any]) -> tuple[str, ...]:
     The number of rows in a note is that at which the interval would be half as wide as what the
     labels tell: intervals shrink with the square root of the rows.
     """
-    return tuple(note for note in (_few_rows(labels), _too_small(score, len(labels))) if note)
+    found = (_few_rows(labels), _unsettled(labels), _too_small(score, len(labels)))
+    return tuple(note for note in found if note)
 
 
 def _few_rows(labels: npt.NDArray[Any]) -> str | None:
-    if labels.ndim != 1 or labels.dtype.kind not in "iub":
+    if not _names(labels):
         return None
     counts = np.unique(labels, return_counts=True)[1]
     few = int((counts < FEW_ROWS).sum())
     if not few:
         return None
     return f"{few} of {len(counts)} classes have fewer than {FEW_ROWS} rows: draw more"
+
+
+def _unsettled(labels: npt.NDArray[Any]) -> str | None:
+    classes = labels.shape[1] if labels.ndim == 2 else len(np.unique(labels)) if _names(labels) else 0
+    needed = rows_needed(classes)
+    if len(labels) >= needed:
+        return None
+    return f"other rows may give another order, which settles from {needed:,} on; here are {len(labels):,}"
+
+
+def _names(labels: npt.NDArray[Any]) -> bool:
+    return labels.ndim == 1 and labels.dtype.kind in "iub"
 
 
 def _too_small(score: Score, rows: int) -> str | None:
