@@ -11,7 +11,6 @@ import numpy.typing as npt
 from scipy import sparse
 from scipy.linalg import eigh
 from scipy.optimize import minimize_scalar
-from scipy.special import logsumexp
 
 from hubscan.records import Score
 from hubscan.scores.folds import folds
@@ -34,7 +33,7 @@ def label_rate(
     labels: npt.ArrayLike,
     *,
     groups: npt.ArrayLike | None = None,
-    nulls: int = 20,
+    nulls: int = 10,
     halves: int = HALVES,
     seed: int = 0,
 ) -> Score:
@@ -146,11 +145,13 @@ def _shortened(classes: Classes, spectra: Sequence[_Spectrum]) -> float:
 
 
 def _at_best_confidence(told: Matrix64, shares: Matrix64, classes: Classes) -> float:
-    own = told[np.arange(len(told)), classes]
+    told = told - told.max(axis=1, keepdims=True)  # so that no exponential is larger than 1
+    own = float(told[np.arange(len(told)), classes].mean())
+    odds = np.exp(shares)
 
     def length(log_confidence: float) -> float:
         confidence = np.exp(log_confidence)
-        return float((logsumexp(confidence * told + shares, axis=1) - confidence * own).mean())
+        return float(np.log(np.exp(confidence * told) @ odds).mean() - confidence * own)
 
     found = minimize_scalar(length, bounds=CONFIDENCES, method="bounded", options={"xatol": PRECISION})
     return -float(found.fun)
@@ -197,8 +198,7 @@ class _Code:
         """Return μ_cᵀAz − ½μ_cᵀAμ_c of each unseen row and class, (m, K).
 
         With M the means, S the diagonal of their shares, P = (T + κI)⁻¹ and Q = MPMᵀ: since
-        W = T − MᵀSM, MA = (I − QS)⁻¹MP, so that no labelling needs a decomposition of its own. Less
-        their mean over the classes, so that no row's numbers are large for nothing.
+        W = T − MᵀSM, MA = (I − QS)⁻¹MP, so that no labelling needs a decomposition of its own.
         """
         variances = self.spectrum.variances
         weighed = self.means / (variances + penalty * variances.mean())
@@ -207,8 +207,7 @@ class _Code:
         solved = np.linalg.solve(
             np.eye(count) - products * self.shares, np.hstack([products, weighed @ self.spectrum.unseen.T])
         )
-        found = solved[:, count:].T - 0.5 * np.diagonal(solved[:, :count])
-        return np.asarray(found - found.mean(axis=1, keepdims=True))
+        return np.asarray(solved[:, count:].T - 0.5 * np.diagonal(solved[:, :count]))
 
 
 def _code(spectrum: _Spectrum, classes: Classes, count: int) -> _Code:
