@@ -473,6 +473,7 @@ def spelled_label_rate(f: Array, y: Array, fold: Array) -> float:
             seen = fold != number
             mean, spread = f[seen].mean(0), f[seen].std(0)
             z, unseen = (f[seen] - mean) / spread, (f[~seen] - mean) / spread
+            unseen = np.clip(unseen, z.min(0), z.max(0))
             means = np.array([z[y[seen] == c].mean(0) for c in range(count)])
             residual = z - means[y[seen]]
             scatter = residual.T @ residual / len(z)
@@ -520,3 +521,10 @@ def test_the_label_rate_lies_between_nothing_and_all_that_labels_hold(
     f, y = made(n, d, seed=seed, shift=shift)
     shares = np.bincount(y) / n
     assert 0 <= rate(f, y) <= -(shares * np.log(shares)).sum() + 1e-9
+
+
+def test_a_feature_that_hardly_varied_is_not_all_that_is_seen_of_a_row() -> None:
+    f, y = made(300, 12, shift=1.5)
+    dead = np.zeros((300, 1))
+    dead[7:9] = [[1e-6], [1.0]]
+    assert rate(np.hstack([f, dead]), y) == pytest.approx(rate(f, y), abs=0.03)

@@ -48,8 +48,9 @@ def label_rate(
         q(c | z) ∝ p_c · exp(β·(μ_cᵀAz − ½ μ_cᵀAμ_c)),   A = (W + λ·tr(T)/r·I)⁻¹
 
     the posterior under TransRate's own assumption, normal classes with one scatter W within them, of
-    features standardised on the rows that q is fitted to (T their scatter, r its rank). λ, one of
-    fifteen, and the confidence β are those of the shortest code of all held-out rows; β undoes what few
+    features standardised on the rows that q is fitted to (T their scatter, r its rank), and in other rows
+    taken to go no further than in these: one feature that hardly varied among them, as half of those
+    behind a ReLU, would else be all that is seen of a row where it does. λ, one of fifteen, and the confidence β are those of the shortest code of all held-out rows; β undoes what few
     rows do to W.
 
     Why: rates of features grow without end with every direction that the classes differ in, and with
@@ -176,6 +177,7 @@ def _spectrum(z: Matrix64, held: npt.NDArray[np.bool_]) -> _Spectrum:
     mean, spread = seen.mean(axis=0), seen.std(axis=0)
     scale = np.where(spread > 1e-13, spread, np.inf)  # features are at most 1: below lies rounding
     seen, unseen = (seen - mean) / scale, (unseen - mean) / scale
+    unseen = unseen.clip(seen.min(axis=0), seen.max(axis=0))
     if not seen.any():
         return _Spectrum(held, np.ones(1), np.zeros((len(seen), 1)), np.zeros((len(unseen), 1)))
     over_rows = len(seen) <= seen.shape[1]
