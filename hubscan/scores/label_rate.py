@@ -50,8 +50,8 @@ def label_rate(
     the posterior under TransRate's own assumption, normal classes with one scatter W within them, of
     features standardised on the rows that q is fitted to (T their scatter, r its rank), and in other rows
     taken to go no further than in these: one feature that hardly varied among them, as half of those
-    behind a ReLU, would else be all that is seen of a row where it does. λ, one of fifteen, and the confidence β are those of the shortest code of all held-out rows; β undoes what few
-    rows do to W.
+    behind a ReLU, would else be all that is seen of a row where it does. λ, one of fifteen, and the
+    confidence β are those of the shortest code of all held-out rows; β undoes what few rows do to W.
 
     Why: rates of features grow without end with every direction that the classes differ in, and with
     every step that classes already apart move further; what a classifier gains from either has an end.
