@@ -12,8 +12,8 @@ MOST: Final = 5_000  # by default: twenty checkpoints read as many rows each
 def rows_needed(classes: int) -> int:
     """Return 1,000, or 50 for each class if that is more.
 
-    From there on other rows hardly change the order; see the tables of `benchmarks/sensitivity.py`. The
-    width of the features is no part of it: rows that the code has not seen are what is counted.
+    From there on other rows hardly change the order; see the tables of
+    `benchmarks/README.md`.
     """
     return max(FEWEST, PER_CLASS * classes)
 

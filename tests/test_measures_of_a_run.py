@@ -67,7 +67,7 @@ def test_each_layer_can_stand_for_itself_or_the_best_for_its_checkpoint(cli: Cli
     each = answer(cli("rank", *TWO, "--layers", "each", "--run", "each", "--format", "json"))
     by_model: dict[str, dict[str, float]] = {}
     for entry in each["ranking"]:
-        by_model.setdefault(entry["model"], {})[entry["layer"]] = entry["scores"]["label-rate"]["value"]
+        by_model.setdefault(entry["model"], {})[entry["layer"]] = entry["scores"]["transrate"]["value"]
     assert {model: sorted(layers) for model, layers in by_model.items()} == {
         "tester/seeing-bert": ["0", "1", "2"],
         "tester/blind-bert": ["0", "1", "2"],
@@ -75,7 +75,7 @@ def test_each_layer_can_stand_for_itself_or_the_best_for_its_checkpoint(cli: Cli
     best = answer(cli("rank", *TWO, "--layers", "best", "--run", "best", "--format", "json"))
     for entry in best["ranking"]:
         layers = by_model[entry["model"]]
-        assert layers[entry["layer"]] == max(layers.values()) == entry["scores"]["label-rate"]["value"]
+        assert layers[entry["layer"]] == max(layers.values()) == entry["scores"]["transrate"]["value"]
         assert entry["cost"]["cached"]
     words = cli("show", "best").stdout
     assert f"Use layer {best['ranking'][0]['layer']} of tester/seeing-bert (" in words
