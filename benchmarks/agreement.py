@@ -37,7 +37,6 @@ RESAMPLES = 2_000
 TRUTHS = 40
 FEWEST = 4  # checkpoints in a list
 AGAIN = "the truth, held out again"
-BASELINES = (AGAIN, "size")
 
 Array = npt.NDArray[Any]
 Cell = dict[str, Any]

@@ -229,8 +229,8 @@ class _Tuner:
         loss = self.target.loss_at_best_confidence(*self._given(self.of_part.stop.tolist()))
         return -loss if math.isfinite(loss) else -math.inf
 
-    def _weights(self, part: nn.Module | None = None) -> Iterator[nn.Parameter]:
-        return (weight for weight in (part or self.network).parameters() if weight.requires_grad)
+    def _weights(self) -> Iterator[nn.Parameter]:
+        return (weight for weight in self.network.parameters() if weight.requires_grad)
 
 
 def _to_train(network: nn.Module) -> None:

@@ -9,7 +9,6 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
-from scipy.linalg import eigh
 from scipy.optimize import minimize_scalar
 
 from hubscan.records import Score
@@ -17,6 +16,7 @@ from hubscan.scores.folds import folds
 from hubscan.scores.halves import groups_of, pair_of_halves
 from hubscan.scores.labels import Classes, Matrix64, Targets, as_array, as_targets, checked
 from hubscan.scores.rows import centred
+from hubscan.scores.singular import singular, standardised
 
 VERSION: Final = 1
 PENALTIES: Final = 10.0 ** np.arange(-5, 2.5, 0.5)  # of the mean variance of the features' dimensions
@@ -169,23 +169,13 @@ class _Spectrum:
 
 
 def _spectrum(z: Matrix64, held: npt.NDArray[np.bool_]) -> _Spectrum:
-    """Return the rows of *z* (n, d), standardised as those not *held* are, from the smaller Gram matrix.
-
-    Directions with less than 1e-12 of the largest variance are left out: they are rounding.
-    """
-    seen, unseen = z[~held], z[held]
-    mean, spread = seen.mean(axis=0), seen.std(axis=0)
-    scale = np.where(spread > 1e-13, spread, np.inf)  # features are at most 1: below lies rounding
-    seen, unseen = (seen - mean) / scale, (unseen - mean) / scale
+    """Return the rows of *z* (n, d), standardised as those not *held* are, along the axes of these."""
+    seen, unseen = standardised(z[~held], z[held])
     unseen = unseen.clip(seen.min(axis=0), seen.max(axis=0))
     if not seen.any():
         return _Spectrum(held, np.ones(1), np.zeros((len(seen), 1)), np.zeros((len(unseen), 1)))
-    over_rows = len(seen) <= seen.shape[1]
-    variances, vectors = eigh((seen @ seen.T if over_rows else seen.T @ seen) / len(seen), driver="evd")
-    kept = variances > 1e-12 * variances[-1]
-    variances, vectors = variances[kept], vectors[:, kept]
-    axes = seen.T @ vectors / np.sqrt(variances * len(seen)) if over_rows else vectors
-    return _Spectrum(held, variances, seen @ axes, unseen @ axes)
+    sigma, left, right = singular(seen)
+    return _Spectrum(held, sigma / len(seen), left * np.sqrt(sigma), unseen @ right)
 
 
 @dataclass(frozen=True)

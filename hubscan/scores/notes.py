@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hubscan.records import Score
+from hubscan.scores.labels import kind_of
 from hubscan.trust import rows_needed
 
 FEW_ROWS: Final = 5  # in a class: below, its mean is mostly noise
@@ -27,7 +28,7 @@ def notes(score: Score, labels: npt.NDArray[Any]) -> tuple[str, ...]:
 
 
 def _few_rows(labels: npt.NDArray[Any]) -> str | None:
-    if not _names(labels):
+    if kind_of(labels) != "classes":
         return None
     counts = np.unique(labels, return_counts=True)[1]
     few = int((counts < FEW_ROWS).sum())
@@ -37,15 +38,11 @@ def _few_rows(labels: npt.NDArray[Any]) -> str | None:
 
 
 def _unsettled(labels: npt.NDArray[Any]) -> str | None:
-    classes = labels.shape[1] if labels.ndim == 2 else len(np.unique(labels)) if _names(labels) else 0
-    needed = rows_needed(classes)
+    counts = {"classes": len(np.unique(labels)), "multilabel": labels.shape[-1], "numbers": 0}
+    needed = rows_needed(counts[kind_of(labels)])
     if len(labels) >= needed:
         return None
     return f"other rows may give another order, which settles from {needed:,} on; here are {len(labels):,}"
-
-
-def _names(labels: npt.NDArray[Any]) -> bool:
-    return labels.ndim == 1 and labels.dtype.kind in "iub"
 
 
 def _too_small(score: Score, rows: int) -> str | None:

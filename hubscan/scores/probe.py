@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from scipy.linalg import eigh
 
 from hubscan.scores.agreement import agreement
 from hubscan.scores.folds import FOLDS, folds
 from hubscan.scores.halves import groups_of
 from hubscan.scores.labels import Kind, Matrix64, checked
 from hubscan.scores.rows import centred
+from hubscan.scores.singular import singular, standardised
 
 PENALTIES = 10.0 ** np.arange(-5, 3.5, 0.5)  # of the mean non-zero eigenvalue of ZᵀZ
 
@@ -65,30 +65,15 @@ def linear_probe(
 
 def _ridge(seen: Matrix64, y: Matrix64, unseen: Matrix64, kind: Kind) -> Matrix64:
     """Return what ridge regression of *y* (n, T) on *seen* (n, d) predicts for *unseen* (m, d)."""
-    mean, spread = seen.mean(axis=0), seen.std(axis=0)
-    scale = np.where(spread > 1e-13, spread, np.inf)  # features are at most 1: below lies rounding
-    z, target = (seen - mean) / scale, y - y.mean(axis=0)
-    sigma, left, right = _singular(z)
+    (z, other), target = standardised(seen, unseen), y - y.mean(axis=0)
+    sigma, left, right = singular(z)
     along = left.T @ target
     penalties = PENALTIES * (sigma.sum() / min(z.shape) or 1.0)
     left_out = (_left_out(left, sigma / (sigma + p), along, target) for p in penalties)
     fit = _closeness if kind == "numbers" else _cosine
     best = penalties[int(np.argmax([fit(predicted, target) for predicted in left_out]))]
     weights = right @ (along * (np.sqrt(sigma) / (sigma + best))[:, None])
-    return np.asarray((unseen - mean) / scale @ weights + y.mean(axis=0))
-
-
-def _singular(z: Matrix64) -> tuple[Matrix64, Matrix64, Matrix64]:
-    """Return σ (r,), U (n, r) and V (d, r) of Z = U √σ Vᵀ, from the smaller Gram matrix.
-
-    Directions with less than 1e-12 of the largest σ are left out: they are rounding.
-    """
-    over_rows = len(z) <= z.shape[1]
-    sigma, vectors = eigh(z @ z.T if over_rows else z.T @ z, driver="evd")
-    kept = sigma > 1e-12 * max(sigma[-1], 0.0)
-    sigma, vectors = sigma[kept], vectors[:, kept]
-    other = (z.T if over_rows else z) @ (vectors / np.sqrt(sigma))
-    return (sigma, vectors, other) if over_rows else (sigma, other, vectors)
+    return np.asarray(other @ weights + y.mean(axis=0))
 
 
 def _left_out(left: Matrix64, share: Matrix64, along: Matrix64, target: Matrix64) -> Matrix64:
