@@ -20,8 +20,8 @@ from hubscan.demo.hub import serve
 from hubscan.errors import CheckpointError
 from tests.families.image import FAMILIES as IMAGE_FAMILIES
 from tests.families.text import FAMILIES as TEXT_FAMILIES
-from tests.hub import LabHub, environment
-from tests.hub.fixtures import lab_hub
+from tests.hub import LabHub
+from tests.hub.fixtures import command, lab_hub
 
 WEIGHTS: Final = "model.safetensors"
 Change = Mapping[str, Any]
@@ -92,16 +92,7 @@ def broken_hub(hub_root: Path) -> Iterator[LabHub]:
 
 
 def run(hub: LabHub, folder: Path, *arguments: str) -> Any:
-    done = subprocess.run(
-        [sys.executable, "-m", "hubscan", *arguments, "--format", "json"],
-        env=environment(hub.endpoint, folder / "home") | {"HUBSCAN_CACHE": str(folder / "cache")},
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=240,
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    return json.loads(command(hub, folder, *arguments))
 
 
 @pytest.mark.parametrize("modality", ["text", "image"])

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
@@ -28,7 +26,8 @@ from tests.families.image import EFFICIENT, FLAVA, GROUPS, NAFLEX, VIT, picture
 from tests.families.image import make as write_checkpoint
 from tests.families.properties import APART, CLOSE
 from tests.families.text import POSITIONS, WORDS, write_tokenizer
-from tests.hub import LabHub, environment
+from tests.hub import LabHub
+from tests.hub.fixtures import command
 from tests.test_rank import SCHEMA
 
 TEXT: Final = {
@@ -163,17 +162,3 @@ def test_towers_of_one_checkpoint_are_told_apart_wherever_they_are_named(tmp_pat
     assert replace(run, lock=lock).unfinished() == [texts]
     run.append(skipped)
     assert replace(run, lock=lock).unfinished() == []
-
-
-def command(hub: LabHub, folder: Path, *arguments: str, form: str = "json") -> str:
-    """Return what `hubscan` prints."""
-    done = subprocess.run(
-        [sys.executable, "-m", "hubscan", *arguments, "--format", form],
-        env=environment(hub.endpoint, folder / "home") | {"HUBSCAN_CACHE": str(folder / "cache")},
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=240,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout

@@ -59,6 +59,20 @@ def environment(endpoint: str, home: Path, token: str | None = None) -> dict[str
     return kept | new | ({"HF_TOKEN": token} if token else {})
 
 
+def command(hub: LabHub, folder: Path, *arguments: str, form: str = "json") -> str:
+    """Return what `hubscan` prints."""
+    done = subprocess.run(
+        [sys.executable, "-m", "hubscan", *arguments, "--format", form],
+        env=environment(hub.endpoint, folder / "home") | {"HUBSCAN_CACHE": str(folder / "cache")},
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
 def run_python(
     code: str, variables: Mapping[str, str], timeout: float = 120
 ) -> subprocess.CompletedProcess[str]:
