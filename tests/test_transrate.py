@@ -397,3 +397,13 @@ def test_a_weak_feature_that_two_rows_have_alone_is_no_reason_to_fail() -> None:
     low, high = score.interval
     assert low < score.value < high
     assert score.value == pytest.approx(without.value, abs=0.1)
+
+
+def test_wide_features_of_few_dimensions_score_as_the_dimensions_do() -> None:
+    rng = np.random.default_rng(0)
+    narrow, labels = rng.normal(size=(200, 8)), rng.integers(0, 3, 200)
+    turned = (
+        narrow @ np.linalg.qr(rng.normal(size=(600, 8)))[0].T
+    )  # as of an encoder that knows no word of the texts
+    one, other = transrate(narrow, labels, nulls=2), transrate(turned, labels, nulls=2)
+    assert (other.value, other.low) == pytest.approx((one.value, one.low), abs=1e-8)

@@ -59,7 +59,7 @@ def seen(
     The labels are numbers 0 … K−1, each with a row.
     """
     whole = Part(np.ones(len(space.rows), bool), labellings, half=False)
-    inner = space.u is None
+    inner = space.rank <= len(space.rows) // 2  # else a half has no more rows than dimensions
     halves = [half for pair in pairs for half in _halves(pair, labellings[:problems])] if inner else []
     leverages = _gathered(space, [whole, *halves])
     of_all = _seen_by_columns(space, whole_hat(space), whole, leverages)
