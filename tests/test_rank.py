@@ -83,8 +83,10 @@ def test_a_checkpoint_that_sees_the_telling_words_ranks_above_its_blind_twin(
     order = models(answer)
     assert order[0] == "tester/seeing-bert"
     assert order.index("tester/seeing-bert") < order.index("tester/blind-bert")
-    first = answer["ranking"][0]["scores"]["transrate"]
-    assert first["low"] > 0 and first["raw"] > first["null"]
+    assert answer["metric"] == "evidence@1"
+    first, beside = (answer["ranking"][0]["scores"][name] for name in ("evidence", "transrate"))
+    assert first["low"] > 0.02 > first["null"]
+    assert beside["low"] > 0 and beside["raw"] > beside["null"]
 
 
 def test_every_class_of_the_sorted_split_is_in_the_sample_and_every_drop_is_counted(
@@ -129,7 +131,7 @@ def test_progress_goes_to_stderr_and_names_each_checkpoint(
     answer, _, stderr = text_scan
     count = len(answer["ranking"]) + len(answer["skipped"])
     for model in models(answer):
-        assert f"{model}: transrate@3" in stderr
+        assert f"{model}: evidence@1" in stderr
     assert f"[{count}/{count}]" in stderr
 
 

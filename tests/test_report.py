@@ -210,15 +210,15 @@ def test_a_score_just_below_zero_has_no_minus_sign() -> None:
 
 
 def test_other_measures_stand_beside_the_one_that_ranks() -> None:
-    score = Score("label-rate", 1, 0.31, 0.25, 0.37, None, 0.001)
-    both = replace(BGE, scores={"label-rate": score, **BGE.scores})
+    score = Score("evidence", 1, 0.31, 0.25, 0.37, None, 0.001)
+    both = replace(BGE, scores={"evidence": score, **BGE.scores})
     lines = as_text(ranking([both]), width=80).splitlines()
-    assert "label-rate@1 [95 %]  transrate" in lines[2] and "raw" not in lines[2]
+    assert "evidence@1 [95 %]  transrate" in lines[2] and "raw" not in lines[2]
     assert re.search(r"0\.31 \[0\.25, 0\.37\] +1\.19", lines[3])
     said = " ".join(lines)
-    assert "label-rate@1: nats that features save in coding labels of unseen rows" in said
+    assert "evidence@1: nats a row that features save in coding the labels" in said
     assert "transrate: nats that the labels tell beyond chance" in said
-    assert "| label-rate@1 | 95 % | transrate | null | raw |" in as_markdown(ranking([both]))
+    assert "| evidence@1 | 95 % | transrate | null | raw |" in as_markdown(ranking([both]))
 
 
 # -- json ---------------------------------------------------------------------------------------

@@ -259,7 +259,13 @@ def test_the_checkpoint_that_sees_is_best_when_fine_tuned_too(run: Any) -> None:
     jsonschema.validate(answer, {"$ref": "#/$defs/verdict", "$defs": SCHEMA["$defs"]})
     assert answer["tuned"][0]["model"] == "tester/seeing-bert"
     assert answer["tuned"][0]["value"] > 0.8
-    assert [one["list"] for one in answer["followed"]] == ["transrate@3", "probe", "size", "downloads"]
+    assert [one["list"] for one in answer["followed"]] == [
+        "evidence@1",
+        "transrate",
+        "probe",
+        "size",
+        "downloads",
+    ]
     assert answer["followed"][0]["regret"]["value"] == 0
     assert progress.count("accuracy") == 3
     assert len((folder / "verified.jsonl").read_text().splitlines()) == 3

@@ -104,8 +104,10 @@ def legend(ranking: Ranking) -> str:
     """Return what the columns of the scores mean."""
     tied = "tied: ranks whose order against this one the sample does not support."
     score = leading(ranking.best.scored)
-    if score.name == "label-rate":
-        said = "nats that features save in coding labels of unseen rows; null: what shuffled labels give"
+    if score.name == "evidence":
+        said = (
+            "nats a row that features save in coding the labels, less their price; null: of shuffled labels"
+        )
     elif score.raw is not None:
         said = f"{TRANSRATE}; null: what shuffled labels give of raw, the paper's number"
     else:

@@ -2,9 +2,9 @@
 
 Pure functions for anybody's arrays or tensors::
 
-    from hubscan.scores import label_rate, logme, transrate
+    from hubscan.scores import evidence, logme, transrate
 
-    label_rate(features, labels).value    # with .low .high .null
+    evidence(features, labels).value      # with .low .high .null
     transrate(features, labels).value     # with .low .high .raw .null
     logme(features, labels).value         # nulls=20 adds .null, halves=20 adds .low and .high
     knn(tokens, tags, groups=sentence)    # rows that belong together are not held against one another
@@ -15,7 +15,7 @@ row; of token labels, each token is a row.
 
 from __future__ import annotations
 
-from hubscan.scores.label_rate import label_rate
+from hubscan.scores.evidence import evidence
 from hubscan.scores.measures import (
     hscore,
     knn,
@@ -31,9 +31,9 @@ from hubscan.scores.spectra import transrate_from_spectra
 from hubscan.scores.transrate import transrate
 
 __all__ = [
+    "evidence",
     "hscore",
     "knn",
-    "label_rate",
     "logme",
     "nleep",
     "probe",

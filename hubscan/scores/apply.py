@@ -11,13 +11,13 @@ import numpy.typing as npt
 
 from hubscan.errors import RecipeError
 from hubscan.records import Features, Layer, Score
-from hubscan.scores.label_rate import label_rate
+from hubscan.scores.evidence import evidence
 from hubscan.scores.measures import MEASURES
 from hubscan.scores.notes import notes
 from hubscan.scores.size import log_size
 from hubscan.scores.transrate import transrate
 
-NAMES: Final = ("label-rate", "transrate", *MEASURES, "size")
+NAMES: Final = ("evidence", "transrate", *MEASURES, "size")
 
 
 def check(metrics: Sequence[str]) -> None:
@@ -82,9 +82,9 @@ def _score(
         return Score("size", 1, log_size(parameters))
     if metric == "transrate":
         score = transrate(matrix, labels, groups=groups, seed=seed)
-    elif metric == "label-rate":
+    elif metric == "evidence":
         repeats = {} if ranks else {"nulls": 0, "halves": 0}
-        score = label_rate(matrix, labels, groups=groups, seed=seed, **repeats)
+        score = evidence(matrix, labels, groups=groups, seed=seed, **repeats)
     else:
         times = MEASURES[metric].repeats if ranks else 0
         score = MEASURES[metric](matrix, labels, groups=groups, nulls=times, halves=times, seed=seed)
