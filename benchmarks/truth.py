@@ -55,7 +55,7 @@ def main() -> None:
         "--patience",
         type=int,
         default=TRAINING.patience,
-        help="epochs; those that no training had improved at less patience are trained again",
+        help="epochs; those that training had not improved at less patience are trained again",
     )
     tune.add_argument("--epochs", type=int, default=TRAINING.epochs, help="with each rate, at most")
     tune.add_argument("--precision", choices=("float32", "mixed"), default=TRAINING.precision)
@@ -98,7 +98,7 @@ def tuned(asked: argparse.Namespace) -> None:
     done = {
         (cell["dataset"], cell["model"])
         for cell in known(asked.truth)
-        if cell["rate"] is not None or cell["training"]["patience"] >= asked.patience
+        if cell["accuracy"] > cell["frozen"] or cell["training"]["patience"] >= asked.patience
     }
     with candidates(asked.root, random=not asked.no_twins) as models:
         for dataset in datasets(asked.root, asked.only):

@@ -249,7 +249,7 @@ class Training:
     rates: tuple[float, ...] = (3e-5, 3e-4)  # each is tried; rows that are not held out choose
     batch: int = 32  # rows a step
     epochs: int = 40  # at most, with each rate
-    patience: int = 5  # epochs without getting better that end a rate
+    patience: int = 5  # epochs without getting better that end a rate, if they have 160 steps
     seconds: float = 1800.0  # for all of one checkpoint
     seed: int = 0
     precision: Literal["float32", "mixed"] = "float32"  # see `hubscan.finetune.precision`

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 WEIGHT_DECAY: Final = 0.01
 AVERAGED_EPOCHS: Final = 2
+PATIENT_STEPS: Final = 160  # at least, however few an epoch has
 LONGEST_GRADIENT: Final = 1.0
 PART_TOKENS: Final = 4_096  # what goes through at once; a step of `Training.batch` rows is made of parts
 LORA_RANK: Final = 16
@@ -63,10 +64,12 @@ def fine_tuned(
     A linear head is fitted to the frozen features first, and fine-tuning starts from there: a head of
     chance would spoil what the encoder knows before it has learnt to read it (Kumar et al., ICLR 2022,
     arXiv 2202.10054). Each learning rate is tried from that start with AdamW, its first epoch warming
-    up, until the rows that stop training have got no better for `patience` epochs. What they are read
-    with is the average of the weights over the last two epochs or so, which is to a rate that stays what
-    lowering it is to one that does not (Izmailov et al., UAI 2018, arXiv 1803.05407). The best state of
-    all, the start among them, is what the held-out rows are read with. *rows* are those of `parts`,
+    up, until the rows that stop training have got no better for `patience` epochs and 160 steps: epochs of
+    eight steps, of 225 rows, are no time for a loss that rises first (MobileNet on digits came to .925 in five
+    of them, and to .971 in twenty; its frozen features give .917). What they are read with is the average
+    of the weights over the last two epochs or so, which is to a rate that stays what lowering it is to one
+    that does not (Izmailov et al., UAI 2018, arXiv 1803.05407). The best state of all, the start among
+    them, is what the held-out rows are read with. *rows* are those of `parts`,
     unless they are given.
 
     Raises:
@@ -177,7 +180,7 @@ class _Tuner:
                 merit = self._merit()
                 yield epoch, merit
             best, waited = (merit, 0) if merit > best else (best, waited + 1)
-            if waited >= self.training.patience:
+            if waited >= max(self.training.patience, PATIENT_STEPS / steps):
                 self._settled = True
                 return
 
