@@ -64,11 +64,11 @@ def fine_tuned(
     A linear head is fitted to the frozen features first, and fine-tuning starts from there: a head of
     chance would spoil what the encoder knows before it has learnt to read it (Kumar et al., ICLR 2022,
     arXiv 2202.10054). Each learning rate is tried from that start with AdamW, its first epoch warming
-    up, until the rows that stop training have got no better for `patience` epochs and 160 steps: epochs of
-    eight steps, of 225 rows, are no time for a loss that rises first (MobileNet came to .925 of digits in five
-    of them, and to .971 in twenty; its frozen features give .917). What they are read with is the average
-    of the weights over the last two epochs or so, which is to a rate that stays what lowering it is to one
-    that does not (Izmailov et al., UAI 2018, arXiv 1803.05407). The best state of all, the start among
+    up, until the rows that stop training have got no better for `patience` epochs and 160 steps: epochs
+    of eight steps, of 225 rows, are no time for a loss that rises first (MobileNet came to .925 of digits in
+    five of them, and to .971 in twenty; its frozen features give .917). What they are read with is the
+    average of the weights over the last two epochs or so, which is to a rate that stays what lowering it is
+    to one that does not (Izmailov et al., UAI 2018, arXiv 1803.05407). The best state of all, the start among
     them, is what the held-out rows are read with. *rows* are those of `parts`,
     unless they are given.
 
