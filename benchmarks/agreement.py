@@ -6,8 +6,10 @@ points), for several numbers of rows, each the mean over draws with its interval
 draws), by dataset and in the mean. A dataset with a picture and a text is three lists: encoders of the one,
 of the other, and of both; the last is printed by itself and is in no mean.
 
-*the truth, held out again* is what the truth itself gets, as other held-out rows might have told it. At last,
-the measure that is best on one half of the lists is read on the other half, both ways.
+*the truth, held out again* is what the truth itself gets, as other held-out rows might have told it. Lists
+whose truth agrees with itself by less than .8 hardly tell one measure from another: there are means with
+them and means without. At last, the measure that is best on one half of the latter lists is read on the other
+half, both ways.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import weightedtau
 
-from hubscan.scores.label_rate import label_rate
+from hubscan.scores.evidence import evidence
 from hubscan.scores.measures import MEASURES
 from hubscan.scores.size import log_size
 from hubscan.scores.transrate import transrate
@@ -36,6 +38,7 @@ DRAWS = 5
 RESAMPLES = 2_000
 TRUTHS = 40
 FEWEST = 4  # checkpoints in a list
+CERTAIN = 0.8  # agreement of a truth with itself, held out again: lists of less hardly tell
 AGAIN = "the truth, held out again"
 
 Array = npt.NDArray[Any]
@@ -52,7 +55,7 @@ class List:
     dataset: str
     folder: Path
     cells: Mapping[str, Cell]  # by the name of the checkpoint
-    counts: bool  # in the means
+    single: bool  # of one modality
 
     @cached_property
     def labels(self) -> Array:
@@ -63,6 +66,22 @@ class List:
     def features(self) -> list[Array]:
         """Of each checkpoint, (n, d)."""
         return [np.load(self.folder / f"{self.dataset}__{name}.npy") for name in self.cells]
+
+    @cached_property
+    def again(self) -> Array:
+        """Return accuracies (draws, checkpoints) as other held-out rows might give them.
+
+        Each with an error of its own. The held-out rows are the same for all, so it is less in fact.
+        """
+        errors = np.array([cell["error"] for cell in self.cells.values()])
+        drawn = np.random.default_rng(0).normal(size=(TRUTHS, len(errors)))
+        return np.asarray(self.accuracies + drawn * errors)
+
+    @cached_property
+    def certain(self) -> bool:
+        """Return whether its truth would say the same of other held-out rows."""
+        itself = [_judged(values, self.accuracies)[0] for values in self.again]
+        return float(np.mean(itself)) >= CERTAIN
 
     @cached_property
     def accuracies(self) -> Array:
@@ -81,10 +100,10 @@ def lists_of(origin: str, cells: Sequence[Cell], folder: Path) -> list[List]:
         several = len(by_modality) > 1
         for modality, of_one in by_modality.items():
             name = f"{origin}: {dataset}" + (f", {modality}s" if several else "")
-            lists.append(List(name, dataset, folder, of_one, counts=True))
+            lists.append(List(name, dataset, folder, of_one, single=True))
         if several:
             both = {name: cell for of_one in by_modality.values() for name, cell in of_one.items()}
-            lists.append(List(f"{origin}: {dataset}, both", dataset, folder, both, counts=False))
+            lists.append(List(f"{origin}: {dataset}, both", dataset, folder, both, single=False))
     return [one for one in lists if len(one.cells) >= FEWEST]
 
 
@@ -99,20 +118,21 @@ def print_agreement(lists: Sequence[List], draws: int) -> None:
             if rows == HALVED_AT:
                 for measure, took in seconds.items():
                     cost[measure].append(took)
-    counting = [one.name for one in lists if one.counts]
-    origins = list(dict.fromkeys(name.partition(":")[0] for name in counting))
-    _print(found, counting, f"mean of {len(counting)} lists", cost)
-    for origin in origins if len(origins) > 1 else []:
-        names = [name for name in counting if name.startswith(f"{origin}:")]
-        _print(found, names, f"{origin}: mean of {len(names)} lists")
+    single = [one.name for one in lists if one.single]
+    certain = [one.name for one in lists if one.single and one.certain]
+    for counting, which in ((certain, " that are certain"), (single, ", all there are")):
+        _print(found, counting, f"mean of {len(counting)} lists{which}", cost)
+        origins = list(dict.fromkeys(name.partition(":")[0] for name in counting))
+        for origin in origins if len(origins) > 1 else []:
+            names = [name for name in counting if name.startswith(f"{origin}:")]
+            _print(found, names, f"{origin}: mean of {len(names)} lists{which}")
     for one in lists:
         _print(found, [one.name], f"{one.name}, {len(one.cells)} checkpoints")
-    _print_halves(found, counting)
+    _print_halves(found, certain)
 
 
 def _measured(one: List, draws: int) -> Iterator[tuple[int, dict[str, list[Judged]], Mapping[str, float]]]:
     """Yield how each measure does on each draw, and the CPU seconds that it takes a checkpoint."""
-    again = _drawn_again(one)
     sizes = [log_size(cell["parameters"]) for cell in one.cells.values()]
     for rows, order in _draws(one.labels, draws):
         judged: dict[str, list[Judged]] = {}
@@ -124,14 +144,14 @@ def _measured(one: List, draws: int) -> Iterator[tuple[int, dict[str, list[Judge
             seconds[name] = (time.process_time() - begun) / len(features)
             judged[name] = [_judged(values, one.accuracies)]
         judged["size"] = [_judged(sizes, one.accuracies)]
-        judged[AGAIN] = [_judged(values, one.accuracies) for values in again]
+        judged[AGAIN] = [_judged(values, one.accuracies) for values in one.again]
         yield rows, judged, seconds
 
 
 def _measures() -> dict[str, Callable[[Array, Array], float]]:
     """Return every measure by name, as a function of features and labels."""
     ours: dict[str, Any] = {
-        "label-rate": partial(label_rate, nulls=0, halves=0),
+        "evidence": partial(evidence, nulls=0, halves=0),
         "transrate": partial(transrate, nulls=0),
         **{name: partial(measure, nulls=0, halves=0) for name, measure in MEASURES.items()},
     }
@@ -178,16 +198,6 @@ def _value(measure: Callable[[Array, Array], float], features: Array, labels: Ar
         print(f"no value of {len(features)} × {features.shape[1]}: {error}", file=sys.stderr)
         return -np.inf
     return -np.inf if np.isnan(value) else value
-
-
-def _drawn_again(one: List) -> Array:
-    """Return accuracies as other held-out rows might give them: nothing can be asked to agree better.
-
-    Each with an error of its own. The held-out rows are the same for all, so it is less in fact.
-    """
-    errors = np.array([cell["error"] for cell in one.cells.values()])
-    drawn = np.random.default_rng(0).normal(size=(TRUTHS, len(errors)))
-    return np.asarray(one.accuracies + drawn * errors)
 
 
 def _judged(values: Sequence[float] | Array, right: Array) -> Judged:
