@@ -121,14 +121,24 @@ def print_agreement(lists: Sequence[List], draws: int) -> None:
     single = [one.name for one in lists if one.single]
     certain = [one.name for one in lists if one.single and one.certain]
     for counting, which in ((certain, " that are certain"), (single, ", all there are")):
-        _print(found, counting, f"mean of {len(counting)} lists{which}", cost)
-        origins = list(dict.fromkeys(name.partition(":")[0] for name in counting))
-        for origin in origins if len(origins) > 1 else []:
-            names = [name for name in counting if name.startswith(f"{origin}:")]
-            _print(found, names, f"{origin}: mean of {len(names)} lists{which}")
+        _print_means(found, counting, which, cost)
     for one in lists:
         _print(found, [one.name], f"{one.name}, {len(one.cells)} checkpoints")
     _print_halves(found, certain)
+
+
+def _print_means(
+    found: Mapping[tuple[str, int, str], Sequence[Judged]],
+    counting: Sequence[str],
+    which: str,
+    cost: Mapping[str, Sequence[float]],
+) -> None:
+    """Print the mean of the lists that are *counting*, and of those of each truth."""
+    _print(found, counting, f"mean of {len(counting)} lists{which}", cost)
+    origins = list(dict.fromkeys(name.partition(":")[0] for name in counting))
+    for origin in origins if len(origins) > 1 else []:
+        names = [name for name in counting if name.startswith(f"{origin}:")]
+        _print(found, names, f"{origin}: mean of {len(names)} lists{which}")
 
 
 def _measured(one: List, draws: int) -> Iterator[tuple[int, dict[str, list[Judged]], Mapping[str, float]]]:
