@@ -102,7 +102,7 @@ def dropped(draw: Draw) -> str:
 
 def legend(ranking: Ranking) -> str:
     """Return what the columns of the scores mean."""
-    tied = "tied: ranks whose order against this one the sample does not support."
+    tied = "; tied: ranks whose order against this one the sample does not support"
     score = leading(ranking.best.scored)
     if score.name == "evidence":
         said = (
@@ -113,7 +113,8 @@ def legend(ranking: Ranking) -> str:
     else:
         said = "higher is better; null: what shuffled labels give"
     aside = f"; transrate: {TRANSRATE}" if "transrate" in others(ranking) else ""
-    return f"{plain(ranking.metric)}: {said}{aside}; {tied}"
+    of_ties = tied if any(entry.tied_with for entry in ranking) else ""
+    return f"{plain(ranking.metric)}: {said}{aside}{of_ties}."
 
 
 def notes(ranking: Ranking) -> list[str]:
