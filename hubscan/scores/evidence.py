@@ -8,21 +8,18 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import minimize_scalar
-from threadpoolctl import threadpool_limits
 
 from hubscan.records import Score
 from hubscan.scores.algebra import Block
-from hubscan.scores.frames import frame
 from hubscan.scores.halves import groups_of, pair_of_halves
 from hubscan.scores.labels import Classes, Matrix64, Targets, as_targets, same_rows
 from hubscan.scores.row_space import RowSpace, row_space
 from hubscan.scores.rows import rows_of
 
 VERSION: Final = 1
-STRENGTHS: Final = np.arange(-8.0, 14.5, 2.0)  # log ρ, where the largest value is looked for
-PRECISION: Final = 1e-2  # of log ρ: the value is flat at its largest
-UNSAID: Final = 1e-9  # share of a contrast that no features tell, at least
+STEP: Final = 0.25
+STRENGTHS: Final = np.arange(-8.0, 14.0 + STEP, STEP)  # log ρ, at which the value is known
+UNSAID: Final = 1e-9  # share of a column that no features tell, at least
 TINY: Final = 1e-300
 ROUNDING: Final = 1e-13  # numbers that vary by less than their rounding do not vary
 HALVES: Final = 10  # behind the interval
@@ -40,25 +37,25 @@ def evidence(
 ) -> Score:
     """Return how many nats a row the features save in coding the labels, less their own price: `evidence@1`.
 
-    With X (n, d) the centred features, w the eigenvalues of XᵀX and C (n, K−1) an orthonormal basis of
-    all that the classes can tell (the centred span of their indicators; of numbers, the numbers)::
+    With X (n, d) the centred features, w the eigenvalues of XᵀX, and for every class y (n,) its indicator,
+    centred and of length 1::
 
-        value = max over ρ > 0 of  −½ log det(I − Q)  −  (K−1)/(n−1) · R      at least 0
-        Q = CᵀX(XᵀX + ΛI)⁻¹XᵀC,   R = ½ Σ log(1 + wᵢ/Λ),   Λ = tr(XᵀX)/(nρ)
+        value = Σ_c (n_c/n) · max over ρ > 0 of  −½ log(1 − q)  −  R/(n−1)         each at least 0
+        q = yᵀX(XᵀX + ΛI)⁻¹Xᵀy,   R = ½ Σ log(1 + wᵢ/Λ),   Λ = tr(XᵀX)/(nρ)
 
-    The first term is TransRate's own: the rate that classes save when all are coded with one scatter
-    within them, ½ log det(S_T + Λ/n) − ½ log det(S_W + Λ/n), which is what `transrate` corrects for
-    chance. R is the rate of all features, R(Z, ε) of the paper at the distortion ε = 1/ρ: what they take
-    to be told. So ρ needs no setting (the paper chose ε for each cell of its tables), and no chance has to
-    be taken away: features that tell nothing are not worth their price at any distortion.
+    The first term is TransRate's own: the rate that a class and the rest save when both are coded with
+    one scatter within them, ½ log det(S_T + Λ/n) − ½ log det(S_W + Λ/n), which is what `transrate` corrects
+    for chance. R is the rate of all features, R(Z, ε) of the paper at the distortion ε = 1/ρ: what they
+    take to be told. So ρ needs no setting (the paper chose ε for each cell of its tables), and no chance
+    has to be taken away: features that tell nothing are not worth their price at any distortion.
 
-    It is the log evidence of a model against that of no features, by rows, of which the mean takes one:
-    C = XW + E, rows of E normal with a scatter Σ within, rows of W with Σ/Λ. Σ is the likeliest, and so is Λ.
-    LogME (You et al., ICML 2021) is its kin: one column of the indicators at a time, each with a Λ of its
-    own, and none of it centred, so that the features also have to tell how frequent the classes are.
+    It is the log evidence of a linear model against that of no features, by rows, of which the mean takes
+    one: y = Xw + e, normal noise of variance σ², weights of σ²/Λ, σ and Λ the likeliest. LogME (You et al.,
+    ICML 2021) is its kin, the evidence of the indicators themselves: not centred, so that the features also
+    have to tell how frequent the classes are, not held against that of no features, and all classes alike.
 
-    Of numbers C is the one column of them, centred, which is the Bayesian regression itself; labels of
-    many columns are taken one by one, one against the rest, weighted by their share of all positives.
+    Numbers are taken as they are, the one y there is, and of labels of many columns each is one, weighted by
+    its share of all positives.
     **null** is the mean of what shuffled labels give, next to 0. **low** and **high** are value ± 2.26
     standard errors: the spread of the value over ten halves of the sample, drawn without replacement and
     within the classes (a delete-half jackknife; the quantile is Student's). The value grows with n, as what
@@ -67,9 +64,9 @@ def evidence(
     Invariant under rotation, scaling, shifts, constant columns and names of the classes. Features that do
     not vary tell nothing: all is 0. log ρ lies in [−8, 14].
 
-    Work: one eigendecomposition of min(n, d) dimensions, which all columns and shuffles share, one of at
-    most half as many rows for each half, and some twenty determinants of K−1 dimensions for each of these.
-    Rows are read block by block, as `transrate` does it, but halves are taken into memory.
+    Work: one eigendecomposition of min(n, d) dimensions, which all columns and shuffles share, and one of
+    half as many rows for each half. Rows are read block by block, as `transrate` does it, but halves are
+    taken into memory.
 
     Args:
         features: (n, d) finite numbers of any type, an array or a tensor; computed in float64.
@@ -120,64 +117,46 @@ def _values(features: Any, targets: Targets, orders: Sequence[Classes]) -> list[
     if rows.constant:
         return [0.0] * len(orders)
     space = row_space(rows)
-    told: list[list[Matrix64]]
-    if targets.kind == "classes":
-        told, weights = [[one] for one in _of_classes(space, targets.values, orders)], [1.0]
-    else:
-        told, weights = _of_columns(space, targets.columns, orders), targets.weights.tolist()
-    # Matrices as wide as there are classes: on a second thread they would wait for one another.
-    with threadpool_limits(1, user_api="blas"):
-        return [
-            sum(weight * _most(space, one) for weight, one in zip(weights, several, strict=True))
-            for several in told
-        ]
+    told = _told(space, _units(targets.columns), orders)
+    return [float(targets.weights @ _most(space, one)) for one in told]
 
 
-def _of_classes(space: RowSpace, values: Classes, orders: Sequence[Classes]) -> list[Matrix64]:
-    """Return CᵀU (K−1, r) of the classes *values* (n,) in each of the orders."""
-    algebra = space.algebra
-    classes, counts = np.unique(values, return_inverse=True, return_counts=True)[1:]
-    sums: list[Block] = [0.0] * len(orders)
-    for places, u in space.blocks():
-        at = np.arange(len(u))
-        sums = [
-            before + algebra.sums(u, at, classes[order[places]], len(counts))
-            for before, order in zip(sums, orders, strict=True)
-        ]
-    return [algebra.host(frame(counts.astype(np.float64)).turned(one, algebra)) for one in sums]
-
-
-def _of_columns(space: RowSpace, columns: Matrix64, orders: Sequence[Classes]) -> list[list[Matrix64]]:
-    """Return CᵀU (1, r) of each of the *columns* (n, T) in each of the orders; of a constant one 0."""
-    algebra, scaled = space.algebra, columns / np.abs(columns).max(axis=0).clip(min=TINY)
+def _units(columns: Matrix64) -> Matrix64:
+    """Return *columns* (n, T), centred and of length 1; one that does not vary becomes 0."""
+    scaled = columns / np.abs(columns).max(axis=0).clip(min=TINY)
     off = scaled - scaled.mean(axis=0)
     length = np.linalg.norm(off, axis=0)
-    units = off / np.where(length > ROUNDING * np.sqrt(len(off)), length, np.inf)
-    told: list[Block] = [0.0] * len(orders)
+    units: Matrix64 = off / np.where(length > ROUNDING * np.sqrt(len(off)), length, np.inf)
+    return units
+
+
+def _told(space: RowSpace, units: Matrix64, orders: Sequence[Classes]) -> list[Matrix64]:
+    """Return what each direction U tells of the *units* (n, T) in each of the orders, (r, T): (Uᵀy)²."""
+    algebra = space.algebra
+    found: list[Block] = [0.0] * len(orders)
     for places, u in space.blocks():
-        told = [
-            before + algebra.block(units[order[places]].T.copy()) @ u
-            for before, order in zip(told, orders, strict=True)
+        found = [
+            before + u.T @ algebra.block(units[order[places]])
+            for before, order in zip(found, orders, strict=True)
         ]
-    return [list(algebra.host(one)[:, None, :]) for one in told]
+    return [np.square(algebra.host(one)) for one in found]
 
 
-def _most(space: RowSpace, told: Matrix64) -> float:
-    """Return the largest value at any ρ, from *told* CᵀU (K−1, r)."""
-    count, n = len(told), len(space.rows)
-    variances = space.variances
-    unsaid = np.eye(count) * (1.0 + UNSAID) - told @ told.T
+def _most(space: RowSpace, told: Matrix64) -> Matrix64:
+    """Return the largest value of each column at any ρ, (T,), from *told* (r, T).
 
-    def value(log_strength: float) -> float:
-        ridge = variances.sum() / n * np.exp(-log_strength)
-        left = unsaid + (told * (ridge / (variances + ridge))) @ told.T
-        price = count / (n - 1) * np.log1p(variances / ridge).sum()
-        return -0.5 * float(np.linalg.slogdet(left)[1] + price)
-
-    values = [value(strength) for strength in STRENGTHS]
-    best = int(np.argmax(values))
-    around = STRENGTHS[[max(best - 1, 0), min(best + 1, len(values) - 1)]]
-    found = minimize_scalar(
-        lambda strength: -value(strength), bounds=around, method="bounded", options={"xatol": PRECISION}
-    )
-    return max(0.0, values[best], -float(found.fun))
+    The largest of the lattice, or the vertex of the parabola through it and its neighbours.
+    """
+    variances, n = space.variances, len(space.rows)
+    ridges = variances.sum() / n * np.exp(-STRENGTHS)[:, None]
+    left = 1.0 + UNSAID - told.sum(axis=0) + (ridges / (variances + ridges)) @ told
+    values = -0.5 * np.log(left) - 0.5 * np.log1p(variances / ridges).sum(axis=1, keepdims=True) / (n - 1)
+    columns = np.arange(told.shape[1])
+    best = values.argmax(axis=0)
+    middle = best.clip(1, len(STRENGTHS) - 2)
+    before, at, after = (values[middle + step, columns] for step in (-1, 0, 1))
+    bend = np.minimum(before + after - 2.0 * at, -TINY)
+    vertex = at - np.square(after - before) / (8.0 * bend)
+    inside = (best == middle) & (bend < -TINY)
+    most: Matrix64 = np.where(inside, vertex, values[best, columns]).clip(min=0.0)
+    return most
