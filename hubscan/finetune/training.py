@@ -69,8 +69,7 @@ def fine_tuned(
     five of them, and to .971 in twenty; its frozen features give .917). What they are read with is the
     average of the weights over the last two epochs or so, which is to a rate that stays what lowering it is
     to one that does not (Izmailov et al., UAI 2018, arXiv 1803.05407). The best state of all, the start among
-    them, is what the held-out rows are read with. *rows* are those of `parts`,
-    unless they are given.
+    them, is what the held-out rows are read with. *rows* are those of `parts`, unless they are given.
 
     Raises:
         CheckpointError: if it cannot be trained in the way that was asked.

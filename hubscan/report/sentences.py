@@ -102,7 +102,6 @@ def dropped(draw: Draw) -> str:
 
 def legend(ranking: Ranking) -> str:
     """Return what the columns of the scores mean."""
-    tied = "; tied: ranks whose order against this one the sample does not support"
     score = leading(ranking.best.scored)
     if score.name == "evidence":
         said = (
@@ -113,8 +112,9 @@ def legend(ranking: Ranking) -> str:
     else:
         said = "higher is better; null: what shuffled labels give"
     aside = f"; transrate: {TRANSRATE}" if "transrate" in others(ranking) else ""
-    of_ties = tied if any(entry.tied_with for entry in ranking) else ""
-    return f"{plain(ranking.metric)}: {said}{aside}{of_ties}."
+    ties = any(entry.tied_with for entry in ranking)
+    tied = "; tied: ranks whose order against this one the sample does not support" if ties else ""
+    return f"{plain(ranking.metric)}: {said}{aside}{tied}."
 
 
 def notes(ranking: Ranking) -> list[str]:

@@ -14,7 +14,7 @@ from hubscan.scores.algebra import Block
 from hubscan.scores.halves import groups_of, pair_of_halves
 from hubscan.scores.labels import Classes, Matrix64, Targets, as_targets, same_rows
 from hubscan.scores.row_space import RowSpace, row_space
-from hubscan.scores.rows import rows_of
+from hubscan.scores.rows import Rows, rows_of
 
 VERSION: Final = 1
 STEP: Final = 0.25
@@ -56,6 +56,7 @@ def evidence(
 
     Numbers are taken as they are, the one y there is, and of labels of many columns each is one, weighted by
     its share of all positives.
+
     **null** is the mean of what shuffled labels give, next to 0. **low** and **high** are value ± 2.26
     standard errors: the spread of the value over ten halves of the sample, drawn without replacement and
     within the classes (a delete-half jackknife; the quantile is Student's). The value grows with n, as what
@@ -84,7 +85,7 @@ def evidence(
     together = groups_of(groups, len(rows))
     rng = np.random.default_rng(seed)
     orders = [np.arange(len(rows)), *(rng.permutation(len(rows)) for _ in range(nulls))]
-    value, *chance = _values(features, targets, orders)
+    value, *chance = _values(rows, targets, orders)
     error = _standard_error(features, targets, together, halves, rng)
     return Score(
         name="evidence",
@@ -104,16 +105,15 @@ def _standard_error(
         return None
     strata = targets.values if targets.kind == "classes" else np.zeros(len(targets), np.int64)
     chosen = [np.flatnonzero(pair_of_halves(strata, rng, groups)[0]) for _ in range(halves)]
-    found = [
-        _values(features[half], replace(targets, values=targets.values[half]), [np.arange(len(half))])
-        for half in chosen
-    ]
+    found = []
+    for half in chosen:
+        of_half = replace(targets, values=targets.values[half])
+        found += _values(rows_of(features[half]), of_half, [np.arange(len(half))])
     return float(np.std(found, ddof=1))
 
 
-def _values(features: Any, targets: Targets, orders: Sequence[Classes]) -> list[float]:
+def _values(rows: Rows, targets: Targets, orders: Sequence[Classes]) -> list[float]:
     """Return the value of the labels in each of the *orders*, from one decomposition."""
-    rows = rows_of(features)
     if rows.constant:
         return [0.0] * len(orders)
     space = row_space(rows)
