@@ -6,6 +6,9 @@ points), for several numbers of rows, each the mean over draws with its interval
 draws), by dataset and in the mean. A dataset with a picture and a text is three lists: encoders of the one,
 of the other, and of both; the last is printed by itself and is in no mean.
 
+*the ranking* is what `hubscan rank` gives: the first of its measures, half of it for untrained weights. All
+other lines have a measure as it is.
+
 *the truth, held out again* is what the truth itself gets, as other held-out rows might have told it. Lists
 whose truth agrees with itself by less than .8 hardly tell one measure from another: there are means with
 them and means without. At last, the measure that is best on one half of the latter lists is read on the other
@@ -39,6 +42,8 @@ RESAMPLES = 2_000
 TRUTHS = 40
 FEWEST = 4  # checkpoints in a list
 CERTAIN = 0.8  # agreement of a truth with itself, held out again: lists of less hardly tell
+DEFAULT = "evidence"
+RANKING = "the ranking"
 AGAIN = "the truth, held out again"
 
 Array = npt.NDArray[Any]
@@ -66,6 +71,11 @@ class List:
     def features(self) -> list[Array]:
         """Of each checkpoint, (n, d)."""
         return [np.load(self.folder / f"{self.dataset}__{name}.npy") for name in self.cells]
+
+    @cached_property
+    def untrained(self) -> Array:
+        """Return which checkpoints have weights as an initialisation leaves them, (checkpoints,)."""
+        return np.array([cell["untrained"] for cell in self.cells.values()])
 
     @cached_property
     def again(self) -> Array:
@@ -145,7 +155,7 @@ def _measured(one: List, draws: int) -> Iterator[tuple[int, dict[str, list[Judge
     """Yield how each measure does on each draw, and the CPU seconds that it takes a checkpoint."""
     sizes = [log_size(cell["parameters"]) for cell in one.cells.values()]
     for rows, order in _draws(one.labels, draws):
-        judged: dict[str, list[Judged]] = {}
+        judged: dict[str, list[Judged]] = {RANKING: []}
         seconds: dict[str, float] = {}
         features = [x[order] for x in one.features]
         for name, measure in _measures().items():
@@ -153,15 +163,28 @@ def _measured(one: List, draws: int) -> Iterator[tuple[int, dict[str, list[Judge
             values = [_value(measure, x, one.labels[order]) for x in features]
             seconds[name] = (time.process_time() - begun) / len(features)
             judged[name] = [_judged(values, one.accuracies)]
+            if name == DEFAULT:
+                standings = _standings(values, one.untrained, features, one.labels[order])
+                judged[RANKING] = [_judged(standings, one.accuracies)]
         judged["size"] = [_judged(sizes, one.accuracies)]
         judged[AGAIN] = [_judged(values, one.accuracies) for values in one.again]
         yield rows, judged, seconds
 
 
+def _standings(
+    values: Sequence[float], untrained: Array, features: Sequence[Array], labels: Array
+) -> list[float]:
+    """Return by what `hubscan rank` ranks checkpoints of these *values*."""
+    return [
+        evidence(x, labels, halves=0).halved.value if drawn else value
+        for value, drawn, x in zip(values, untrained, features, strict=True)
+    ]
+
+
 def _measures() -> dict[str, Callable[[Array, Array], float]]:
     """Return every measure by name, as a function of features and labels."""
     ours: dict[str, Any] = {
-        "evidence": partial(evidence, nulls=0, halves=0),
+        DEFAULT: partial(evidence, nulls=0, halves=0),
         "transrate": partial(transrate, nulls=0),
         **{name: partial(measure, nulls=0, halves=0) for name, measure in MEASURES.items()},
     }

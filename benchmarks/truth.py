@@ -28,6 +28,7 @@ from agreement import DRAWS, Cell, lists_of, print_agreement
 from features import candidates, datasets
 
 from hubscan import encoders
+from hubscan.encoders.untrained import untrained
 from hubscan.errors import CheckpointError
 from hubscan.finetune.parts import parts
 from hubscan.finetune.training import fine_tuned
@@ -64,6 +65,7 @@ def main() -> None:
     agree.add_argument("folders", type=Path, nargs="+", metavar="FOLDER")
     agree.add_argument("--only", nargs="+", metavar="NAME", help="datasets")
     agree.add_argument("--draws", type=int, default=DRAWS)
+    agree.add_argument("--pretrained", action="store_true", help="without those of untrained weights")
     tune.add_argument("--truth", type=Path, default=TRUTH, help="the file with the accuracies")
     agree.add_argument("--truth", type=Path, nargs="+", default=[TRUTH], help="one for each FOLDER")
     asked = parser.parse_args()
@@ -73,10 +75,14 @@ def main() -> None:
         lists = [
             one
             for folder, file in zip(asked.folders, asked.truth, strict=True)
-            for one in lists_of(file.stem, known(file), folder)
+            for one in lists_of(file.stem, compared(known(file), asked.pretrained), folder)
             if not asked.only or one.dataset in asked.only
         ]
         print_agreement(lists, asked.draws)
+
+
+def compared(cells: list[Cell], pretrained: bool) -> list[Cell]:
+    return [cell for cell in cells if not (pretrained and cell["untrained"])]
 
 
 # -- the truth ------------------------------------------------------------------------------------
@@ -127,10 +133,12 @@ def tuned_cell(model: Path, modality: Modality, sample: Sample, recipe: Recipe, 
     begun = time.perf_counter()
     rows = parts(sample, 0, PATTERN)
     encoder = encoders.load(model, modality, max_length=recipe.max_length)
+    drawn = untrained(encoder.model)
     found = fine_tuned(encoder, sample.inputs[modality], sample, training, recipe.device, rows=rows)
     return {
         "modality": modality,
         "parameters": encoder.parameters,
+        "untrained": drawn,
         "accuracy": round(float(found.outcomes.mean()), 4),
         "frozen": round(float(found.frozen.mean()), 4),
         "error": round(float(found.outcomes.std() / len(found.outcomes) ** 0.5), 4),

@@ -100,6 +100,7 @@ def _assessed(
         dtype=features.dtype,
         processor=features.processor,
         features=name,
+        untrained=features.untrained,
         **apply.chosen(layers, recipe.layers),
     )
 

@@ -16,6 +16,7 @@ from accelerate import Accelerator
 from accelerate.utils.memory import clear_device_cache, should_reduce_batch_size
 
 from hubscan.encoders import Batch, Encoder, Pooled, Prepared
+from hubscan.encoders.untrained import untrained
 from hubscan.errors import CheckpointError
 from hubscan.records import Features, Input
 
@@ -79,6 +80,7 @@ def extract(
         dtype=str(_dtype(model)).removeprefix("torch."),
         processor=encoder.processor,
         rows_per_second=len(next(iter(layers.values()))) / max(seconds, 1e-9),
+        untrained=untrained(model),
     )
 
 

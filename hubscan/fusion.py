@@ -15,7 +15,7 @@ import numpy as np
 
 from hubscan import cache
 from hubscan.errors import RankingError
-from hubscan.ranking import leading
+from hubscan.ranking import order
 from hubscan.records import Candidate, Cost, Features, Modality, Pooling, Ranked, Ranking, Scored, Skipped
 from hubscan.scores import apply
 
@@ -66,6 +66,7 @@ def joined(
         dtype=features.dtype,
         processor=features.processor,
         parts=tuple(part.candidate for part in parts),
+        untrained=features.untrained,
         **(apply.chosen(scores, "last") | {"layer": _together(part.layer for part in parts)}),
     )
 
@@ -112,7 +113,7 @@ def outcome(ranking: Ranking) -> Outcome | None:
 
 def _best(single: Sequence[Scored], modality: Modality) -> Scored | None:
     fitting = [one for one in single if one.candidate.modality == modality]
-    return min(fitting, key=lambda one: (-leading(one).value, one.name), default=None)
+    return min(fitting, key=order, default=None)
 
 
 def _joined_features(parts: Sequence[Scored]) -> Features:
@@ -128,6 +129,7 @@ def _joined_features(parts: Sequence[Scored]) -> Features:
         dtype=_together(part.dtype for part in parts),
         processor=BETWEEN.join(part.processor for part in parts),
         rows_per_second=cost.rows_per_second,
+        untrained=all(part.untrained for part in parts),
     )
 
 

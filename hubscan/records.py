@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 if TYPE_CHECKING:  # numpy costs 0.1 s, and the command line reads these records before it needs an array
@@ -26,6 +26,7 @@ Layers = Literal["last", "mean", "each"]
 Precision = Literal["float32", "bfloat16", "float16"]
 Reads = Literal["text", "image", "audio", "image+text"]  # the last is a pair of checkpoints, joined
 LabelKind = Literal["class", "multilabel", "number", "token"]
+UNTRAINED = "untrained weights: half of its score counts"
 SHOWN = 40  # characters of a prompt in a table
 WORD_POOLINGS = ("mean", "max", "last")  # those that also make one vector of a word's sub-words
 Input = str | tuple[str, ...] | bytes
@@ -155,6 +156,7 @@ class Features:
     dtype: str
     processor: str  # class of the tokenizer, image processor or feature extractor: backends differ in pixels
     rows_per_second: float
+    untrained: bool  # the weights are as an initialisation leaves them
 
     @property
     def matrix(self) -> Matrix:
@@ -197,6 +199,17 @@ class Score:
         return -math.inf if self.null is None else self.null
 
     @property
+    def halved(self) -> Score:
+        """Return the score with its value and bounds halfway to chance, where the measure knows chance."""
+        if self.chance == -math.inf:
+            return self
+
+        def half(bound: float | None) -> float | None:
+            return None if bound is None else (bound + self.chance) / 2
+
+        return replace(self, value=(self.value + self.chance) / 2, low=half(self.low), high=half(self.high))
+
+    @property
     def interval(self) -> tuple[float, float]:
         """Return the bounds; without any the value itself, twice."""
         return (
@@ -222,6 +235,7 @@ class Scored:
     layers: Mapping[str, Layer] = field(default_factory=dict)  # every layer, if they were asked for
     features: str | None = None  # where they lie in the cache, for measures asked for later
     parts: tuple[Candidate, ...] = ()  # the checkpoints whose features were joined; of one checkpoint none
+    untrained: bool = False  # the weights are as an initialisation leaves them
 
     @property
     def name(self) -> str:
@@ -231,6 +245,11 @@ class Scored:
             if self.layer in ("last", "mean")
             else f"layer {self.layer} of {self.candidate.name}"
         )
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """Return what a reader should know: what the listing tells, and what loading told."""
+        return (*self.candidate.flags, *((UNTRAINED,) if self.untrained else ()))
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import numpy as np
 from scipy.stats import weightedtau
 
 from hubscan.errors import RankingError
-from hubscan.ranking import leading
+from hubscan.ranking import leading, standing
 from hubscan.records import Agreement, Bounded, Ranking, Sample, Scored, Tuned, Verdict
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def _lists(ranking: Ranking, scored: Sequence[Scored], probes: Mapping[str, floa
     """Return what one could follow, by name: a number for each checkpoint, higher first."""
     name = leading(scored[0]).name
     found: dict[str, list[float | None]] = {
-        ranking.metric: [leading(one).value for one in scored],
+        ranking.metric: [standing(one).value for one in scored],
         **({} if name == "transrate" else {"transrate": [_transrate(one) for one in scored]}),
         "probe": [probes.get(key(one)) for one in scored],
         "size": [float(one.parameters) for one in scored],

@@ -13,7 +13,7 @@ from hubscan.records import Features, Pooling
 def made(value: float = 1.0, rows: int = 5) -> Features:
     matrix = np.full((rows, 3), value, dtype=np.float32)
     layers = {str(i): matrix * i for i in range(12)}  # "10" sorts before "2", but does not come before it
-    return Features(layers, Pooling("cls", "declared"), 17, "cpu", "float32", "Tokenizer", 12.5)
+    return Features(layers, Pooling("cls", "declared"), 17, "cpu", "float32", "Tokenizer", 12.5, False)
 
 
 @pytest.fixture(autouse=True)

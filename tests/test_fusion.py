@@ -77,7 +77,7 @@ def test_a_pair_is_recommended_only_if_it_beats_its_better_part_beyond_the_inter
     }  # fmt: skip
     answer = sentences.answer(found)
     assert answer.startswith(f"Use {used} (") and f"{said}." in answer
-    assert "scores higher, but not surely" not in answer
+    assert "ranks higher, but is not surely" not in answer
 
 
 def test_a_card_names_the_better_part_as_its_base_and_no_path_of_a_local_one(tmp_path: Path) -> None:

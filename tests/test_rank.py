@@ -86,6 +86,9 @@ def test_a_checkpoint_that_sees_the_telling_words_ranks_above_its_blind_twin(
     assert answer["metric"] == "evidence@1"
     first, beside = (answer["ranking"][0]["scores"][name] for name in ("evidence", "transrate"))
     assert first["low"] > 0.02 > first["null"]
+    flags = {entry["model"]: entry["flags"] for entry in answer["ranking"]}
+    assert flags["tester/seeing-bert"] == flags["tester/blind-bert"] == []
+    assert flags["tester/plain-bert"] == ["untrained weights: half of its score counts"]
     assert beside["low"] > 0 and beside["raw"] > beside["null"]
 
 

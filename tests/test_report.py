@@ -109,7 +109,7 @@ def test_rounding_is_not_taken_for_a_score() -> None:
 
 def test_an_uncertain_leader_gives_way_to_the_first_that_surely_beats_shuffled_labels() -> None:
     said = sentences.answer(ranking([scored("wide/one", 0.5, half=0.6), scored("sure/one", 0.4, half=0.1)]))
-    assert said.startswith("Use sure/one (33 M parameters, mit). wide/one scores higher, but not surely")
+    assert said.startswith("Use sure/one (33 M parameters, mit). wide/one ranks higher, but is not surely")
 
 
 def test_a_single_checkpoint_is_said_to_be_the_only_one() -> None:

@@ -87,8 +87,8 @@ def _table(ranking: Ranking, width: int) -> Table:
         table.add_row(
             *map(Text, cells), style="green" if place == 0 and sentences.beats_shuffled(entry) else ""
         )
-        if entry.scored.candidate.flags:
-            notes = ", ".join(plain(flag) for flag in entry.scored.candidate.flags)
+        if entry.scored.flags:
+            notes = ", ".join(plain(flag) for flag in entry.scored.flags)
             under = [notes if column.title == MODEL else "" for column in columns]
             table.add_row(*(Text(note, style="dim") for note in under))
     return table

@@ -128,7 +128,7 @@ def _entry(entry: Ranked) -> dict[str, Any]:
             for name, score in scored.scores.items()
         },
         "cost": asdict(scored.cost),
-        "flags": list(candidate.flags),
+        "flags": list(scored.flags),
         "parts": [{key: getattr(part, key) for key in PART} for part in scored.parts],
     }
 

@@ -118,5 +118,5 @@ def _cells(ranking: Ranking, place: int, name: str, digits: int) -> list[object]
 
 
 def _notes(entry: Ranked) -> str:
-    flags = entry.scored.candidate.flags
+    flags = entry.scored.flags
     return f" ({escaped(', '.join(flags))})" if flags else ""

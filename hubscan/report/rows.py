@@ -44,5 +44,5 @@ def _flat(entry: Ranked) -> dict[str, Any]:
         "device": scored.device,
         "dtype": scored.dtype,
         "processor": scored.processor,
-        "flags": "; ".join(candidate.flags),
+        "flags": "; ".join(scored.flags),
     }

@@ -32,6 +32,7 @@ def answer(ranking: Ranking) -> str:
         _recommended(ranking, chosen, names),
         _cheaper(ranking, chosen, names),
         _joined(ranking, chosen, names),
+        _untrained(chosen),
         _skipped(ranking),
     ]
     return " ".join(sentence for sentence in said if sentence)
@@ -139,7 +140,7 @@ def _recommended(ranking: Ranking, chosen: Ranked | None, names: dict[int, str])
     use = f"Use {names[chosen.rank]} ({magnitude(chosen.scored.parameters)} parameters, {license}){only}."
     if chosen is best or _joined_in_vain(ranking, best):
         return use
-    return f"{use} {names[best.rank]} scores higher, but not surely above what shuffled labels give."
+    return f"{use} {names[best.rank]} ranks higher, but is not surely above what shuffled labels give."
 
 
 def _joined_in_vain(ranking: Ranking, entry: Ranked) -> bool:
@@ -188,6 +189,12 @@ def _speedup(chosen: Ranked, other: Ranked) -> float:
 
 def _shrinkage(chosen: Ranked, other: Ranked) -> float:
     return chosen.scored.parameters / max(other.scored.parameters, 1)
+
+
+def _untrained(chosen: Ranked | None) -> str:
+    """Say so where nothing better is at hand than weights that nothing was learnt in."""
+    warned = chosen is not None and chosen.scored.untrained
+    return "Its weights are untrained: to fine-tune them is to train anew." if warned else ""
 
 
 def _skipped(ranking: Ranking) -> str:

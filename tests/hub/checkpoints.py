@@ -291,6 +291,8 @@ def _teach(model: BertModel, vectors: list[torch.Tensor]) -> None:
         for words, vector in zip(TELLING, vectors, strict=True):
             table[[BERT_WORDS[word] for word in words]] = vector
         table[[BERT_WORDS[word] for word in NEUTRAL]] *= 0.1
+        # Training leaves such a mark, and hubscan looks for it.
+        model.embeddings.LayerNorm.bias.add_(1e-3 * torch.randn(WIDTH))
 
 
 def _save_bert(folder: Path, model: PreTrainedModel) -> None:
