@@ -1,0 +1,52 @@
+"""What crosses the border of a stage: frozen records with their shapes in comments.
+
+They are the story of a scan: a `Candidate` is found, a `Sample` is drawn, an encoder turns both into
+`Features`, a measure turns those into a `Score`, and the `Scored` and the `Skipped` make a `Ranking`;
+some are `Tuned`, and a `Verdict` says whether the ranking was right.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hubscan.records.candidate import Candidate, Listed, Skipped
+from hubscan.records.features import Features, Pooling
+from hubscan.records.kinds import WORD_POOLINGS, Input, LabelKind, Layers, Modality, Precision, Reads
+from hubscan.records.ranking import Ranked, Ranking
+from hubscan.records.sample import Draw, Sample
+from hubscan.records.score import Cost, Layer, Score, Scored
+from hubscan.records.tuned import Agreement, Bounded, Training, Tuned, Verdict
+
+if TYPE_CHECKING:
+    from hubscan.records.kinds import Labels, Matrix, Rows
+
+__all__ = [
+    "WORD_POOLINGS",
+    "Agreement",
+    "Bounded",
+    "Candidate",
+    "Cost",
+    "Draw",
+    "Features",
+    "Input",
+    "LabelKind",
+    "Labels",
+    "Layer",
+    "Layers",
+    "Listed",
+    "Matrix",
+    "Modality",
+    "Pooling",
+    "Precision",
+    "Ranked",
+    "Ranking",
+    "Reads",
+    "Rows",
+    "Sample",
+    "Score",
+    "Scored",
+    "Skipped",
+    "Training",
+    "Tuned",
+    "Verdict",
+]

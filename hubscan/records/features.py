@@ -1,0 +1,47 @@
+"""An encoder turns the sample into `Features`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from hubscan.records.kinds import Matrix
+
+SHOWN: Final = 40  # characters of a prompt in a table
+
+
+@dataclass(frozen=True, slots=True)
+class Pooling:
+    """How the states of one input became one vector, and who said so."""
+
+    name: str  # "mean", "cls", "last", "max" or "pooler"; with what stands behind it: "mean, normalize"
+    origin: str  # "declared", "convention", "default" or "asked"
+    prompt: str = ""  # what stood before every text
+
+    def __str__(self) -> str:
+        """Return the words of a table cell: `mean (declared)`, `last (declared), prompt "query: "`."""
+        shown = self.prompt if len(self.prompt) <= SHOWN else self.prompt[:SHOWN] + "…"
+        prompt = f", prompt {json.dumps(shown, ensure_ascii=False)}" if self.prompt else ""
+        return f"{self.name} ({self.origin}){prompt}"
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """Pooled features of one checkpoint on the sample."""
+
+    layers: Mapping[str, Matrix]  # name to (n, width) float32, finite: "last" or "mean" alone, or "0" … "12"
+    pooling: Pooling
+    parameters: int  # of the encoder that ran
+    device: str
+    dtype: str
+    processor: str  # class of the tokenizer, image processor or feature extractor: backends differ in pixels
+    rows_per_second: float
+    untrained: bool  # the weights are as an initialisation leaves them
+
+    @property
+    def matrix(self) -> Matrix:
+        """Return the features of the last layer, (n, width)."""
+        return self.layers[next(reversed(list(self.layers)))]

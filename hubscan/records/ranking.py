@@ -1,0 +1,84 @@
+"""The `Scored` and the `Skipped` make a `Ranking`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from hubscan.records.candidate import Skipped
+from hubscan.records.sample import Draw
+from hubscan.records.score import Scored
+from hubscan.records.tuned import Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """One line of a ranking."""
+
+    rank: int  # from 1
+    scored: Scored
+    tied_with: tuple[str, ...]  # names of those whose order against this one the sample does not support
+
+    @property
+    def name(self) -> str:
+        """Return what is ranked: a checkpoint, or a layer of one."""
+        return self.scored.name
+
+    @property
+    def model(self) -> str:
+        """Return the checkpoint's id."""
+        return self.scored.candidate.model
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """The answer: checkpoints from best to worst, what was skipped, and what it rests on.
+
+    Iterable, with `best`, `to_pandas()` and a rich display in a notebook.
+    """
+
+    task: str
+    metric: str  # "transrate@1"
+    entries: tuple[Ranked, ...]
+    skipped: tuple[Skipped, ...]
+    draw: Draw
+    run: str | None = None  # the run folder
+    provenance: Mapping[str, Any] = field(default_factory=dict)  # device, dtype, versions, seed
+    verdict: Verdict | None = None  # what fine-tuning said, if some were fine-tuned
+
+    def __iter__(self) -> Iterator[Ranked]:
+        """Iterate from best to worst."""
+        return iter(self.entries)
+
+    def __len__(self) -> int:
+        """Return the number of ranked checkpoints."""
+        return len(self.entries)
+
+    def __getitem__(self, index: int) -> Ranked:
+        """Return the checkpoint at *index*, 0 the best."""
+        return self.entries[index]
+
+    @property
+    def best(self) -> Ranked:
+        """Return the first of the ranking."""
+        return self.entries[0]
+
+    def to_pandas(self) -> Any:
+        """Return one row a checkpoint as a `pandas.DataFrame`."""
+        import pandas as pd
+
+        from hubscan.report.rows import flat_rows
+
+        return pd.DataFrame(flat_rows(self))
+
+    def __str__(self) -> str:
+        """Return the answer in words and the table, as the command line prints them."""
+        from hubscan.report.human import as_text
+
+        return as_text(self)
+
+    def _repr_markdown_(self) -> str:
+        from hubscan.report.markdown import as_markdown
+
+        return as_markdown(self)
