@@ -24,7 +24,8 @@ from transformers import Wav2Vec2Config, Wav2Vec2ForCTC, Wav2Vec2Model
 
 from hubscan import assess, cache, catalog, recipe, sounds
 from hubscan.demo.hub import serve
-from hubscan.records import Candidate, Modality
+from hubscan.finetune.candidate import tuned
+from hubscan.records import Candidate, Modality, Training, Tuned
 from hubscan.sample import draw
 from tests.families.audio import FAMILIES, RATE, WAVES, saved
 from tests.hub import LabHub, environment, run_python
@@ -178,6 +179,16 @@ def test_a_folder_of_sounds_a_folder_a_class_ranks_too(ear_cli: Cli) -> None:
     answer = ranked(done)
     assert models(answer) == ["ear/wav2vec2", "ear/deaf"]
     assert answer["sample"]["classes"] == {"high": 10, "low": 10}
+
+
+@pytest.mark.parametrize("name", ["wav2vec2", "ast"])
+def test_what_hears_is_fine_tuned_and_no_worse_for_it(ear_root: Path, name: str) -> None:
+    asked = recipe.resolve({"dataset": str(ear_root / "datasets/ear/tones"), "samples": 80, "device": "cpu"})
+    candidate = Candidate(str(ear_root / "models/ear" / name), "sha", "audio", local=True)
+    training = Training(rates=(1e-3,), epochs=4)
+    found = tuned(candidate, draw(asked), asked, training, "cpu", lambda *_: None)
+    assert isinstance(found, Tuned), found
+    assert found.value > 0.8 and found.value >= found.start - 0.05
 
 
 def test_each_layer_and_the_best_one_can_be_asked_for(ear_cli: Cli) -> None:

@@ -129,6 +129,10 @@ def test_both_towers_are_ranked_and_told_apart(own_hub: LabHub, tmp_path: Path) 
     shown = run("show", "run", form="human")
     assert "tester/clip (image)" in shown and "tester/clip (text)" in shown
     assert json.loads(run("score", "run", "--metric", "logme"))["ranking"]
+    verified = json.loads(run("verify", "run", "--top", "4", "--device", "cpu", "--how", "head"))
+    assert {(one["model"], one["modality"]) for one in verified["tuned"]} == {*pair}
+    page = run("show", "run", form="markdown")
+    assert "tester/clip (image)" in page and "tester/clip (text)" in page
 
 
 def test_a_dual_encoder_is_listed_for_each_modality_of_the_data(own_hub: LabHub, tmp_path: Path) -> None:
