@@ -65,7 +65,6 @@ def main() -> None:
     agree.add_argument("folders", type=Path, nargs="+", metavar="FOLDER")
     agree.add_argument("--only", nargs="+", metavar="NAME", help="datasets")
     agree.add_argument("--draws", type=int, default=DRAWS)
-    agree.add_argument("--pretrained", action="store_true", help="without those of untrained weights")
     tune.add_argument("--truth", type=Path, default=TRUTH, help="the file with the accuracies")
     agree.add_argument("--truth", type=Path, nargs="+", default=[TRUTH], help="one for each FOLDER")
     asked = parser.parse_args()
@@ -75,14 +74,10 @@ def main() -> None:
         lists = [
             one
             for folder, file in zip(asked.folders, asked.truth, strict=True)
-            for one in lists_of(file.stem, compared(known(file), asked.pretrained), folder)
+            for one in lists_of(file.stem, known(file), folder)
             if not asked.only or one.dataset in asked.only
         ]
         print_agreement(lists, asked.draws)
-
-
-def compared(cells: list[Cell], pretrained: bool) -> list[Cell]:
-    return [cell for cell in cells if not (pretrained and cell["untrained"])]
 
 
 # -- the truth ------------------------------------------------------------------------------------

@@ -64,7 +64,7 @@ def standing(scored: Scored) -> Score:
 
     A score is of features as they are, and those of weights that were drawn can be good: of small
     pictures, say. But fine-tuning starts from the weights, and there is nothing in these to start from:
-    it added 0.1 points of accuracy to what their frozen features gave, and 3.4 to those of pretrained
+    it added 0.1 points of accuracy to what their frozen features gave, and 2.8 to those of pretrained
     encoders, in the median of the benchmark, which also tells why it is a half.
     """
     score = leading(scored)
