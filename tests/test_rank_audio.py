@@ -185,10 +185,10 @@ def test_a_folder_of_sounds_a_folder_a_class_ranks_too(ear_cli: Cli) -> None:
 def test_what_hears_is_fine_tuned_and_no_worse_for_it(ear_root: Path, name: str) -> None:
     asked = recipe.resolve({"dataset": str(ear_root / "datasets/ear/tones"), "samples": 80, "device": "cpu"})
     candidate = Candidate(str(ear_root / "models/ear" / name), "sha", "audio", local=True)
-    training = Training(rates=(1e-3,), epochs=4)
+    training = Training(rates=(3e-3,), epochs=12)  # a rate with which every sound is told apart after 5
     found = tuned(candidate, draw(asked), asked, training, "cpu", lambda *_: None)
     assert isinstance(found, Tuned), found
-    assert found.value > 0.8 and found.value >= found.start - 0.05
+    assert found.value >= max(0.9, found.start)
 
 
 def test_each_layer_and_the_best_one_can_be_asked_for(ear_cli: Cli) -> None:
