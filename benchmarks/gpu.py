@@ -48,7 +48,7 @@ def main() -> None:
             with tempfile.TemporaryDirectory() as folder:
                 make(Path(folder), *shape)
                 speeds = [speed(Path(folder), modality, device) for device in devices]
-                parameters = encoders.load(Path(folder), modality).parameters
+                parameters = encoders.parameters(encoders.load(Path(folder), modality))
             cells = "".join(f"{value:12.1f}" for value in speeds)
             print(f"{modality + ' ' + name:24}{parameters / 1e6:10.1f} M{cells}", flush=True)
 

@@ -132,7 +132,7 @@ def tuned_cell(model: Path, modality: Modality, sample: Sample, recipe: Recipe, 
     found = fine_tuned(encoder, sample.inputs[modality], sample, training, recipe.device, rows=rows)
     return {
         "modality": modality,
-        "parameters": encoder.parameters,
+        "parameters": encoders.parameters(encoder),
         "untrained": drawn,
         "accuracy": round(float(found.outcomes.mean()), 4),
         "frozen": round(float(found.frozen.mean()), 4),

@@ -15,7 +15,7 @@ import torch
 from accelerate import Accelerator
 from accelerate.utils.memory import clear_device_cache, should_reduce_batch_size
 
-from hubscan.encoders import Batch, Encoder, Pooled, Prepared
+from hubscan.encoders import Batch, Encoder, Pooled, Prepared, parameters
 from hubscan.encoders.untrained import untrained
 from hubscan.errors import CheckpointError
 from hubscan.records import Features, Input
@@ -75,7 +75,7 @@ def extract(
     return Features(
         layers=layers,
         pooling=encoder.pooling,
-        parameters=encoder.parameters,
+        parameters=parameters(encoder),
         device=str(place.device),
         dtype=str(_dtype(model)).removeprefix("torch."),
         processor=encoder.processor,

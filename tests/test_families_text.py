@@ -92,7 +92,8 @@ def test_a_repository_that_holds_the_encoder_alone_is_read_like_the_whole(tmp_pa
     shutil.copytree(tmp_path / "whole", tmp_path / "half")
     T5EncoderModel.from_pretrained(tmp_path / "whole").save_pretrained(tmp_path / "half")
     whole, half = (encoders.load(tmp_path / name, "text") for name in ("whole", "half"))
-    assert whole.parameters == half.parameters < T5Model.from_pretrained(tmp_path / "whole").num_parameters()
+    counted = [encoders.parameters(encoder) for encoder in (whole, half)]
+    assert counted[0] == counted[1] < T5Model.from_pretrained(tmp_path / "whole").num_parameters()
     found = [extract.extract(encoder, ROWS, "cpu").matrix for encoder in (whole, half)]
     np.testing.assert_array_equal(found[0], found[1])
 

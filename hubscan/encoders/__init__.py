@@ -55,11 +55,6 @@ class Encoder(Protocol):
         ...
 
     @property
-    def parameters(self) -> int:
-        """Weights of the network that runs."""
-        ...
-
-    @property
     def processor(self) -> str:
         """Class of the tokenizer, image processor or feature extractor."""
         ...
@@ -71,6 +66,11 @@ class Encoder(Protocol):
     def encode(self, batch: Batch) -> Pooled:
         """Return the pooled vectors of a batch that lies where the model lies."""
         ...
+
+
+def parameters(encoder: Encoder) -> int:
+    """Return the number of weights of the network that runs; of a static table, all numbers in it."""
+    return sum(weight.numel() for weight in encoder.model.parameters())
 
 
 def load(

@@ -120,11 +120,6 @@ class AudioEncoder:
         return cls(model, extractor, chosen(asked, None, CONVENTIONS[kind]), layers, seconds, window)
 
     @property
-    def parameters(self) -> int:
-        """Return the number of weights of the network that runs."""
-        return sum(weight.numel() for weight in self.model.parameters())
-
-    @property
     def processor(self) -> str:
         """Return the feature extractor's class."""
         return type(self.extractor).__name__

@@ -74,11 +74,6 @@ class ImageEncoder:
         return cls(model, processor, pooling, layers, before, prefix_length(model))
 
     @property
-    def parameters(self) -> int:
-        """Return the number of weights of the network that runs."""
-        return sum(weight.numel() for weight in self.model.parameters())
-
-    @property
     def processor(self) -> str:
         """Return the image processor's class; its backends differ in pixels."""
         return type(self.image_processor).__name__

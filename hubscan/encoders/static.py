@@ -97,11 +97,6 @@ class StaticEncoder:
         )
 
     @property
-    def parameters(self) -> int:
-        """Return the number of weights: all numbers of the table."""
-        return sum(weight.numel() for weight in self.model.parameters())
-
-    @property
     def processor(self) -> str:
         """Return the tokenizer's class."""
         return type(self.tokenizer).__name__

@@ -22,11 +22,6 @@ class TokenEncoder:
     layers: Layers
 
     @property
-    def parameters(self) -> int:
-        """Return the number of weights of the network that runs."""
-        return sum(weight.numel() for weight in self.model.parameters())
-
-    @property
     def processor(self) -> str:
         """Return the tokenizer's class."""
         return type(self.tokenizer).__name__
