@@ -191,6 +191,17 @@ def test_what_hears_is_fine_tuned_and_no_worse_for_it(ear_root: Path, name: str)
     assert found.value >= max(0.9, found.start)
 
 
+def test_the_ranking_of_what_hears_is_verified_from_the_command_line(ear_cli: Cli) -> None:
+    asked = ("--dataset", "ear/tones", *HEARING, "--samples", "80", "--device", "cpu", "--run", "run")
+    assert models(ranked(ear_cli("rank", *asked, "--format", "json"))) == ["ear/wav2vec2", "ear/deaf"]
+    done = ear_cli("verify", "run", "--how", "head", "--device", "cpu", "--format", "json")
+    assert done.returncode == 0, done.stderr
+    answer = json.loads(done.stdout)
+    assert [one["model"] for one in answer["tuned"]] == ["ear/wav2vec2", "ear/deaf"]
+    assert answer["followed"][0]["regret"]["value"] == 0
+    assert "ear/wav2vec2, is the best of the 2" in ear_cli("show", "run").stdout
+
+
 def test_each_layer_and_the_best_one_can_be_asked_for(ear_cli: Cli) -> None:
     asked = ("rank", "--dataset", "ear/tones", "--samples", "40", *HEARING[:2], "--format", "json")
     each = ranked(ear_cli(*asked, "--layers", "each"))
