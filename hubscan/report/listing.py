@@ -5,12 +5,15 @@ from __future__ import annotations
 import csv
 import io
 import json
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Final
 
+from rich.table import Table
+from rich.text import Text
+
 from hubscan.records import Listed
+from hubscan.report.terminal import GAP, shown
 from hubscan.report.words import magnitude, plain
 
 Rows = Sequence[Listed]
@@ -18,11 +21,7 @@ Rows = Sequence[Listed]
 
 def as_text(rows: Rows) -> str:
     """Return a sentence and a table: size, licence, and the reason where one is left out."""
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
+    table = Table(box=None, padding=(0, GAP, 0, 0), pad_edge=False, header_style="bold")
     table.add_column("model", overflow="fold", ratio=3)
     mixed = len({row.candidate.modality for row in rows}) > 1
     if mixed:
@@ -43,10 +42,7 @@ def as_text(rows: Rows) -> str:
             row.excluded or "",
         ]
         table.add_row(*(Text(plain(cell)) for cell in cells), style="dim" if row.excluded else "")
-    shown = io.StringIO()
-    console = Console(file=shown, width=shutil.get_terminal_size((100, 24)).columns, highlight=False)
-    console.print(Text(_counted(rows)), "", table, sep="\n")
-    return "\n".join(line.rstrip() for line in shown.getvalue().splitlines())
+    return shown([Text(_counted(rows)), "", table])
 
 
 def as_json(rows: Rows) -> str:
