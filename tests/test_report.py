@@ -23,8 +23,8 @@ from rich.text import Text
 
 from hubscan import recipe as recipes
 from hubscan.errors import RankingError
-from hubscan.records import Ranking, Score, Scored, Skipped
-from hubscan.report import FORMATS, sentences
+from hubscan.records import Candidate, Listed, Ranking, Score, Scored, Skipped
+from hubscan.report import FORMATS, listing, sentences
 from hubscan.report.card import as_card, card_of
 from hubscan.report.human import as_text
 from hubscan.report.json_form import as_json
@@ -583,3 +583,14 @@ def test_no_text_breaks_the_card(shown_run: Any, name: str, reason: str, data: s
     assert [len(table[0]) for table in tables_in(card.text)] == [13, 2, 2, 6, 3, 2]
     for table in tables_in(card.text):
         assert {len(row) for row in table} == {len(table[0])}
+
+
+def test_a_listing_counts_its_candidates_and_says_why_another_is_none() -> None:
+    kept = Listed(Candidate("a/b", "0", "text", parameters=33_000_000, license="mit", downloads=12_345), None)
+    gone = Listed(Candidate(HOSTILE, "0", "image"), "gated")
+    first, _, titles, *rows = listing.as_text([kept, gone]).splitlines()
+    assert first == "1 candidate, 1 left out"
+    assert titles.split("  ")[-1].strip() == "left out because" and "modality" in titles
+    assert rows[0].split() == ["a/b", "text", "33", "M", "mit", "12,345"]
+    assert "gated" in rows[1] and "\x1b" not in "".join(rows)
+    assert listing.as_text([kept, kept]).startswith("2 candidates\n")

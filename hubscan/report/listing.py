@@ -84,7 +84,8 @@ FORMATS: Final[Mapping[str, Callable[[Rows], str]]] = {
 
 def _counted(rows: Rows) -> str:
     left_out = sum(row.excluded is not None for row in rows)
-    return f"{len(rows) - left_out} candidates" + (f", {left_out} left out" if left_out else "")
+    kept = len(rows) - left_out
+    return f"{kept} candidate{'s' if kept != 1 else ''}" + (f", {left_out} left out" if left_out else "")
 
 
 def _flat(row: Listed) -> dict[str, Any]:
