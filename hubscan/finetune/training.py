@@ -36,6 +36,7 @@ PATIENT_STEPS: Final = 160  # at least, however few an epoch has
 LONGEST_GRADIENT: Final = 1.0
 PART_TOKENS: Final = 4_096  # what goes through at once; a step of `Training.batch` rows is made of parts
 LORA_RANK: Final = 16
+OF_TABLES: Final = 100.0  # the rate of a table of token vectors, by that of a network
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,10 @@ def fine_tuned(
     of eight steps, of 225 rows, are no time for a loss that rises first (MobileNet came to .925 of digits in
     five of them, and to .971 in twenty; its frozen features give .917). What they are read with is the
     average of the weights over the last two epochs or so, which is to a rate that stays what lowering it is
-    to one that does not (Izmailov et al., UAI 2018, arXiv 1803.05407). The best state of all, the start among
+    to one that does not (Izmailov et al., UAI 2018, arXiv 1803.05407). A table of token vectors is trained
+    with a hundred times each rate: a step moves a vector by the rate, nothing multiplies it on its way,
+    and most vectors have few steps (on four of five datasets it came out .4 to 1.4 points better, and .3
+    worse on one). The best state of all, the start among
     them, is what the held-out rows are read with. *rows* are those of `parts`, unless they are given.
 
     Raises:
@@ -141,7 +145,8 @@ class _Tuner:
     def outcome(self, frozen: npt.NDArray[np.float64], progress: Progress | None) -> Outcome:
         """Try every rate; return how the held-out rows come out in the best state."""
         settled = True
-        for number, rate in enumerate(self.training.rates):
+        pace = OF_TABLES if _is_table(self.encoder.model) else 1.0
+        for number, rate in enumerate(pace * rate for rate in self.training.rates):
             self.network.load_state_dict(self.start)
             for epoch, merit in self._epochs(rate):
                 if progress:
@@ -246,6 +251,10 @@ def _to_train(network: nn.Module) -> None:
     for part in network.modules():
         if isinstance(part, nn.modules.batchnorm._NormBase) and part.running_mean is not None:
             part.eval()
+
+
+def _is_table(model: nn.Module) -> bool:
+    return any(isinstance(part, nn.EmbeddingBag) for part in model.modules())
 
 
 def _windows(prepared: Prepared, rows: Parts, count: int) -> Parts:

@@ -13,7 +13,7 @@ class Training:
     """How checkpoints are fine-tuned to see whether a ranking was right; the same for all."""
 
     how: Literal["full", "lora", "head"] = "full"  # all weights, LoRA's, or a head's on frozen features
-    rates: tuple[float, ...] = (3e-5, 3e-4)  # each is tried; rows that are not held out choose
+    rates: tuple[float, ...] = (3e-5, 3e-4)  # each is tried; of a table of vectors a hundred times it
     batch: int = 32  # rows a step
     epochs: int = 40  # at most, with each rate
     patience: int = 5  # epochs without getting better that end a rate, if they have 160 steps
@@ -32,9 +32,7 @@ class Tuned:
     outcomes: tuple[float, ...]  # how each held-out row came out, in the order of the sample
     frozen: tuple[float, ...]  # the same of the head on frozen features, where training began
     held: tuple[int, ...]  # which rows of the sample these are
-    rate: (
-        float | None
-    )  # the learning rate that did best; None where nothing did better than the frozen features
+    rate: float | None  # the learning rate that did best; None where none beat the frozen features
     epochs: int  # trained with it until then
     settled: bool  # every rate was tried until it got no better; else time or epochs ran out
     trained: int  # weights that were trained
