@@ -15,7 +15,7 @@ from rich.text import Text
 from hubscan.ranking import leading
 from hubscan.records import Ranked, Ranking
 from hubscan.report import sentences
-from hubscan.report.terminal import GAP, shown
+from hubscan.report.terminal import GAP, bare_table, shown
 from hubscan.report.verified import as_parts
 from hubscan.report.words import (
     beside,
@@ -79,7 +79,7 @@ def _parts(ranking: Ranking, width: int) -> list[RenderableType]:
 def _table(ranking: Ranking, width: int) -> Table:
     columns = _fitting(_columns(ranking), width)
     room = width - GAP * (len(columns) - 1) - sum(c.natural for c in columns if c.title != MODEL)
-    table = Table(box=None, padding=(0, GAP, 0, 0), pad_edge=False, header_style="bold")
+    table = bare_table()
     for column in columns:
         table.add_column(column.title, justify=column.justify, no_wrap=column.title != MODEL, overflow="fold")
     for place, entry in enumerate(ranking):
@@ -153,7 +153,7 @@ def _fitting(columns: list[Column], width: int) -> list[Column]:
 
 
 def _skipped(ranking: Ranking, room: int) -> Table:
-    table = Table(box=None, padding=(0, GAP, 0, 0), pad_edge=False, header_style="bold")
+    table = bare_table()
     table.add_column("skipped", overflow="fold", max_width=room)
     table.add_column("at", no_wrap=True)
     table.add_column("reason", overflow="fold", ratio=1)

@@ -9,11 +9,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Final
 
-from rich.table import Table
 from rich.text import Text
 
 from hubscan.records import Listed
-from hubscan.report.terminal import GAP, shown
+from hubscan.report.terminal import bare_table, shown
 from hubscan.report.words import magnitude, plain
 
 Rows = Sequence[Listed]
@@ -21,7 +20,7 @@ Rows = Sequence[Listed]
 
 def as_text(rows: Rows) -> str:
     """Return a sentence and a table: size, licence, and the reason where one is left out."""
-    table = Table(box=None, padding=(0, GAP, 0, 0), pad_edge=False, header_style="bold")
+    table = bare_table()
     table.add_column("model", overflow="fold", ratio=3)
     mixed = len({row.candidate.modality for row in rows}) > 1
     if mixed:

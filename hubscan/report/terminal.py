@@ -35,9 +35,14 @@ def shown(parts: Iterable[RenderableType], width: int | None = None, color: bool
     return "\n".join(line.rstrip() for line in text.getvalue().splitlines()).rstrip("\n")
 
 
+def bare_table() -> Table:
+    """Return a table without lines, and without columns yet."""
+    return Table(box=None, padding=(0, GAP, 0, 0), pad_edge=False, header_style="bold")
+
+
 def plain_table(titles: Sequence[str], rows: Iterable[Sequence[str]], right: str = "") -> Table:
     """Return a table without lines; *right* names the columns to set flush right."""
-    table = Table(box=None, padding=(0, GAP, 0, 0), pad_edge=False, header_style="bold")
+    table = bare_table()
     for title in titles:
         table.add_column(title, justify="right" if title in right.split() else "left", overflow="fold")
     for row in rows:
