@@ -22,7 +22,7 @@ from hubscan.encoders.prompts import chosen_prompt
 from hubscan.encoders.readout import readout
 from hubscan.errors import CheckpointError
 from hubscan.recipe import Recipe
-from tests.families.text import WORDS, write_tokenizer
+from tests.families.text import WORDS, model2vec
 from tests.hub import LabHub, environment, run_python
 from tests.hub.words import VOCABULARY
 
@@ -100,17 +100,6 @@ def test_weighted_and_root_means_by_hand(side: str) -> None:
 
 
 TEXTS = ["warm bright good", "dull unheard dull", "a " * 600 + "warm " * 9]
-
-
-def model2vec(folder: Path, **config: Any) -> tuple[Path, torch.Tensor]:
-    """Write a table in model2vec's layout, and return it and the vectors."""
-    folder.mkdir()
-    write_tokenizer(folder, "<s> A </s>")
-    (folder / "tokenizer_config.json").unlink()
-    vectors = torch.randn(len(WORDS), 8, generator=torch.Generator().manual_seed(0))
-    save_file({"embeddings": vectors}, folder / "model.safetensors")
-    (folder / "config.json").write_text(json.dumps({"model_type": "model2vec", **config}))
-    return folder, vectors
 
 
 def mean(vectors: torch.Tensor, words: list[str]) -> torch.Tensor:

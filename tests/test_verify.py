@@ -18,7 +18,6 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
-from safetensors.torch import save_file
 from torch import nn
 
 import hubscan.report
@@ -36,7 +35,7 @@ from hubscan.report.verified import said
 from hubscan.verdict import verdict
 from hubscan.verify import chosen
 from tests.by_hand import scored
-from tests.families.text import WORDS, write_tokenizer
+from tests.families.text import WORDS, model2vec
 from tests.hub import LabHub
 from tests.hub.words import NEUTRAL, TELLING
 
@@ -358,15 +357,13 @@ def test_words_are_fine_tuned_by_the_windows_that_hold_them(hub_root: Path) -> N
 
 
 def test_a_table_of_vectors_learns_what_its_vectors_did_not_tell(tmp_path: Path) -> None:
-    write_tokenizer(tmp_path, "<s> A </s>")
     vectors = torch.zeros(len(WORDS), 8)
     vectors[:, 0] = torch.randn(len(WORDS), generator=torch.Generator().manual_seed(0))
-    save_file({"embeddings": vectors}, tmp_path / "model.safetensors")
-    (tmp_path / "config.json").write_text('{"model_type": "model2vec"}')
+    folder, _ = model2vec(tmp_path / "table", vectors)
     texts = sentences(400)
     labels = [sum((w in TELLING[0]) - (w in TELLING[1]) for w in words) > 0 for words in texts]
     made = replace(sample(np.array(labels, int)), inputs={"text": tuple(" ".join(words) for words in texts)})
-    candidate = Candidate(str(tmp_path), "sha", "text", local=True)
+    candidate = Candidate(str(folder), "sha", "text", local=True)
     recipe = Recipe(dataset="made", device="cpu")
     found = candidate_tuned(candidate, made, recipe, Training(), "cpu", lambda *_: None)
     assert isinstance(found, Tuned), found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from functools import cache, partial
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any, Final
 
 import torch
 import transformers
+from safetensors.torch import save_file
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import CONFIG_MAPPING, AutoModel, AutoTokenizer, PreTrainedTokenizerFast
 
@@ -99,6 +101,18 @@ def write_tokenizer(folder: Path, marks: Marks, **settings: Any) -> None:
         mask_token="<mask>",
         **settings,
     ).save_pretrained(folder)
+
+
+def model2vec(folder: Path, vectors: torch.Tensor | None = None, **config: Any) -> tuple[Path, torch.Tensor]:
+    """Write a table in model2vec's layout, by default of random vectors; return it and the vectors."""
+    folder.mkdir()
+    write_tokenizer(folder, "<s> A </s>")
+    (folder / "tokenizer_config.json").unlink()
+    if vectors is None:
+        vectors = torch.randn(len(WORDS), 8, generator=torch.Generator().manual_seed(0))
+    save_file({"embeddings": vectors}, folder / "model.safetensors")
+    (folder / "config.json").write_text(json.dumps({"model_type": "model2vec", **config}))
+    return folder, vectors
 
 
 def make(model_type: str, marks: Marks, config: Config, folder: Path) -> None:
