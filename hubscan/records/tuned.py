@@ -13,7 +13,8 @@ class Training:
     """How checkpoints are fine-tuned to see whether a ranking was right; the same for all."""
 
     how: Literal["full", "lora", "head"] = "full"  # all weights, LoRA's, or a head's on frozen features
-    rates: tuple[float, ...] = (3e-5, 3e-4)  # each is tried; of a table of vectors a hundred times it
+    # Each is tried, of a table of vectors a hundred times it; rows that are not held out choose.
+    rates: tuple[float, ...] = (3e-5, 3e-4)
     batch: int = 32  # rows a step
     epochs: int = 40  # at most, with each rate
     patience: int = 5  # epochs without getting better that end a rate, if they have 160 steps
