@@ -23,6 +23,7 @@ from hubscan.finetune.average import Average
 from hubscan.finetune.head import Head, fitted
 from hubscan.finetune.parts import Parts, parts
 from hubscan.finetune.precision import mixed
+from hubscan.finetune.ready import Ready
 from hubscan.finetune.targets import Target
 from hubscan.records import Training
 
@@ -133,7 +134,8 @@ class _Tuner:
         self.head = head.to(self.place.device)
         self.network = nn.ModuleList([encoder.model.to(self.place.device), self.head])
         self.autocast = mixed(training, encoder.model, self.place.device)
-        self.prepared = encoder.prepare(inputs)
+        prepared = encoder.prepare(inputs)
+        self.prepared: Prepared = Ready(prepared) if isinstance(inputs[0], bytes) else prepared
         self.of_part = _windows(self.prepared, rows, len(target.values))
         self.budget = PART_TOKENS
         self.ends = time.monotonic() + training.seconds
@@ -210,8 +212,8 @@ class _Tuner:
         optimiser.step()
 
     def _in_parts(self, windows: Sequence[int]) -> Iterator[list[int]]:
-        lengths = [self.prepared.lengths[window] for window in windows]
-        for part in batches(lengths, self.budget):
+        lengths = self.prepared.lengths
+        for part in batches([lengths[window] for window in windows], self.budget):
             yield [windows[place] for place in part]
 
     def _forward(self, windows: Sequence[int]) -> tuple[torch.Tensor, torch.Tensor]:
