@@ -13,6 +13,22 @@ from hubscan.cli.demo import COMMANDS
 
 REPOSITORY = Path(__file__).parents[1]
 BUILT = REPOSITORY / ".demo"
+built = pytest.mark.skipif(
+    not (BUILT / "hub.json").exists(), reason="`hubscan demo --build-only --folder .demo` first"
+)
+
+
+def demo(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run `hubscan demo` with *arguments*, on what is built, in *folder*."""
+    for part in ("models", "datasets", "hub.json"):
+        (folder / part).symlink_to(BUILT / part)
+    return subprocess.run(
+        [sys.executable, "-m", "hubscan", "demo", "--folder", str(folder), *arguments],
+        env={name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"},
+        capture_output=True,
+        text=True,
+        timeout=880,
+    )
 
 
 def test_the_readme_shows_the_commands_that_the_demo_runs() -> None:
@@ -21,20 +37,10 @@ def test_the_readme_shows_the_commands_that_the_demo_runs() -> None:
         assert f"$ {command}\n" in readme
 
 
-@pytest.mark.skipif(
-    not (BUILT / "hub.json").exists(), reason="`hubscan demo --build-only --folder .demo` first"
-)
+@built
 @pytest.mark.timeout(900)
 def test_the_demo_ranks_real_text_and_vision_encoders_offline(tmp_path: Path) -> None:
-    for part in ("models", "datasets", "hub.json"):
-        (tmp_path / part).symlink_to(BUILT / part)
-    done = subprocess.run(
-        [sys.executable, "-m", "hubscan", "demo", "--folder", str(tmp_path)],
-        env={name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"},
-        capture_output=True,
-        text=True,
-        timeout=880,
-    )
+    done = demo(tmp_path)
     assert done.returncode == 0, done.stderr
     text, image = done.stdout.split("Use ")[1:]
     assert text.startswith(("BAAI/bge-small-en-v1.5 (", "answerdotai/answerai-colbert-small-v1 ("))
@@ -49,3 +55,19 @@ def test_the_demo_ranks_real_text_and_vision_encoders_offline(tmp_path: Path) ->
     assert done.stderr.count("\n$ hubscan rank ") == len(COMMANDS)
     assert "Traceback" not in done.stderr and "skipped" not in done.stderr
     assert len(list((tmp_path / "runs").glob("*/results.jsonl"))) == 2
+
+
+@built
+def test_any_command_runs_on_the_demo_s_hub(tmp_path: Path) -> None:
+    done = demo(
+        tmp_path, "search", "--task", "image-classification", "--max-params", "5.5M", "--format", "quiet"
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["vision-zoo/mobilenet_v2_1.0_224", "vision-zoo/efficientnet_lite0"]
+
+
+@built
+def test_a_command_that_fails_on_the_demo_s_hub_fails_the_demo(tmp_path: Path) -> None:
+    done = demo(tmp_path, "show", "runs/none")
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == "Error: runs/none: no run here (there is no lock.yaml in it)"

@@ -6,6 +6,7 @@ import os
 import shlex
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -21,7 +22,8 @@ COMMANDS: Final = (
 """What the demo runs, word for word; the README shows the same."""
 
 
-@click.command("demo")
+@click.command("demo", context_settings={"allow_interspersed_args": False})
+@click.argument("arguments", metavar="[COMMAND]...", nargs=-1, type=click.UNPROCESSED)
 @click.option(
     "--folder",
     type=click.Path(path_type=Path, file_okay=False),
@@ -30,28 +32,33 @@ COMMANDS: Final = (
 )
 @click.option("--build-only", is_flag=True, help="Fetch and lay out the checkpoints and data, and stop.")
 @verbose_option
-def command(folder: Path | None, build_only: bool) -> None:
+def command(arguments: tuple[str, ...], folder: Path | None, build_only: bool) -> None:
     """Rank real text and vision checkpoints offline, from a small Hub on this machine.
 
     The checkpoints and the data come out of packages of the Python package index, pinned by hash.
-    A Hub on 127.0.0.1 serves them, and the commands of the README run against it.
-    """
+    A Hub on 127.0.0.1 serves them, and the commands of the README run against it, or any COMMAND of
+    hubscan with its options, in the same folder.
+
+    \b
+    hubscan demo
+    hubscan demo verify runs/imdb-20261128-031737 --top 3
+    """  # noqa: D301 - click looks for the character, not for a backslash
     from hubscan.demo.build import build
 
     folder = (folder or _cache()).absolute()
     build(folder, lambda line: click.echo(line, err=True))
     if not build_only:
-        _run_commands(folder)
+        _run_commands(folder, [shlex.join(("hubscan", *arguments))] if arguments else COMMANDS)
 
 
-def _run_commands(folder: Path) -> None:
+def _run_commands(folder: Path, lines: Sequence[str]) -> None:
     try:
         from hubscan.demo.hub import serve
     except ImportError as error:
         raise HubscanError(f"the demo's Hub needs {error.name}: pip install 'hubscan[demo]'") from error
     with serve(folder) as hub:
         environment = _environment(hub.endpoint, folder)
-        for line in COMMANDS:
+        for line in lines:
             click.echo(f"\n$ {line}", err=True)
             arguments = shlex.split(line)[1:]
             done = subprocess.run([sys.executable, "-m", "hubscan", *arguments], env=environment, cwd=folder)
