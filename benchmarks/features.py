@@ -1,7 +1,7 @@
 """What do real encoders make of real data? Writes the features that `calibration.py --real` reads.
 
     python benchmarks/features.py ROOT FOLDER                 # every dataset below ROOT
-    python benchmarks/features.py ROOT FOLDER --only imdb digits --random
+    python benchmarks/features.py ROOT FOLDER --only imdb digits --twins all-MiniLM-L6-v2 --side 98
 
 *ROOT* holds `models/<org>/<name>` and `datasets/<org>/<name>` as they lie on the Hub; `hubscan demo
 --folder ROOT --build-only` makes such a folder. Rows are drawn, read and pooled as a scan does it, so
@@ -13,17 +13,19 @@ encoder of its kind, texts or pictures, there is then
 
 A checkpoint that cannot be used is named with its reason and left out. Files that are there are kept,
 so a run that was cut off goes on; hence one folder, one setting of *--rows* and *--max-length*.
-*--random* adds a twin with random weights of the smallest checkpoint of texts and of pictures: it knows
-nothing of the world, though random convolutions tell digits apart as well as trained ones.
+*--twins* adds twins of checkpoints, with random weights: they know nothing of the world, though random
+convolutions tell digits apart as well as trained ones. *--side* has pictures read in that many pixels
+each way, whatever a checkpoint says.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -42,6 +44,7 @@ from hubscan.records import Modality, Sample, Skipped
 from hubscan.sample import draw
 
 SUFFIX = "_random"
+PREPROCESSOR = "preprocessor_config.json"
 
 
 def main() -> None:
@@ -51,10 +54,10 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=2000, help="rows of each dataset, if it has as many")
     parser.add_argument("--max-length", type=int, default=64, help="tokens of a text")
     parser.add_argument("--only", nargs="+", metavar="NAME", help="datasets, in this order")
-    parser.add_argument("--random", action="store_true", help="add twins with random weights")
+    add_options_of_candidates(parser)
     asked = parser.parse_args()
     asked.folder.mkdir(parents=True, exist_ok=True)
-    with candidates(asked.root, asked.random) as models:
+    with candidates(asked.root, asked.twins, asked.side) as models:
         for dataset in datasets(asked.root, asked.only):
             recipe = Recipe(dataset=str(dataset), samples=asked.rows, max_length=asked.max_length)
             try:
@@ -73,17 +76,46 @@ def datasets(root: Path, only: list[str] | None) -> list[Path]:
     return [found[name] for name in only or found]
 
 
+def add_options_of_candidates(parser: argparse.ArgumentParser) -> None:
+    """Let *parser* take what `candidates` is asked for."""
+    parser.add_argument("--twins", nargs="+", metavar="NAME", default=[], help="with random weights, too")
+    parser.add_argument("--side", type=int, metavar="PIXELS", help="in which every picture is read")
+
+
 @contextmanager
-def candidates(root: Path, random: bool) -> Iterator[dict[Modality, list[Path]]]:
-    """Yield the checkpoints of each kind, the smallest first, with a random twin of that if asked."""
+def candidates(
+    root: Path, twins: Sequence[str] = (), side: int | None = None
+) -> Iterator[dict[Modality, list[Path]]]:
+    """Yield the checkpoints of texts and of pictures, the smallest first, twins of some behind them."""
     models: dict[Modality, list[Path]] = {"text": [], "image": []}
-    for path in sorted((root / "models").glob("*/*"), key=size):
-        models["image" if (path / "preprocessor_config.json").exists() else "text"].append(path)
     with tempfile.TemporaryDirectory() as temporary:
-        if random:
-            for paths in models.values():
-                paths += [twin(path, Path(temporary)) for path in paths[:1]]
+        for path in sorted((root / "models").glob("*/*"), key=size):
+            kind = reads(path)
+            if kind in models:
+                read = path if side is None or kind == "text" else resized(path, Path(temporary), side)
+                models[kind] += [read, *(twin(read, Path(temporary)) for name in twins if name == read.name)]
+        unknown = set(twins) - {path.name for paths in models.values() for path in paths}
+        if unknown:
+            raise SystemExit(f"no checkpoint {', '.join(sorted(unknown))}")
         yield models
+
+
+def reads(checkpoint: Path) -> Modality:
+    """Return what *checkpoint* reads, by its preprocessor."""
+    preprocessor = checkpoint / PREPROCESSOR
+    if not preprocessor.exists():
+        return "text"
+    return "audio" if "feature_extractor_type" in json.loads(preprocessor.read_text()) else "image"
+
+
+def resized(checkpoint: Path, at: Path, side: int) -> Path:
+    """Return a copy of *checkpoint* that reads pictures of *side* × *side* pixels."""
+    copy = at / checkpoint.name
+    shutil.copytree(checkpoint, copy)
+    preprocessor = copy / PREPROCESSOR
+    said = json.loads(preprocessor.read_text())
+    preprocessor.write_text(json.dumps(said | {"size": {"height": side, "width": side}}))
+    return copy
 
 
 def size(checkpoint: Path) -> int:

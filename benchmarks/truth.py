@@ -2,7 +2,7 @@
 
     python benchmarks/truth.py tune ROOT                       # adds to truth.jsonl what is not there yet
     python benchmarks/truth.py tune ROOT --only digits --models mobilenet_v2_1.0_224
-    python benchmarks/truth.py tune ROOT --models 'bert-*' --no-twins --truth benchmarks/truth_nursery.jsonl
+    python benchmarks/truth.py tune ROOT --models 'bert-*' --truth benchmarks/truth_nursery.jsonl
     python benchmarks/truth.py agree FOLDER --truth FILE       # FOLDER as features.py writes it
     python benchmarks/truth.py agree FOLDER FOLDER --truth FILE FILE
 
@@ -25,7 +25,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from agreement import DRAWS, Cell, lists_of, print_agreement
-from features import candidates, datasets
+from features import add_options_of_candidates, candidates, datasets
 
 from hubscan import encoders
 from hubscan.encoders.untrained import untrained
@@ -49,7 +49,7 @@ def main() -> None:
     tune.add_argument("root", type=Path)
     tune.add_argument("--only", nargs="+", metavar="NAME", help="datasets, in this order")
     tune.add_argument("--models", nargs="+", metavar="PATTERN", default=["*"], help="of their last names")
-    tune.add_argument("--no-twins", action="store_true", help="without the random twin of the smallest")
+    add_options_of_candidates(tune)
     tune.add_argument("--max-length", type=int, default=64, help="tokens of a text")
     tune.add_argument("--rates", nargs="+", type=float, default=TRAINING.rates, help="each is tried")
     tune.add_argument(
@@ -101,7 +101,7 @@ def tuned(asked: argparse.Namespace) -> None:
         for cell in known(asked.truth)
         if cell["accuracy"] > cell["frozen"] or cell["training"]["patience"] >= asked.patience
     }
-    with candidates(asked.root, random=not asked.no_twins) as models:
+    with candidates(asked.root, asked.twins, asked.side) as models:
         for dataset in datasets(asked.root, asked.only):
             recipe = Recipe(
                 dataset=str(dataset), samples=ROWS, seed=1, max_length=asked.max_length, device=asked.device
