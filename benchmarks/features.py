@@ -93,7 +93,9 @@ def candidates(
             kind = reads(path)
             if kind in models:
                 read = path if side is None or kind == "text" else resized(path, Path(temporary), side)
-                models[kind] += [read, *(twin(read, Path(temporary)) for name in twins if name == read.name)]
+                models[kind].append(read)
+                if path.name in twins:
+                    models[kind].append(twin(read, Path(temporary)))
         unknown = set(twins) - {path.name for paths in models.values() for path in paths}
         if unknown:
             raise SystemExit(f"no checkpoint {', '.join(sorted(unknown))}")

@@ -48,19 +48,18 @@ def command(arguments: tuple[str, ...], folder: Path | None, build_only: bool) -
     folder = (folder or _cache()).absolute()
     build(folder, lambda line: click.echo(line, err=True))
     if not build_only:
-        _run_commands(folder, [shlex.join(("hubscan", *arguments))] if arguments else COMMANDS)
+        _run_commands(folder, [arguments] if arguments else [shlex.split(line)[1:] for line in COMMANDS])
 
 
-def _run_commands(folder: Path, lines: Sequence[str]) -> None:
+def _run_commands(folder: Path, commands: Sequence[Sequence[str]]) -> None:
     try:
         from hubscan.demo.hub import serve
     except ImportError as error:
         raise HubscanError(f"the demo's Hub needs {error.name}: pip install 'hubscan[demo]'") from error
     with serve(folder) as hub:
         environment = _environment(hub.endpoint, folder)
-        for line in lines:
-            click.echo(f"\n$ {line}", err=True)
-            arguments = shlex.split(line)[1:]
+        for arguments in commands:
+            click.echo(f"\n$ {shlex.join(('hubscan', *arguments))}", err=True)
             done = subprocess.run([sys.executable, "-m", "hubscan", *arguments], env=environment, cwd=folder)
             if done.returncode:
                 click.get_current_context().exit(done.returncode)
