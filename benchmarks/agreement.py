@@ -102,7 +102,7 @@ class List:
 def lists_of(origin: str, cells: Sequence[Cell], folder: Path) -> list[List]:
     """Return the lists that *cells* make, of checkpoints whose features are in *folder*."""
     found: dict[str, dict[str, dict[str, Cell]]] = defaultdict(lambda: defaultdict(dict))
-    for cell in cells:
+    for cell in averaged(cells):
         if (folder / f"{cell['dataset']}__{cell['model']}.npy").exists():
             found[cell["dataset"]][cell["modality"]][cell["model"]] = cell
     lists = []
@@ -115,6 +115,58 @@ def lists_of(origin: str, cells: Sequence[Cell], folder: Path) -> list[List]:
             both = {name: cell for of_one in by_modality.values() for name, cell in of_one.items()}
             lists.append(List(f"{origin}: {dataset}, both", dataset, folder, both, single=False))
     return [one for one in lists if len(one.cells) >= FEWEST]
+
+
+def averaged(lines: Sequence[Cell]) -> list[Cell]:
+    """Return one cell for each checkpoint on a dataset: the mean of its trainings, each of another seed.
+
+    The last of a seed counts. Seeds part the same rows in another way, so most of the held-out ones are
+    common to them: their error stays. What else differs among the trainings of a checkpoint is taken to be as
+    much for all of a list.
+    """
+    trainings: dict[tuple[str, str], dict[str, dict[int, Cell]]] = defaultdict(lambda: defaultdict(dict))
+    for line in lines:
+        listed = trainings[line["dataset"], line["modality"]]
+        listed[line["model"]][line["training"]["seed"]] = line
+    return [
+        _mean(list(of_one.values()), chance)
+        for listed in trainings.values()
+        for chance in [_chance([[cell["accuracy"] for cell in one.values()] for one in listed.values()])]
+        for of_one in listed.values()
+    ]
+
+
+def _mean(trainings: Sequence[Cell], chance: float) -> Cell:
+    """Return their mean, with the error of its held-out rows and of trainings of variance *chance*."""
+    held = np.mean([cell["error"] ** 2 for cell in trainings])
+    accuracy = float(np.mean([cell["accuracy"] for cell in trainings]))
+    return trainings[-1] | {"accuracy": accuracy, "error": float(np.sqrt(held + chance / len(trainings)))}
+
+
+def _chance(accuracies: Sequence[Sequence[float]]) -> float:
+    """Return the variance among trainings of one checkpoint, pooled over these; 0 where none has two."""
+    freedom = sum(len(of_one) - 1 for of_one in accuracies)
+    squares = sum(np.var(of_one) * len(of_one) for of_one in accuracies)
+    return float(squares / freedom) if freedom else 0.0
+
+
+def print_repeated(first: Sequence[Cell], second: Sequence[Cell]) -> None:
+    """Print how far two truths agree, list by list: what no measure can be asked to beat."""
+    before = {(cell["dataset"], cell["model"]): cell for cell in averaged(first)}
+    pairs: dict[str, list[tuple[float, float]]] = defaultdict(list)
+    for cell in averaged(second):
+        of_before = before.get((cell["dataset"], cell["model"]))
+        if of_before:
+            values = of_before["accuracy"], cell["accuracy"]
+            pairs[f"{cell['dataset']}, {cell['modality']}s"].append(values)
+    titles = ("list", "checkpoints", "weighted Kendall", "first [5 %, 95 %]", "second", "median change")
+    print("| " + " | ".join(titles) + " |\n" + "|---" * len(titles) + "|")
+    for name, values in pairs.items():
+        one, other = np.array(values).T
+        ranges = ["{:.3f} to {:.3f}".format(*np.percentile(side, (5, 95))) for side in (one, other)]
+        agreed = f"{weightedtau(one, other).statistic:.2f}"
+        cells = (name, str(len(values)), agreed, *ranges, f"{np.median(other - one):+.3f}")
+        print("| " + " | ".join(cells) + " |")
 
 
 def print_agreement(lists: Sequence[List], draws: int) -> None:

@@ -3,14 +3,16 @@
     python benchmarks/truth.py tune ROOT                       # adds to truth.jsonl what is not there yet
     python benchmarks/truth.py tune ROOT --only digits --models mobilenet_v2_1.0_224
     python benchmarks/truth.py tune ROOT --models 'bert-*' --truth benchmarks/truth_nursery.jsonl
+    python benchmarks/truth.py tune ROOT --only emoji --seed 1 # trained once more; trainings are averaged
     python benchmarks/truth.py agree FOLDER --truth FILE       # FOLDER as features.py writes it
     python benchmarks/truth.py agree FOLDER FOLDER --truth FILE FILE
+    python benchmarks/truth.py repeated FILE FILE              # do two truths say the same?
 
 *ROOT* holds `models/<org>/<name>` and `datasets/<org>/<name>`, as for `features.py`. The rows are another
 draw (seed 1) than those that are scored (seed 0): 2,400 in equal shares of the classes, or all there are.
 300 of them train, 200 say when to stop, and 1,900 are held out: what fine-tuning gives is then known to
 about a point. The recipe is that of `hubscan verify`, unless asked otherwise; every line of
-`truth.jsonl` has it, and the last of a checkpoint on a dataset counts.
+`truth.jsonl` has it, and the last of a checkpoint on a dataset with a seed counts.
 
 `agree` is `agreement.py`: every measure held against this truth.
 """
@@ -24,7 +26,7 @@ from dataclasses import asdict, replace
 from fnmatch import fnmatch
 from pathlib import Path
 
-from agreement import DRAWS, Cell, lists_of, print_agreement
+from agreement import DRAWS, Cell, lists_of, print_agreement, print_repeated
 from features import add_options_of_candidates, candidates, datasets
 
 from hubscan import encoders
@@ -59,6 +61,7 @@ def main() -> None:
         help="epochs; those that training had not improved at less patience are trained again",
     )
     tune.add_argument("--epochs", type=int, default=TRAINING.epochs, help="with each rate, at most")
+    tune.add_argument("--seed", type=int, default=TRAINING.seed, help="of what trains, and its order")
     tune.add_argument("--precision", choices=("float32", "mixed"), default=TRAINING.precision)
     tune.add_argument("--device", default="auto")
     agree = ways.add_parser("agree")
@@ -67,9 +70,13 @@ def main() -> None:
     agree.add_argument("--draws", type=int, default=DRAWS)
     tune.add_argument("--truth", type=Path, default=TRUTH, help="the file with the accuracies")
     agree.add_argument("--truth", type=Path, nargs="+", default=[TRUTH], help="one for each FOLDER")
+    repeated = ways.add_parser("repeated")
+    repeated.add_argument("truths", type=Path, nargs=2, metavar="FILE")
     asked = parser.parse_args()
     if asked.way == "tune":
         tuned(asked)
+    elif asked.way == "repeated":
+        print_repeated(*(known(file) for file in asked.truths))
     else:
         lists = [
             one
@@ -94,12 +101,14 @@ def tuned(asked: argparse.Namespace) -> None:
         rates=tuple(asked.rates),
         patience=asked.patience,
         epochs=asked.epochs,
+        seed=asked.seed,
         precision=asked.precision,
     )
     done = {
         (cell["dataset"], cell["model"])
         for cell in known(asked.truth)
-        if cell["accuracy"] > cell["frozen"] or cell["training"]["patience"] >= asked.patience
+        if cell["training"]["seed"] == asked.seed
+        and (cell["accuracy"] > cell["frozen"] or cell["training"]["patience"] >= asked.patience)
     }
     with candidates(asked.root, asked.twins, asked.side) as models:
         for dataset in datasets(asked.root, asked.only):
@@ -126,7 +135,7 @@ def tuned(asked: argparse.Namespace) -> None:
 def tuned_cell(model: Path, modality: Modality, sample: Sample, recipe: Recipe, training: Training) -> Cell:
     """Return what fine-tuning *model* gives on *sample*, with all that decides it."""
     begun = time.perf_counter()
-    rows = parts(sample, 0, PATTERN)
+    rows = parts(sample, training.seed, PATTERN)
     encoder = encoders.load(model, modality, max_length=recipe.max_length)
     drawn = untrained(encoder.model)
     found = fine_tuned(encoder, sample.inputs[modality], sample, training, recipe.device, rows=rows)
