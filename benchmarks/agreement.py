@@ -6,8 +6,8 @@ points), for several numbers of rows, each the mean over draws with its interval
 draws), by dataset and in the mean. A dataset with a picture and a text is three lists: encoders of the one,
 of the other, and of both; the last is printed by itself and is in no mean.
 
-*the ranking* is what `hubscan rank` gives: the first of its measures, half of it for untrained weights. All
-other lines have a measure as it is.
+*the ranking* is what `hubscan rank` gives: the first of its measures, three quarters of it for untrained
+weights. All other lines have a measure as it is.
 
 *the truth, held out again* is what the truth itself gets, as other held-out rows might have told it. Lists
 whose truth agrees with itself by less than .8 hardly tell one measure from another: there are means with
@@ -121,33 +121,32 @@ def averaged(lines: Sequence[Cell]) -> list[Cell]:
     """Return one cell for each checkpoint on a dataset: the mean of its trainings, each of another seed.
 
     The last of a seed counts. Seeds part the same rows in another way, so most of the held-out ones are
-    common to them: their error stays. What else differs among the trainings of a checkpoint is taken to be as
-    much for all of a list.
+    common to them: their error stays. What else differs among trainings gets less with every one; of a
+    checkpoint with only one it is taken to be what it is in the mean of its list.
     """
     trainings: dict[tuple[str, str], dict[str, dict[int, Cell]]] = defaultdict(lambda: defaultdict(dict))
     for line in lines:
         listed = trainings[line["dataset"], line["modality"]]
         listed[line["model"]][line["training"]["seed"]] = line
-    return [
-        _mean(list(of_one.values()), chance)
-        for listed in trainings.values()
-        for chance in [_chance([[cell["accuracy"] for cell in one.values()] for one in listed.values()])]
-        for of_one in listed.values()
-    ]
+    cells = []
+    for listed in trainings.values():
+        known = [_variance(of_one) for of_one in listed.values() if len(of_one) > 1]
+        usual = float(np.mean(known)) if known else 0.0
+        cells += [_mean(of_one, usual) for of_one in listed.values()]
+    return cells
 
 
-def _mean(trainings: Sequence[Cell], chance: float) -> Cell:
-    """Return their mean, with the error of its held-out rows and of trainings of variance *chance*."""
-    held = np.mean([cell["error"] ** 2 for cell in trainings])
-    accuracy = float(np.mean([cell["accuracy"] for cell in trainings]))
-    return trainings[-1] | {"accuracy": accuracy, "error": float(np.sqrt(held + chance / len(trainings)))}
+def _mean(trainings: Mapping[int, Cell], usual: float) -> Cell:
+    """Return the mean of *trainings* by seed, and its error; *usual* is the variance among trainings."""
+    cells = list(trainings.values())
+    accuracy = float(np.mean([cell["accuracy"] for cell in cells]))
+    held = float(np.mean([cell["error"] ** 2 for cell in cells]))
+    variance = _variance(trainings) if len(cells) > 1 else usual
+    return cells[-1] | {"accuracy": accuracy, "error": float(np.sqrt(held + variance / len(cells)))}
 
 
-def _chance(accuracies: Sequence[Sequence[float]]) -> float:
-    """Return the variance among trainings of one checkpoint, pooled over these; 0 where none has two."""
-    freedom = sum(len(of_one) - 1 for of_one in accuracies)
-    squares = sum(np.var(of_one) * len(of_one) for of_one in accuracies)
-    return float(squares / freedom) if freedom else 0.0
+def _variance(trainings: Mapping[int, Cell]) -> float:
+    return float(np.var([cell["accuracy"] for cell in trainings.values()], ddof=1))
 
 
 def print_repeated(first: Sequence[Cell], second: Sequence[Cell]) -> None:
@@ -228,7 +227,7 @@ def _standings(
 ) -> list[float]:
     """Return by what `hubscan rank` ranks checkpoints of these *values*."""
     return [
-        evidence(x, labels, halves=0).halved.value if drawn else value
+        evidence(x, labels, halves=0).discounted.value if drawn else value
         for value, drawn, x in zip(values, untrained, features, strict=True)
     ]
 

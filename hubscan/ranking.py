@@ -60,15 +60,15 @@ def leading(scored: Scored) -> Score:
 
 
 def standing(scored: Scored) -> Score:
-    """Return the score by which *scored* is ranked: the first one, of untrained weights halved.
+    """Return the score by which *scored* is ranked: the first one, of untrained weights discounted.
 
     A score is of features as they are, and those of weights that were drawn can be good: of small
     pictures, say. But fine-tuning starts from the weights, and there is nothing in these to start from:
     it added 0.1 points of accuracy to what their frozen features gave, and 2.8 to those of pretrained
-    encoders, in the median of the benchmark, which also tells why it is a half.
+    encoders, in the median of the benchmark, which also tells why it is three quarters.
     """
     score = leading(scored)
-    return score.halved if scored.untrained else score
+    return score.discounted if scored.untrained else score
 
 
 def order(scored: Scored) -> tuple[float, str]:

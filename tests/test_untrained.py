@@ -1,4 +1,4 @@
-"""Weights that nothing was learnt in are told from others, and half of what they score counts."""
+"""Weights that nothing was learnt in are told from others, and three quarters of what they score count."""
 
 from __future__ import annotations
 
@@ -69,32 +69,32 @@ def drawn(model: str, value: float, **more: Any) -> Scored:
     return replace(scored(model, value, **more), untrained=True)
 
 
-def test_half_of_what_untrained_weights_score_counts() -> None:
-    found = ranking([drawn("a/drawn", 2.0), scored("b/below", 0.9), scored("c/above", 1.1)])
+def test_three_quarters_of_what_untrained_weights_score_count() -> None:
+    found = ranking([drawn("a/drawn", 2.0), scored("b/below", 1.4), scored("c/above", 1.6)])
     assert [entry.model for entry in found] == ["c/above", "a/drawn", "b/below"]
     assert leading(found[1].scored).value == 2.0, "it is shown as it was measured"
 
 
-def test_half_of_a_measure_that_is_not_corrected_is_halfway_to_chance() -> None:
-    evidence = Score("evidence", 1, 0.5, 0.4, 0.6, null=0.1)
-    assert evidence.halved == replace(evidence, value=0.3, low=0.25, high=0.35)
+def test_of_a_measure_that_is_not_corrected_it_is_what_lies_above_chance() -> None:
+    evidence = Score("evidence", 1, 0.625, 0.375, 0.875, null=0.125)
+    assert evidence.discounted == replace(evidence, value=0.5, low=0.3125, high=0.6875)
     size = Score("size", 1, 7.5)
-    assert size.halved is size, "there is no chance to be halfway to"
+    assert size.discounted is size, "there is no chance to be nearer to"
 
 
 def test_ties_are_those_of_what_counts() -> None:
-    found = ranking([drawn("a/drawn", 1.0), scored("b/half", 0.5), scored("c/same", 1.0)])
+    found = ranking([drawn("a/drawn", 1.0), scored("b/counts", 0.75), scored("c/same", 1.0)])
     assert [(entry.model, entry.tied_with) for entry in found] == [
         ("c/same", ()),
-        ("a/drawn", ("b/half",)),
-        ("b/half", ("a/drawn",)),
+        ("a/drawn", ("b/counts",)),
+        ("b/counts", ("a/drawn",)),
     ]
 
 
 def test_the_reports_say_so() -> None:
     found = ranking([drawn("a/drawn", 1.0), BGE])
     flags = [entry["flags"] for entry in as_object(found)["ranking"]]
-    assert flags == [[], ["untrained weights: half of its score counts"]]
+    assert flags == [[], ["untrained weights: three quarters of its score counts"]]
     assert str(found).count("untrained weights") == 1
     assert "untrained" not in sentences.answer(found)
 
@@ -106,7 +106,7 @@ def test_it_is_recommended_with_a_warning_where_nothing_else_tells_anything() ->
 
 
 def test_a_verdict_follows_the_ranking_as_it_stands() -> None:
-    found = ranking([drawn("a/drawn", 2.0), BGE, RXNFP])
+    found = ranking([drawn("a/drawn", 1.5), BGE, RXNFP])
     rights = {BGE.name: 80, "a/drawn": 70, RXNFP.name: 60}
     own = verdict(found, [tuned(found, name, rights[name]) for name in rights], sample([0, 1] * 50))
     assert own.picked.candidate.model == BGE.name and own.agreements[0].regret.value == 0

@@ -10,7 +10,8 @@ from typing import Final
 from hubscan.records.candidate import Candidate
 from hubscan.records.features import Pooling
 
-UNTRAINED: Final = "untrained weights: half of its score counts"
+UNTRAINED: Final = "untrained weights: three quarters of its score counts"
+SHARE_OF_UNTRAINED: Final = 0.75
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,15 +49,23 @@ class Score:
         return -math.inf if self.null is None else self.null
 
     @property
-    def halved(self) -> Score:
-        """Return the score with its value and bounds halfway to chance, where the measure knows chance."""
+    def discounted(self) -> Score:
+        """Return what counts of it where the weights are untrained: three quarters of what is above chance.
+
+        A measure that knows no chance counts as it is.
+        """
         if self.chance == -math.inf:
             return self
 
-        def half(bound: float | None) -> float | None:
-            return None if bound is None else (bound + self.chance) / 2
+        def counts(number: float) -> float:
+            return self.chance + SHARE_OF_UNTRAINED * (number - self.chance)
 
-        return replace(self, value=(self.value + self.chance) / 2, low=half(self.low), high=half(self.high))
+        return replace(
+            self,
+            value=counts(self.value),
+            low=None if self.low is None else counts(self.low),
+            high=None if self.high is None else counts(self.high),
+        )
 
     @property
     def interval(self) -> tuple[float, float]:
