@@ -9,7 +9,8 @@ of the other, and of both; the last is printed by itself and is in no mean.
 *the ranking* is what `hubscan rank` gives: the first of its measures, three quarters of it for untrained
 weights. All other lines have a measure as it is.
 
-*the truth, held out again* is what the truth itself gets, as other held-out rows might have told it. Lists
+*the truth, made again* is what the truth itself gets, as other held-out rows might have told it, and other
+trainings where there are several: about what a measure would get that knew the mean of all trainings. Lists
 whose truth agrees with itself by less than .8 hardly tell one measure from another: there are means with
 them and means without. At last, the measure that is best on one half of the latter lists is read on the other
 half, both ways.
@@ -41,10 +42,10 @@ DRAWS = 5
 RESAMPLES = 2_000
 TRUTHS = 40
 FEWEST = 4  # checkpoints in a list
-CERTAIN = 0.8  # agreement of a truth with itself, held out again: lists of less hardly tell
+CERTAIN = 0.8  # agreement of a truth with itself, made again: lists of less hardly tell
 DEFAULT = "evidence"
 RANKING = "the ranking"
-AGAIN = "the truth, held out again"
+AGAIN = "the truth, made again"
 
 Array = npt.NDArray[Any]
 Cell = dict[str, Any]
@@ -79,7 +80,7 @@ class List:
 
     @cached_property
     def again(self) -> Array:
-        """Return accuracies (draws, checkpoints) as other held-out rows might give them.
+        """Return accuracies (draws, checkpoints) as other held-out rows and other trainings might give them.
 
         Each with an error of its own. The held-out rows are the same for all, so it is less in fact.
         """
@@ -89,7 +90,7 @@ class List:
 
     @cached_property
     def certain(self) -> bool:
-        """Return whether its truth would say the same of other held-out rows."""
+        """Return whether its truth, made again, would say the same."""
         itself = [_judged(values, self.accuracies)[0] for values in self.again]
         return float(np.mean(itself)) >= CERTAIN
 
@@ -139,10 +140,11 @@ def averaged(lines: Sequence[Cell]) -> list[Cell]:
 def _mean(trainings: Mapping[int, Cell], usual: float) -> Cell:
     """Return the mean of *trainings* by seed, and its error; *usual* is the variance among trainings."""
     cells = list(trainings.values())
-    accuracy = float(np.mean([cell["accuracy"] for cell in cells]))
-    held = float(np.mean([cell["error"] ** 2 for cell in cells]))
+    accuracy, frozen = np.mean([(cell["accuracy"], cell["frozen"]) for cell in cells], axis=0).tolist()
+    held = np.mean([cell["error"] ** 2 for cell in cells])
     variance = _variance(trainings) if len(cells) > 1 else usual
-    return cells[-1] | {"accuracy": accuracy, "error": float(np.sqrt(held + variance / len(cells)))}
+    error = float(np.sqrt(held + variance / len(cells)))
+    return cells[-1] | {"accuracy": accuracy, "frozen": frozen, "error": error}
 
 
 def _variance(trainings: Mapping[int, Cell]) -> float:
