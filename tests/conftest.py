@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -18,6 +19,8 @@ __all__ = ["cli", "hub", "hub_root", "made", "olah", "olah_cli", "own_hub"]
 
 # The checkpoints of the tests are tiny: a second thread only waits for the first, and for the other tests.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# A suite in the background of a script starts with interrupts ignored, and so would the commands that it interrupts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 Cli = Callable[..., subprocess.CompletedProcess[str]]
 
