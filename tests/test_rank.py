@@ -347,8 +347,9 @@ def test_a_worker_that_dies_or_hangs_ends_its_candidate_and_not_the_scan(
     assert expected in lost["reason"]
 
 
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_exits_with_130_leaves_no_worker_and_can_be_resumed(
-    own_hub: LabHub, tmp_path: Path, cli: Cli
+    own_hub: LabHub, tmp_path: Path, cli: Cli, sent: signal.Signals
 ) -> None:
     own_hub.faults.add(r"HEAD /tester/plain-bert/resolve/.*config.json", times=3, delay=4)
     parent = started(own_hub, tmp_path / "home", tmp_path)
@@ -356,7 +357,7 @@ def test_an_interrupt_exits_with_130_leaves_no_worker_and_can_be_resumed(
 
     def interrupt(worker: psutil.Process) -> None:
         found.append(worker)
-        os.kill(parent.pid, signal.SIGINT)
+        os.kill(parent.pid, sent)
 
     when_busy(own_hub, parent, interrupt)
     _, err = parent.communicate(timeout=60)
