@@ -10,9 +10,9 @@ of the other, and of both; the last is printed by itself and is in no mean.
 weights. All other lines have a measure as it is.
 
 *the truth, made again* is what the truth itself gets, as other held-out rows might have told it, and other
-trainings where there are several: about what a measure would get that knew the mean of all trainings. Lists
-whose truth agrees with itself by less than .8 hardly tell one measure from another: there are means with
-them and means without. At last, the measure that is best on one half of the latter lists is read on the other
+trainings where there are several. That is no bound to what a measure can get: some got more. Lists whose
+truth agrees with itself by less than .8 hardly tell one measure from another: there are means with them
+and means without. At last, the measure that is best on one half of the latter lists is read on the other
 half, both ways.
 """
 
@@ -131,28 +131,28 @@ def averaged(lines: Sequence[Cell]) -> list[Cell]:
         listed[line["model"]][line["training"]["seed"]] = line
     cells = []
     for listed in trainings.values():
-        known = [_variance(of_one) for of_one in listed.values() if len(of_one) > 1]
+        by_checkpoint = [list(by_seed.values()) for by_seed in listed.values()]
+        known = [_variance(of_one) for of_one in by_checkpoint if len(of_one) > 1]
         usual = float(np.mean(known)) if known else 0.0
-        cells += [_mean(of_one, usual) for of_one in listed.values()]
+        cells += [_mean(of_one, usual) for of_one in by_checkpoint]
     return cells
 
 
-def _mean(trainings: Mapping[int, Cell], usual: float) -> Cell:
-    """Return the mean of *trainings* by seed, and its error; *usual* is the variance among trainings."""
-    cells = list(trainings.values())
-    accuracy, frozen = np.mean([(cell["accuracy"], cell["frozen"]) for cell in cells], axis=0).tolist()
-    held = np.mean([cell["error"] ** 2 for cell in cells])
-    variance = _variance(trainings) if len(cells) > 1 else usual
-    error = float(np.sqrt(held + variance / len(cells)))
-    return cells[-1] | {"accuracy": accuracy, "frozen": frozen, "error": error}
+def _mean(trainings: Sequence[Cell], usual: float) -> Cell:
+    """Return the mean of *trainings*, and its error; one alone is taken to vary as is *usual*."""
+    accuracy, frozen = np.mean([(cell["accuracy"], cell["frozen"]) for cell in trainings], axis=0).tolist()
+    held = np.mean([cell["error"] ** 2 for cell in trainings])
+    variance = _variance(trainings) if len(trainings) > 1 else usual
+    error = float(np.sqrt(held + variance / len(trainings)))
+    return trainings[-1] | {"accuracy": accuracy, "frozen": frozen, "error": error}
 
 
-def _variance(trainings: Mapping[int, Cell]) -> float:
-    return float(np.var([cell["accuracy"] for cell in trainings.values()], ddof=1))
+def _variance(trainings: Sequence[Cell]) -> float:
+    return float(np.var([cell["accuracy"] for cell in trainings], ddof=1))
 
 
 def print_repeated(first: Sequence[Cell], second: Sequence[Cell]) -> None:
-    """Print how far two truths agree, list by list: what no measure can be asked to beat."""
+    """Print how far two truths agree, list by list."""
     before = {(cell["dataset"], cell["model"]): cell for cell in averaged(first)}
     pairs: dict[str, list[tuple[float, float]]] = defaultdict(list)
     for cell in averaged(second):
@@ -160,14 +160,14 @@ def print_repeated(first: Sequence[Cell], second: Sequence[Cell]) -> None:
         if of_before:
             values = of_before["accuracy"], cell["accuracy"]
             pairs[f"{cell['dataset']}, {cell['modality']}s"].append(values)
-    titles = ("list", "checkpoints", "weighted Kendall", "first [5 %, 95 %]", "second", "median change")
-    print("| " + " | ".join(titles) + " |\n" + "|---" * len(titles) + "|")
+    lines = []
     for name, values in pairs.items():
         one, other = np.array(values).T
         ranges = ["{:.3f} to {:.3f}".format(*np.percentile(side, (5, 95))) for side in (one, other)]
         agreed = f"{weightedtau(one, other).statistic:.2f}"
-        cells = (name, str(len(values)), agreed, *ranges, f"{np.median(other - one):+.3f}")
-        print("| " + " | ".join(cells) + " |")
+        lines.append((name, str(len(values)), agreed, *ranges, f"{np.median(other - one):+.3f}"))
+    titles = ("list", "checkpoints", "weighted Kendall", "first [5 %, 95 %]", "second", "median change")
+    _print_table(titles, lines)
 
 
 def print_agreement(lists: Sequence[List], draws: int) -> None:
@@ -300,15 +300,21 @@ def _print(
     """Print a line a measure: agreement and regret for each number of rows, in the mean of the lists."""
     sizes = sorted({rows for name, rows, _ in found if name in names})
     measures = list(dict.fromkeys(measure for name, _, measure in found if name in names))
-    titles = ["measure", *(f"n = {n:,}" for n in sizes), *(["ms"] if cost else [])]
-    print(f"\n**{title}**\n\n| " + " | ".join(titles) + " |\n" + "|---" * len(titles) + "|")
+    lines = []
     for measure in measures:
         cells = []
         for n in sizes:
             per_list = [np.array(found[name, n, measure]) for name in names if (name, n, measure) in found]
             cells.append(_cell(per_list))
         took = [f"{1e3 * float(np.mean(cost[measure])):.0f}" if measure in cost else ""] if cost else []
-        print("| " + " | ".join([measure, *cells, *took]) + " |")
+        lines.append([measure, *cells, *took])
+    print(f"\n**{title}**\n")
+    _print_table(["measure", *(f"n = {n:,}" for n in sizes), *(["ms"] if cost else [])], lines)
+
+
+def _print_table(titles: Sequence[str], lines: Sequence[Sequence[str]]) -> None:
+    for cells in (titles, ["---"] * len(titles), *lines):
+        print("| " + " | ".join(cells) + " |")
 
 
 def _cell(per_list: Sequence[Array]) -> str:
