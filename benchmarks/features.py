@@ -89,14 +89,16 @@ def candidates(
     """Yield the checkpoints of texts and of pictures, the smallest first, twins of some behind them."""
     models: dict[Modality, list[Path]] = {"text": [], "image": []}
     with tempfile.TemporaryDirectory() as temporary:
-        for path in sorted((root / "models").glob("*/*"), key=size):
+        paths = sorted((root / "models").glob("*/*"), key=size)
+        there = {path.name for path in paths}
+        for path in paths:
             kind = reads(path)
             if kind in models:
                 read = path if side is None or kind == "text" else resized(path, Path(temporary), side)
                 models[kind].append(read)
-                if path.name in twins:
+                if path.name in twins and path.name + SUFFIX not in there:
                     models[kind].append(twin(read, Path(temporary)))
-        unknown = set(twins) - {path.name for paths in models.values() for path in paths}
+        unknown = set(twins) - {path.name for found in models.values() for path in found}
         if unknown:
             raise SystemExit(f"no checkpoint {', '.join(sorted(unknown))}")
         yield models

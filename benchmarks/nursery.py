@@ -1,13 +1,14 @@
 """Small encoders brought up for the truth: what they have seen, how long and how large they are is known.
 
-    python benchmarks/nursery.py ROOT                  # minutes; goes on where it was cut off
-    python benchmarks/nursery.py ROOT --only image     # one kind: two processes can share the work
+    python benchmarks/nursery.py ROOT --teachers ZOO                # minutes; goes on where it was cut off
+    python benchmarks/nursery.py ROOT --teachers ZOO --only image   # one kind: two processes share the work
 
 *ROOT* holds `datasets/<org>/<name>` as for `features.py`; there comes out `ROOT/models/nursery/<name>`, an
-ordinary checkpoint of transformers with a card: BERTs of 2 and 4 layers by masked words or by the labels of
-texts; ResNets, ConvNeXts and ViTs of 32 × 32 pixels by labels, by the turn of a picture
-(Gidaris et al., ICLR 2018, arXiv 1803.07728) or by hidden patches. The name says which: family, depth and
-width, objective, source, and the share of the steps that was done, in per cent.
+ordinary checkpoint of transformers with a card: BERTs of 2 and 4 layers by masked words, by the labels of
+texts or by the vectors of a teacher; ResNets, ConvNeXts and ViTs of 32 × 32 pixels by labels, by the turn of
+a picture (Gidaris et al., ICLR 2018, arXiv 1803.07728), by hidden patches or by a teacher, too (FitNets,
+Romero et al., ICLR 2015, arXiv 1412.6550). Teachers are real checkpoints, `ZOO/models/<org>/<name>`. The name
+says which: family, depth and width, objective, source, and the share of the steps that was done, in per cent.
 
 They differ as the encoders do that TransRate was tried on (Huang et al., ICML 2022, arXiv 2106.09362): in
 source, objective, size, architecture and stage. Rows that `truth.py` and `features.py` draw are left out,
@@ -45,15 +46,19 @@ from transformers import (
     ViTModel,
 )
 
+from hubscan import encoders
+from hubscan.extract import extract
 from hubscan.pictures import decode
 from hubscan.recipe import Recipe
 from hubscan.sample import draw
 
 Kind = Literal["text", "image"]
-Objective = Literal["untrained", "words", "labels", "turns", "patches"]
+Objective = Literal["untrained", "words", "labels", "turns", "patches", "distilled"]
 
 DRAWN: Final = ((0, 2_000), (1, 2_400))  # seed and rows of what is scored, and of what is fine-tuned on
-UNLABELLED: Final = "emoji"  # drawn whole
+UNLABELLED: Final = "emoji"  # drawn whole, names and pictures
+TEACHERS: Final[dict[Kind, str]] = {"text": "all-MiniLM-L6-v2", "image": "efficientnet_lite0"}
+TAUGHT_ROWS: Final[dict[Kind, int]] = {"text": 6_000, "image": 3_000}  # of a source
 TEXTS: Final = ("imdb", "rotten_tomatoes", "spam_assassin", "shop_reviews")
 LABELLED: Final = ("imdb", "rotten_tomatoes", "shop_reviews")  # spam has hardly a row left
 PICTURES: Final = ("fashion_mnist", "mnist_10k", UNLABELLED)
@@ -109,12 +114,20 @@ def _text_pupils() -> Iterator[Pupil]:
     yield replace(words, sources=TEXTS, steps=3_000, stages=(10, 100))
     yield labels
     yield replace(shorter, sources=("rotten_tomatoes",), steps=600)
-    yield replace(shorter, sources=("spam_assassin",), steps=300)
+    yield replace(labels, sources=("spam_assassin",), steps=300, stages=(10, 30, 100))
+    yield replace(shorter, sources=("spam_assassin",), steps=300, width=128)
     yield replace(shorter, sources=("shop_reviews",), stages=(10, 100))
     yield replace(shorter, width=128)
     yield replace(shorter, sources=LABELLED, width=128, steps=3_000, stages=(30, 100))
     yield replace(shorter, depth=4)
     yield replace(shorter, width=32)
+    distilled = Pupil("bert", 2, 64, "distilled", (*TEXTS, UNLABELLED), 3_000, (10, 30, 100))
+    yield distilled
+    yield replace(distilled, width=128, stages=(100,))
+    yield replace(distilled, depth=4, stages=(100,))
+    yield replace(distilled, sources=("imdb",), steps=1_500, stages=(100,))
+    yield replace(distilled, sources=(UNLABELLED,), steps=1_000, stages=(100,))
+    yield replace(distilled, sources=(UNLABELLED,), width=128, stages=(30, 100))
 
 
 def _image_pupils() -> Iterator[Pupil]:
@@ -132,24 +145,31 @@ def _image_pupils() -> Iterator[Pupil]:
     yield replace(vit, objective="turns", sources=("emoji",), stages=(100,))
     yield replace(vit, objective="patches", sources=PICTURES, stages=(100,))
     yield replace(convnext, sources=("mnist_10k",))
+    distilled = replace(usual, objective="distilled", sources=(UNLABELLED,), stages=(30, 100))
+    yield distilled
+    yield replace(distilled, sources=("fashion_mnist",), stages=(100,))
+    yield replace(distilled, width=128, steps=500, stages=(100,))
+    yield replace(vit, objective="distilled", sources=(UNLABELLED,), stages=(100,))
+    yield replace(convnext, objective="distilled", sources=PICTURES)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Small encoders of known upbringing.")
     parser.add_argument("root", type=Path, help="holds datasets/<org>/<name>; models/nursery is made")
+    parser.add_argument("--teachers", type=Path, required=True, help="holds models/<org>/<name>")
     parser.add_argument("--only", choices=("text", "image"), help="one kind")
     asked = parser.parse_args()
     torch.set_flush_denormal(True)
     pupils = {"text": _text_pupils, "image": _image_pupils}
     for kind in (asked.only,) if asked.only else pupils:
         for pupil in pupils[kind]():
-            bring_up(pupil, asked.root)
+            bring_up(pupil, asked.root, asked.teachers)
 
 
 # -- training -------------------------------------------------------------------------------------
 
 
-def bring_up(pupil: Pupil, root: Path) -> None:
+def bring_up(pupil: Pupil, root: Path, teachers: Path) -> None:
     """Train *pupil* and write its stages, unless they are all there."""
     finished = {stage: root / "models" / "nursery" / pupil.name(stage) for stage in pupil.stages}
     if all(folder.exists() for folder in finished.values()):
@@ -161,7 +181,7 @@ def bring_up(pupil: Pupil, root: Path) -> None:
     if pupil.objective == "untrained":
         _write(network, pupil, 0, 0, finished[0], root)
         return
-    task = _task(pupil, network, root)
+    task = _task(pupil, network, root, teachers)
     losses = []
     due = {pupil.steps * stage // 100: folder for stage, folder in finished.items()}
     for step, loss in enumerate(_steps(pupil, network, task, np.random.default_rng(seed)), 1):
@@ -199,7 +219,9 @@ def _steps(pupil: Pupil, network: nn.Module, task: Task, rng: np.random.Generato
         yield float(loss.detach())
 
 
-def _task(pupil: Pupil, network: Any, root: Path) -> Task:
+def _task(pupil: Pupil, network: Any, root: Path, teachers: Path) -> Task:
+    if pupil.objective == "distilled":
+        return _distilled(pupil, network, root, teachers)
     tasks = {"words": _words, "labels": _labels, "turns": _turns, "patches": _patches}
     return tasks[pupil.objective](pupil, network, root)
 
@@ -249,7 +271,7 @@ def _patches(pupil: Pupil, network: Any, root: Path) -> Task:
 
 def _words(pupil: Pupil, network: Any, root: Path) -> Task:
     """Tokens that were hidden: eight tenths masked, a tenth another, a tenth as it was, as in BERT."""
-    chunks = torch.cat([_tensor(root, source) for source in pupil.sources])
+    chunks = torch.cat([_tensor(root, source, "text") for source in pupil.sources])
     head = nn.Sequential(nn.Linear(pupil.width, pupil.width), nn.GELU(), nn.LayerNorm(pupil.width))
     table = network.embeddings.word_embeddings.weight
 
@@ -264,6 +286,20 @@ def _words(pupil: Pupil, network: Any, root: Path) -> Task:
         return functional.cross_entropy(head(states[chosen]) @ table.T, wanted[chosen])
 
     return Task(head, len(chunks), loss)
+
+
+def _distilled(pupil: Pupil, network: Any, root: Path, teachers: Path) -> Task:
+    """What a real checkpoint makes of the same rows: its vectors, each number of one variance."""
+    most = TAUGHT_ROWS[pupil.kind]
+    inputs = torch.cat([_tensor(root, source, pupil.kind)[:most] for source in pupil.sources])
+    wanted = torch.cat([_taught(root, teachers, source, pupil.kind) for source in pupil.sources])
+    wanted = (wanted - wanted.mean(0)) / wanted.std(0).clamp(min=1e-6)
+    head = nn.Linear(pupil.width, wanted.shape[1])
+
+    def loss(rows: torch.Tensor, _: np.random.Generator) -> torch.Tensor:
+        return functional.mse_loss(head(_vectors(pupil, network, inputs[rows])), wanted[rows])
+
+    return Task(head, len(inputs), loss)
 
 
 def _vectors(pupil: Pupil, network: Any, inputs: torch.Tensor) -> torch.Tensor:
@@ -343,30 +379,41 @@ steps: {step} of {BATCH[pupil.kind]} rows, {stage} % of {pupil.steps if step els
 
 
 @cache
-def _rows(root: Path, name: str) -> tuple[list[Any], np.ndarray[Any, np.dtype[np.int64]]]:
+def _rows(root: Path, name: str, kind: Kind) -> tuple[list[Any], np.ndarray[Any, np.dtype[np.int64]]]:
     """Return at most `MOST_ROWS` rows of a source, in a random order, without those that are drawn of it."""
     (folder,) = datasets(root, [name])
     file = next(iter(sorted(folder.glob("**/train-*.parquet"))))
-    content = "text" if name in TEXTS else "image"
-    table = pq.read_table(file, columns=[content, "label"])
+    table = pq.read_table(file, columns=[kind, "label"])
     left = np.random.default_rng(0).permutation(len(table))
     if name != UNLABELLED:
         drawn = [draw(Recipe(dataset=str(folder), samples=n, seed=seed)).row_ids for seed, n in DRAWN]
         left = left[~np.isin(left, np.concatenate(drawn))]
-    chosen = table.take(left[: MOST_ROWS["text" if name in TEXTS else "image"]])
-    values = chosen[content].to_pylist()
-    if content == "image":
+    chosen = table.take(left[: MOST_ROWS[kind]])
+    values = chosen[kind].to_pylist()
+    if kind == "image":
         values = [value["bytes"] for value in values]
     return values, chosen["label"].to_numpy().astype(np.int64)
 
 
 @cache
-def _tensor(root: Path, name: str) -> torch.Tensor:
+def _tensor(root: Path, name: str, kind: Kind) -> torch.Tensor:
     """Return the tokens of each piece of a text, or the pixels of each picture."""
-    if name in TEXTS:
+    if kind == "text":
         return _chunks(root, name)[0]
-    pictures = [decode(value) for value in _rows(root, name)[0]]
+    pictures = [decode(value) for value in _rows(root, name, kind)[0]]
     return _processor()(pictures, return_tensors="pt")["pixel_values"]  # type: ignore[no-any-return]
+
+
+@cache
+def _taught(root: Path, teachers: Path, name: str, kind: Kind) -> torch.Tensor:
+    """Return the teacher's vectors of the first `TAUGHT_ROWS` pieces or pictures of a source, (rows, d)."""
+    most = TAUGHT_ROWS[kind]
+    if kind == "text":
+        inputs = _tokenizer(root).batch_decode(_tensor(root, name, kind)[:most], skip_special_tokens=True)
+    else:
+        inputs = _rows(root, name, kind)[0][:most]
+    (folder,) = (teachers / "models").glob(f"*/{TEACHERS[kind]}")
+    return torch.from_numpy(extract(encoders.load(folder, kind, "auto", TOKENS), inputs).matrix)
 
 
 def _labelled(pupil: Pupil, root: Path) -> tuple[torch.Tensor, torch.Tensor]:
@@ -374,19 +421,20 @@ def _labelled(pupil: Pupil, root: Path) -> tuple[torch.Tensor, torch.Tensor]:
         raise ValueError(f"{UNLABELLED} is drawn whole, so it must not be learnt from by label")
     labels, first = [], 0
     for source in pupil.sources:
-        own = torch.from_numpy(_rows(root, source)[1])
-        if source in TEXTS:
+        own = torch.from_numpy(_rows(root, source, pupil.kind)[1])
+        if pupil.kind == "text":
             own = own[_chunks(root, source)[1]]  # a piece has the label of its text
         labels.append(own + first)
         first += int(own.max()) + 1
-    return torch.cat([_tensor(root, source) for source in pupil.sources]), torch.cat(labels)
+    inputs = [_tensor(root, source, pupil.kind) for source in pupil.sources]
+    return torch.cat(inputs), torch.cat(labels)
 
 
 @cache
 def _chunks(root: Path, name: str) -> tuple[torch.Tensor, torch.Tensor]:
     """Return pieces of texts, each as the tokenizer would give it, and which text each is of."""
     cls, sep, pad = (SPECIAL.index(word) for word in ("[CLS]", "[SEP]", "[PAD]"))
-    texts = [text[:CHARACTERS] for text in _rows(root, name)[0]]
+    texts = [text[:CHARACTERS] for text in _rows(root, name, "text")[0]]
     found, owners = [], []
     for owner, ids in enumerate(_tokenizer(root)(texts, add_special_tokens=False)["input_ids"]):
         for start in range(0, min(len(ids), CHUNKS * (TOKENS - 2)), TOKENS - 2):
@@ -405,7 +453,7 @@ def _tokenizer(root: Path) -> PreTrainedTokenizerFast:
     trainer = trainers.WordPieceTrainer(
         vocab_size=VOCABULARY, special_tokens=list(SPECIAL), limit_alphabet=2_500, show_progress=False
     )
-    rows = (text for name in TEXTS for text in _rows(root, name)[0][:VOCABULARY_ROWS])
+    rows = (text for name in TEXTS for text in _rows(root, name, "text")[0][:VOCABULARY_ROWS])
     tokenizer.train_from_iterator((text[:CHARACTERS] for text in rows), trainer)
     tokenizer.post_processor = processors.TemplateProcessing(
         single="[CLS] $A [SEP]",
