@@ -99,6 +99,8 @@ class ImageEncoder:
 
     def _pooled(self, states: torch.Tensor, how: str, patches: torch.Tensor | None) -> torch.Tensor:
         """Return (rows, width) of the *states* of a layer; the mean and the largest are of patches alone."""
+        if "+" in how:
+            return torch.cat([self._pooled(states, one, patches) for one in how.split("+")], dim=1)
         if states.ndim == 4:  # a feature map (rows, width, height, breadth): every place is a state
             if how in ("cls", "last"):
                 raise CheckpointError(f"gives feature maps, without a {how} state; use mean or max")

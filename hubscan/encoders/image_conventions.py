@@ -45,6 +45,10 @@ READINGS: Final[Mapping[str, Reading]] = {
     **dict.fromkeys(["siglip_vision_model", "siglip2_vision_model", "aimv2_vision_model"], HEAD),
     # The mean of the patches, or of the map, behind a norm that the classifier was trained on.
     **dict.fromkeys(["beit", "data2vec-vision", "convnext", "convnextv2", "dinov3_convnext", "hiera"], HEAD),
+    # The class token and the mean of the patches side by side, as the classifiers of transformers read
+    # them, and linear probes of the paper that joined the two (Oquab et al., 2023, arXiv 2304.07193). The
+    # patches say what the token alone does not: see benchmarks/README.md.
+    **dict.fromkeys(["dinov2", "dinov2_with_registers"], Reading("cls+mean", "cls+mean")),
     "pixio": HEAD,  # eight class tokens, of which it gives the mean
     "internvl_vision": MEAN,  # its projector drops the class token, which nothing else was trained to read
     # The class token comes in with the last stage; CvT's stands apart from the map.

@@ -227,6 +227,16 @@ def class_token(name: str, model_type: str, config: Config) -> Family:
     return family(name, model_type, config, "cls (convention)", where, first, partial(of_last, first))
 
 
+def joined(states: torch.Tensor, behind: int) -> torch.Tensor:
+    return torch.cat([first(states), mean(states, behind)], dim=1)
+
+
+def class_token_and_patches(name: str, model_type: str, config: Config, behind: int) -> Family:
+    where = "the class token and the mean of the patches, joined, as its classifier reads them"
+    both = partial(joined, behind=behind)
+    return family(name, model_type, config, "cls+mean (convention)", where, both, partial(of_last, both))
+
+
 def averaged(name: str, model_type: str, config: Config, where: str, behind: int = 0) -> Family:
     means = partial(mean, behind=behind)
     said = "mean (convention)" if behind else "mean (default)"
@@ -246,8 +256,8 @@ NORM: Final = "the mean of the map behind the norm that the classifier was train
 FAMILIES: Final = (
     class_token("ViT", "vit", VIT),
     class_token("DeiT", "deit", VIT),
-    class_token("DINOv2", "dinov2", VIT),
-    class_token("DINOv2 with registers", "dinov2_with_registers", REGISTERS),
+    class_token_and_patches("DINOv2", "dinov2", VIT, 1),
+    class_token_and_patches("DINOv2 with registers", "dinov2_with_registers", REGISTERS, 5),
     class_token("DINOv3", "dinov3_vit", REGISTERS),
     class_token("TIPSv2 vision tower", "tipsv2_vision_model", VIT),
     class_token("MAE", "vit_mae", MAE),
@@ -311,8 +321,6 @@ FAMILIES: Final = (
 """One case for each model type."""
 
 CLASSIFIED_OTHERWISE: Final[Mapping[str, str]] = {
-    "dinov2": "joins the class token and the mean of the patches; the paper's neighbours are of the token",
-    "dinov2_with_registers": "as DINOv2",
     "clip": "the mean of all states, which is transformers' own choice",
     "metaclip_2": "as CLIP",
     "siglip": "as CLIP",
