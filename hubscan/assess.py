@@ -177,6 +177,7 @@ def _deciding(candidate: Candidate, sample: Sample, recipe: Recipe, device: str)
         "dtype": recipe.dtype,
         "device": extract.accelerator(device).device.type,
         "hubscan": __version__,
+        "encoders": encoders.VERSION,
         **{library: version(library) for library in ("torch", "transformers", "tokenizers", "pillow")},
         **(_of_sounds(recipe) if candidate.modality == "audio" else {}),
     }

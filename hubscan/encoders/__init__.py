@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 import torch
 
@@ -15,6 +15,8 @@ from hubscan.records import Input, Layers, Modality, Pooling, Precision
 
 if TYPE_CHECKING:
     from hubscan.records import Rows
+
+VERSION: Final = 2  # goes up when a checkpoint, read as before, gives other vectors: the cache keeps by it
 
 Batch = dict[str, torch.Tensor]
 Pooled = dict[str, torch.Tensor]  # layer name to (rows, width), the last layer last
