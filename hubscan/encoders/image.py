@@ -13,7 +13,7 @@ from transformers import AutoImageProcessor
 from hubscan.encoders import Batch, Pooled
 from hubscan.encoders.conventions import accepted
 from hubscan.encoders.image_conventions import prefix_length, reading
-from hubscan.encoders.pooling import chosen, pool, pooled_layers, refuse_made_up_pooler
+from hubscan.encoders.pooling import as_sequence, chosen, pool, pooled_layers, refuse_made_up_pooler
 from hubscan.encoders.weights import load_errors, load_model
 from hubscan.errors import CheckpointError
 from hubscan.pictures import decode
@@ -101,12 +101,9 @@ class ImageEncoder:
         """Return (rows, width) of the *states* of a layer; the mean and the largest are of patches alone."""
         if "+" in how:
             return torch.cat([self._pooled(states, one, patches) for one in how.split("+")], dim=1)
-        if states.ndim == 4:  # a feature map (rows, width, height, breadth): every place is a state
-            if how in ("cls", "last"):
-                raise CheckpointError(f"gives feature maps, without a {how} state; use mean or max")
-            states = states.flatten(2).transpose(1, 2)
-        elif how in ("mean", "max"):
+        if states.ndim != 4 and how in ("mean", "max"):
             states = states[:, self.prefix :]
+        states = as_sequence(states, how)
         if patches is None:
             patches = torch.ones(states.shape[:2], dtype=torch.long, device=states.device)
         return pool(states, patches, how)
