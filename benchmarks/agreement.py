@@ -34,6 +34,7 @@ from scipy.stats import weightedtau
 from hubscan.scores.evidence import evidence
 from hubscan.scores.measures import MEASURES
 from hubscan.scores.size import log_size
+from hubscan.scores.transfer import transfer
 from hubscan.scores.transrate import transrate
 
 SIZES = (200, 500, 1_000, 2_000)
@@ -43,7 +44,7 @@ RESAMPLES = 2_000
 TRUTHS = 40
 FEWEST = 4  # checkpoints in a list
 CERTAIN = 0.8  # agreement of a truth with itself, made again: lists of less hardly tell
-DEFAULT = "evidence"
+DEFAULT = "transfer"
 RANKING = "the ranking"
 AGAIN = "the truth, made again"
 
@@ -229,7 +230,7 @@ def _standings(
 ) -> list[float]:
     """Return by what `hubscan rank` ranks checkpoints of these *values*."""
     return [
-        evidence(x, labels, halves=0).discounted.value if drawn else value
+        transfer(x, labels, halves=0).discounted.value if drawn else value
         for value, drawn, x in zip(values, untrained, features, strict=True)
     ]
 
@@ -237,7 +238,8 @@ def _standings(
 def _measures() -> dict[str, Callable[[Array, Array], float]]:
     """Return every measure by name, as a function of features and labels."""
     ours: dict[str, Any] = {
-        DEFAULT: partial(evidence, nulls=0, halves=0),
+        DEFAULT: partial(transfer, nulls=0, halves=0),
+        "evidence": partial(evidence, nulls=0, halves=0),
         "transrate": partial(transrate, nulls=0),
         **{name: partial(measure, nulls=0, halves=0) for name, measure in MEASURES.items()},
     }

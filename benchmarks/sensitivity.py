@@ -4,7 +4,7 @@
     python benchmarks/sensitivity.py FOLDER... --truth FILE...       # and by fine-tuned accuracy
 
 *Rows*: the order of the encoders that n rows give, held against the order that all rows give (2,000 at
-most), for K of the classes by chance. It is evidence that ranks, one folder at a time, so that narrow
+most), for K of the classes by chance. It is `transfer` that ranks, one folder at a time, so that narrow
 encoders and wide ones can be told apart. *Rare classes* (the last class with one row for so many of each
 other) and *wrong labels* (so many replaced by one drawn by chance) are held against fine-tuned accuracy,
 which knows neither. Mean weighted Kendall over the datasets and over draws.
@@ -24,7 +24,7 @@ from agreement import List, lists_of
 from scipy.stats import weightedtau
 from truth import known
 
-from hubscan.scores.evidence import evidence
+from hubscan.scores.transfer import transfer
 from hubscan.scores.transrate import transrate
 
 ROWS = (100, 200, 500, 1_000)
@@ -79,10 +79,10 @@ def _of_rows(labels: Array, features: Sequence[Array], count: int, draw: int) ->
     rng = np.random.default_rng(draw)
     classes = rng.permutation(np.unique(labels))[:count]
     rows = rng.permutation(np.flatnonzero(np.isin(labels, classes)))
-    all_rows = [_evidence(x[rows], labels[rows]) for x in features]
+    all_rows = [_transfer(x[rows], labels[rows]) for x in features]
     for n in ROWS:
         if 2 * n <= len(rows):
-            some = [_evidence(x[rows[:n]], labels[rows[:n]]) for x in features]
+            some = [_transfer(x[rows[:n]], labels[rows[:n]]) for x in features]
             yield n, float(weightedtau(some, all_rows).statistic)
 
 
@@ -96,11 +96,11 @@ def print_spoilt(lists: Sequence[List]) -> None:
                 for amount in amounts:
                     for draw in range(DRAWS):
                         rows, labels = _spoilt(one.labels, n, way, amount, np.random.default_rng(draw))
-                        for name, measure in (("evidence", _evidence), ("transrate", _transrate)):
+                        for name, measure in (("transfer", _transfer), ("transrate", _transrate)):
                             values = [measure(x[rows], labels) for x in one.features]
                             kendall = float(weightedtau(values, one.accuracies).statistic)
                             found[way, f"{name}, n = {n:,}", amount].append(kendall)
-    rowed = [f"{name}, n = {n:,}" for name in ("evidence", "transrate") for n in SPOILT_ROWS]
+    rowed = [f"{name}, n = {n:,}" for name in ("transfer", "transrate") for n in SPOILT_ROWS]
     for way, title in (("rare", "rows of each other class for one of the last"), ("wrong", "wrong labels")):
         print(f"\n**{title}, {len(lists)} lists**\n")
         _print_table({key[1:]: v for key, v in found.items() if key[0] == way}, "", rowed, ways[way])
@@ -123,8 +123,8 @@ def _spoilt(labels: Array, n: int, way: str, amount: float, rng: np.random.Gener
     return rows, labels[rows]
 
 
-def _evidence(features: Array, labels: Array) -> float:
-    return evidence(features, labels, nulls=0, halves=0).value
+def _transfer(features: Array, labels: Array) -> float:
+    return transfer(features, labels, nulls=0, halves=0).value
 
 
 def _transrate(features: Array, labels: Array) -> float:

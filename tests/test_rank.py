@@ -83,8 +83,8 @@ def test_a_checkpoint_that_sees_the_telling_words_ranks_above_its_blind_twin(
     order = models(answer)
     assert order[0] == "tester/seeing-bert"
     assert order.index("tester/seeing-bert") < order.index("tester/blind-bert")
-    assert answer["metric"] == "evidence@1"
-    first, beside = (answer["ranking"][0]["scores"][name] for name in ("evidence", "transrate"))
+    assert answer["metric"] == "transfer@1"
+    first, beside = (answer["ranking"][0]["scores"][name] for name in ("transfer", "transrate"))
     assert first["low"] > 0.02 > first["null"]
     flags = {entry["model"]: entry["flags"] for entry in answer["ranking"]}
     assert flags["tester/seeing-bert"] == flags["tester/blind-bert"] == []
@@ -134,7 +134,7 @@ def test_progress_goes_to_stderr_and_names_each_checkpoint(
     answer, _, stderr = text_scan
     count = len(answer["ranking"]) + len(answer["skipped"])
     for model in models(answer):
-        assert f"{model}: evidence@1" in stderr
+        assert f"{model}: transfer@1" in stderr
     assert f"[{count}/{count}]" in stderr
 
 

@@ -221,6 +221,16 @@ def test_other_measures_stand_beside_the_one_that_ranks() -> None:
     assert "| evidence@1 | 95 % | transrate | null | raw |" in as_markdown(ranking([both]))
 
 
+def test_the_measure_that_ranks_by_default_says_what_it_is(tmp_path: Path) -> None:
+    score = Score("transfer", 1, 0.31, 0.25, 0.37, None, 0.001)
+    led = replace(BGE, scores={"transfer": score, **BGE.scores})
+    said = " ".join(as_text(ranking([led]), width=80).split())
+    assert "transfer@1: nats a row that features hold for the labels, between what so many rows" in said
+    assert "null: of shuffled labels; transrate: nats that the labels tell beyond chance" in said
+    card = " ".join(as_card(make_run(tmp_path / "run", [led])).split())
+    assert "`transfer@1` is how many nats a row the features hold for the labels, along a direction" in card
+
+
 # -- json ---------------------------------------------------------------------------------------
 
 

@@ -261,7 +261,7 @@ def test_the_checkpoint_that_sees_is_best_when_fine_tuned_too(run: Any) -> None:
     assert answer["tuned"][0]["model"] == "tester/seeing-bert"
     assert answer["tuned"][0]["value"] > 0.8
     assert [one["list"] for one in answer["followed"]] == [
-        "evidence@1",
+        "transfer@1",
         "transrate",
         "probe",
         "size",

@@ -104,7 +104,12 @@ def dropped(draw: Draw) -> str:
 def legend(ranking: Ranking) -> str:
     """Return what the columns of the scores mean."""
     score = leading(ranking.best.scored)
-    if score.name == "evidence":
+    if score.name == "transfer":
+        said = (
+            "nats a row that features hold for the labels, between what so many rows can use and what is "
+            "there; null: of shuffled labels"
+        )
+    elif score.name == "evidence":
         said = (
             "nats a row that features save in coding the labels, less their price; null: of shuffled labels"
         )

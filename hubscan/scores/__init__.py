@@ -2,8 +2,9 @@
 
 Pure functions for anybody's arrays or tensors::
 
-    from hubscan.scores import evidence, logme, transrate
+    from hubscan.scores import evidence, logme, transfer, transrate
 
+    transfer(features, labels).value      # with .low .high .null: what ranks, the mean of the next two
     evidence(features, labels).value      # with .low .high .null
     transrate(features, labels).value     # with .low .high .raw .null
     logme(features, labels).value         # nulls=20 adds .null, halves=20 adds .low and .high
@@ -28,6 +29,7 @@ from hubscan.scores.measures import (
     transrate_projected,
 )
 from hubscan.scores.spectra import transrate_from_spectra
+from hubscan.scores.transfer import transfer
 from hubscan.scores.transrate import transrate
 
 __all__ = [
@@ -37,6 +39,7 @@ __all__ = [
     "logme",
     "nleep",
     "probe",
+    "transfer",
     "transrate",
     "transrate_equation",
     "transrate_from_spectra",

@@ -12,12 +12,14 @@ import numpy.typing as npt
 from hubscan.errors import RecipeError
 from hubscan.records import Features, Layer, Score
 from hubscan.scores.evidence import evidence
+from hubscan.scores.labels import as_targets
 from hubscan.scores.measures import MEASURES
 from hubscan.scores.notes import notes
 from hubscan.scores.size import log_size
+from hubscan.scores.transfer import mean_of
 from hubscan.scores.transrate import transrate
 
-NAMES: Final = ("evidence", "transrate", *MEASURES, "size")
+NAMES: Final = ("transfer", "evidence", "transrate", *MEASURES, "size")
 
 
 def check(metrics: Sequence[str]) -> None:
@@ -49,10 +51,7 @@ def by_layer(
     return {
         name: Layer(
             width=matrix.shape[1],
-            scores={
-                metric: _score(metric, matrix, labels, groups, features.parameters, seed, ranks=place == 0)
-                for place, metric in enumerate(metrics)
-            },
+            scores=_scores(matrix, labels, groups, features.parameters, metrics, seed),
         )
         for name, matrix in features.layers.items()
     }
@@ -75,20 +74,36 @@ def chosen(layers: Mapping[str, Layer], wanted: str) -> dict[str, Any]:
     }
 
 
+def _scores(
+    matrix: Any, labels: Any, groups: Any, parameters: int, metrics: Sequence[str], seed: int
+) -> dict[str, Score]:
+    """Return the scores by the names of *metrics*; what `transfer` is made of is measured once."""
+    of_both = ("evidence", "transrate") if "transfer" in metrics else ()
+    known: dict[str, Score] = {}
+    for metric in dict.fromkeys((*of_both, *metrics)):
+        if metric == "transfer":
+            known[metric] = mean_of(known["evidence"], known["transrate"], as_targets(labels))
+        else:
+            ranks = metric in (metrics[0], *of_both)
+            known[metric] = _score(metric, matrix, labels, groups, parameters, seed, ranks=ranks)
+    lead = known[metrics[0]]
+    if lead.name != "size":  # which no rows were needed for
+        known[lead.name] = replace(lead, notes=(*lead.notes, *notes(lead, np.asarray(labels))))
+    return {metric: known[metric] for metric in metrics}
+
+
 def _score(
     metric: str, matrix: Any, labels: Any, groups: Any, parameters: int, seed: int, *, ranks: bool
 ) -> Score:
     if metric == "size":
         return Score("size", 1, log_size(parameters))
     if metric == "transrate":
-        score = transrate(matrix, labels, groups=groups, seed=seed)
-    elif metric == "evidence":
+        return transrate(matrix, labels, groups=groups, seed=seed)
+    if metric == "evidence":
         repeats = {} if ranks else {"nulls": 0, "halves": 0}
-        score = evidence(matrix, labels, groups=groups, seed=seed, **repeats)
-    else:
-        times = MEASURES[metric].repeats if ranks else 0
-        score = MEASURES[metric](matrix, labels, groups=groups, nulls=times, halves=times, seed=seed)
-    return replace(score, notes=(*score.notes, *notes(score, np.asarray(labels)))) if ranks else score
+        return evidence(matrix, labels, groups=groups, seed=seed, **repeats)
+    times = MEASURES[metric].repeats if ranks else 0
+    return MEASURES[metric](matrix, labels, groups=groups, nulls=times, halves=times, seed=seed)
 
 
 def _leading(layer: Layer) -> Score:
