@@ -107,3 +107,4 @@ def test_a_scan_measures_its_halves_once_and_shows_those_that_were_asked_for(
     assert "settles from 1,000 on; here are 60" in scores["transfer"].notes[0]
     beside = apply.by_layer(features, y, ("knn", "transfer"), seed=3)["last"].scores
     assert list(beside) == ["knn", "transfer"] and beside["transfer"].value == alone.value
+    assert beside["transfer"].low is None, "what does not rank has no interval"

@@ -78,31 +78,33 @@ def _scores(
     matrix: Any, labels: Any, groups: Any, parameters: int, metrics: Sequence[str], seed: int
 ) -> dict[str, Score]:
     """Return the scores by the names of *metrics*; what `transfer` is made of is measured once."""
-    of_both = ("evidence", "transrate") if "transfer" in metrics else ()
+    first = metrics[0]
+    parts = ("evidence", "transrate") if "transfer" in metrics else ()
     known: dict[str, Score] = {}
-    for metric in dict.fromkeys((*of_both, *metrics)):
+    for metric in dict.fromkeys((*parts, *metrics)):
         if metric == "transfer":
             known[metric] = mean_of(known["evidence"], known["transrate"], as_targets(labels))
         else:
-            ranks = metric in (metrics[0], *of_both)
-            known[metric] = _score(metric, matrix, labels, groups, parameters, seed, ranks=ranks)
-    lead = known[metrics[0]]
-    if lead.name != "size":  # which no rows were needed for
-        known[lead.name] = replace(lead, notes=(*lead.notes, *notes(lead, np.asarray(labels))))
+            whole = metric == first or (first == "transfer" and metric in parts)
+            known[metric] = _score(metric, matrix, labels, groups, parameters, seed, whole=whole)
+    if first != "size":  # which no rows were needed for
+        found = known[first]
+        known[first] = replace(found, notes=(*found.notes, *notes(found, np.asarray(labels))))
     return {metric: known[metric] for metric in metrics}
 
 
 def _score(
-    metric: str, matrix: Any, labels: Any, groups: Any, parameters: int, seed: int, *, ranks: bool
+    metric: str, matrix: Any, labels: Any, groups: Any, parameters: int, seed: int, *, whole: bool
 ) -> Score:
+    """Return one score, with its null and interval if it is to be *whole*."""
     if metric == "size":
         return Score("size", 1, log_size(parameters))
     if metric == "transrate":
         return transrate(matrix, labels, groups=groups, seed=seed)
     if metric == "evidence":
-        repeats = {} if ranks else {"nulls": 0, "halves": 0}
+        repeats = {} if whole else {"nulls": 0, "halves": 0}
         return evidence(matrix, labels, groups=groups, seed=seed, **repeats)
-    times = MEASURES[metric].repeats if ranks else 0
+    times = MEASURES[metric].repeats if whole else 0
     return MEASURES[metric](matrix, labels, groups=groups, nulls=times, halves=times, seed=seed)
 
 

@@ -31,12 +31,12 @@ def transfer(
         value = ½ (evidence + transrate/(K − 1))
 
     Both are of one quantity, the rate −½ log(1 − q) that labels and features save for one another along a
-    direction, ½ log(1 + ΔᵀΣ⁻¹Δ) if all were known, and they err to either side. `evidence` counts what n
-    rows can use: features pay for what they take to be told, and weak directions are not worth their
-    price. `transrate` counts what is there: chance and the ridge are taken out again, and a thousand weak
-    directions count as they would with rows without end. Fine-tuning from n rows lies between: it learns
-    more than a linear model of frozen features can pay for, and less than all that they hold. Neither is
-    rescaled by the others of a ranking, so that values of as many rows compare between runs.
+    direction, ½ log(1 + ΔᵀΣ⁻¹Δ) if all were known. `evidence` counts what n rows can use: features pay for
+    what they take to be told, and weak directions are not worth their price. `transrate` counts what is
+    there: chance and the ridge are taken out again, and a thousand weak directions count as they would
+    with rows without end. Fine-tuning from n rows lies between: it learns more than a linear model of
+    frozen features can pay for, and less than all that they hold. Neither is rescaled by the others of a
+    ranking, so that values of as many rows compare between runs.
 
     Of numbers, and of each of several labels, there is one direction: value = ½ (evidence + transrate).
 
