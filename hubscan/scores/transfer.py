@@ -9,10 +9,9 @@ import numpy.typing as npt
 from hubscan.records import Score
 from hubscan.scores.evidence import HALVES, evidence
 from hubscan.scores.labels import Targets, as_targets
-from hubscan.scores.transrate import transrate
+from hubscan.scores.transrate import NULLS, transrate
 
 VERSION: Final = 1
-SHUFFLES: Final = 20  # whose TransRate is taken away
 
 
 def transfer(
@@ -57,7 +56,7 @@ def transfer(
     """
     return mean_of(
         evidence(features, labels, groups=groups, nulls=nulls, halves=halves, seed=seed),
-        transrate(features, labels, groups=groups, nulls=SHUFFLES if nulls else 0, seed=seed),
+        transrate(features, labels, groups=groups, nulls=NULLS if nulls else 0, seed=seed),
         as_targets(labels),
     )
 

@@ -20,6 +20,7 @@ from hubscan.scores.rows import rows_of
 
 EPS: Final = 1e-4
 VERSION: Final = 3
+NULLS: Final = 20  # shuffles, whose rate is taken away
 PAIRS: Final = 10  # of halves, behind the interval
 STUDENT: Final = 2.228  # 97.5 % quantile for as many pairs: the halves of a pair err in opposite directions
 THREADS: Final = ThreadpoolController()
@@ -30,7 +31,7 @@ def transrate(
     labels: npt.ArrayLike,
     *,
     groups: npt.ArrayLike | None = None,
-    nulls: int = 20,
+    nulls: int = NULLS,
     seed: int = 0,
 ) -> Score:
     """Return how many nats the labels tell about where the features lie, as `transrate@3`.
