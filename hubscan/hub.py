@@ -22,7 +22,7 @@ from huggingface_hub.errors import (
     RepositoryNotFoundError,
     RevisionNotFoundError,
 )
-from huggingface_hub.utils import get_session, httpx  # type: ignore[attr-defined]
+from huggingface_hub.utils import get_session, hf_raise_for_status, httpx  # type: ignore[attr-defined]
 
 from hubscan import __version__
 from hubscan.errors import HubError
@@ -30,6 +30,7 @@ from hubscan.errors import HubError
 T = TypeVar("T")
 
 RATE_LIMIT_TRIES = 4
+ASKING_SECONDS = 10.0
 LONGEST_WAIT = 300.0  # seconds: the Hub's rate limits count in windows of five minutes
 COUNTED_APART: Final = "hubscan.counted_apart"  # a request whose bytes are counted as they come
 
@@ -61,6 +62,17 @@ def explained(what: str) -> Iterator[None]:
         sentence = next(sentence for kind, sentence in SENTENCES if isinstance(error, kind))
         reason = _first_line(error) or type(error).__name__
         raise HubError(f"{what}: {sentence.format(endpoint=constants.ENDPOINT, reason=reason)}") from error
+
+
+def ask_once() -> None:
+    """Ask the Hub for a listing of one, where the client's own listings try again for half a minute.
+
+    Raises:
+        HubError: saying that it cannot be reached, or what it answered.
+    """
+    with explained("the Hub"):
+        listing = f"{constants.ENDPOINT}/api/models"
+        hf_raise_for_status(get_session().get(listing, params={"limit": 1}, timeout=ASKING_SECONDS))
 
 
 def patient(call: Callable[[], T]) -> T:

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from scipy.stats import weightedtau
 
 from hubscan.errors import RankingError
 from hubscan.ranking import leading, standing
@@ -97,6 +96,8 @@ def _resampled(tuned: Sequence[Tuned], sample: Sample) -> Numbers:
 
 
 def _agreement(name: str, followed: Numbers, tuned: Sequence[Tuned], resampled: Numbers) -> Agreement:
+    from scipy.stats import weightedtau  # a second to import, and most verdicts are read again, not made
+
     values = np.array([one.value for one in tuned])
     pick = int(followed.argmax())
 

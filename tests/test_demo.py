@@ -38,6 +38,7 @@ def test_the_readme_shows_the_commands_that_the_demo_runs() -> None:
 
 
 @built
+@pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_the_demo_ranks_real_text_and_vision_encoders_offline(tmp_path: Path) -> None:
     done = demo(tmp_path)
@@ -55,6 +56,16 @@ def test_the_demo_ranks_real_text_and_vision_encoders_offline(tmp_path: Path) ->
     assert done.stderr.count("\n$ hubscan rank ") == len(COMMANDS)
     assert "Traceback" not in done.stderr and "skipped" not in done.stderr
     assert len(list((tmp_path / "runs").glob("*/results.jsonl"))) == 2
+
+
+@built
+def test_even_on_sixty_rows_the_two_that_were_made_for_search_come_first(tmp_path: Path) -> None:
+    asked = ("--dataset", "imdb", "--samples", "60", "--max-length", "32", "--format", "quiet")
+    done = demo(tmp_path, "rank", "--task", "text-classification", *asked)
+    assert done.returncode == 0, done.stderr
+    ranked = done.stdout.split()
+    assert len(ranked) == 5
+    assert {*ranked[:2]} == {"BAAI/bge-small-en-v1.5", "answerdotai/answerai-colbert-small-v1"}
 
 
 @built

@@ -118,6 +118,7 @@ def scores_by(endpoint: str, pinned: Mapping[str, str], folder: Path) -> dict[st
     return {entry["model"]: entry["scores"] for entry in json.loads(done.stdout)["ranking"]}
 
 
+@pytest.mark.slow
 def test_a_ranking_is_the_same_from_both(olah: Mirror, hub: LabHub, tmp_path: Path) -> None:
     oldest = {name: commits[0] for name, commits in olah.commits.items()}
     heads = {f"{kind}/{repo_id}": repo.head.sha for (kind, repo_id), repo in hub.repos.items()}

@@ -108,7 +108,7 @@ def test_every_row_of_a_class_is_drawn_equally_often_whatever_the_blocks(block_r
 
 
 @pytest.mark.parametrize("together", [False, True])
-@pytest.mark.parametrize("block_rows", [2, 4, 5, 7, 8])
+@pytest.mark.parametrize("block_rows", [4, 7, *(pytest.param(k, marks=pytest.mark.slow) for k in (2, 5, 8))])
 def test_every_row_group_gives_rows_in_proportion_to_what_it_has(block_rows: int, together: bool) -> None:
     """The mean over many seeds, against its own standard error: a bias of blocks would show here."""
     quota, seeds = 6, 3000

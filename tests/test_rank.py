@@ -297,8 +297,16 @@ def test_bad_input_is_one_line_that_names_the_choices(cli: Cli, name: str, tmp_p
     assert done.stderr.count("Error: ") == 1 and done.stderr.strip().splitlines()[-1].startswith("Error: ")
 
 
-def test_an_endpoint_out_of_reach_is_said_so(cli: Cli) -> None:
-    done = cli("search", "--task", "text-classification", HF_ENDPOINT="http://127.0.0.1:9")
+@pytest.mark.parametrize(
+    "asked",
+    [
+        ("rank", "--dataset", "reviews", "--model", "tester/plain-bert"),
+        # The client tries a listing for half a minute.
+        pytest.param(("search", "--task", "text-classification"), marks=pytest.mark.slow),
+    ],
+)
+def test_an_endpoint_out_of_reach_is_said_so(cli: Cli, asked: tuple[str, ...]) -> None:
+    done = cli(*asked, HF_ENDPOINT="http://127.0.0.1:9")
     assert done.returncode == 1 and "http://127.0.0.1:9 cannot be reached" in done.stderr
 
 
@@ -328,7 +336,7 @@ def when_busy(hub: LabHub, parent: subprocess.Popen[str], act: Callable[[psutil.
     pytest.fail("the worker never asked for the checkpoint")
 
 
-@pytest.mark.parametrize("how", ["killed", "hanging"])
+@pytest.mark.parametrize("how", ["killed", pytest.param("hanging", marks=pytest.mark.slow)])
 def test_a_worker_that_dies_or_hangs_ends_its_candidate_and_not_the_scan(
     own_hub: LabHub, tmp_path: Path, how: str
 ) -> None:
@@ -347,7 +355,7 @@ def test_a_worker_that_dies_or_hangs_ends_its_candidate_and_not_the_scan(
     assert expected in lost["reason"]
 
 
-@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("sent", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
 def test_an_interrupt_exits_with_130_leaves_no_worker_and_can_be_resumed(
     own_hub: LabHub, tmp_path: Path, cli: Cli, sent: signal.Signals
 ) -> None:

@@ -191,6 +191,7 @@ def test_what_hears_is_fine_tuned_and_no_worse_for_it(ear_root: Path, name: str)
     assert found.value >= max(0.9, found.start)
 
 
+@pytest.mark.slow
 def test_the_ranking_of_what_hears_is_verified_from_the_command_line(ear_cli: Cli) -> None:
     asked = ("--dataset", "ear/tones", *HEARING, "--samples", "80", "--device", "cpu", "--run", "run")
     assert models(ranked(ear_cli("rank", *asked, "--format", "json"))) == ["ear/wav2vec2", "ear/deaf"]

@@ -109,6 +109,7 @@ def test_each_tower_gives_what_its_contrastive_head_projects(model_type: str, tm
     assert not np.array_equal(vectors["text"], vectors["image"])
 
 
+@pytest.mark.slow
 def test_both_towers_are_ranked_and_told_apart(own_hub: LabHub, tmp_path: Path) -> None:
     make("clip", tmp_path / "clip")
     files = {file.name: file.read_bytes() for file in (tmp_path / "clip").iterdir()}

@@ -296,6 +296,7 @@ def test_the_verdict_joins_the_run_and_its_card(run: Any) -> None:
     assert "## What fine-tuning says" in card and "Nothing was fine-tuned" not in card
 
 
+@pytest.mark.slow
 def test_other_ways_to_train_stand_for_themselves(run: Any) -> None:
     command, folder, _, _ = run
     head = command("verify", "run", "--device", "cpu", "--how", "head")

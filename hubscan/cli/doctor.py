@@ -63,11 +63,10 @@ def _endpoint() -> str:
     from huggingface_hub import constants
 
     from hubscan.errors import HubError
-    from hubscan.hub import api, explained
+    from hubscan.hub import ask_once
 
     try:
-        with explained("the Hub"):
-            next(iter(api().list_models(limit=1)), None)
+        ask_once()
     except HubError as error:
         return f"{constants.ENDPOINT} (not reachable: {error})"
     return f"{constants.ENDPOINT} (reachable)"

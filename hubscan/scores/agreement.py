@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from sklearn.metrics import average_precision_score
 
 from hubscan.scores.labels import Matrix64, Targets
 
@@ -23,6 +22,8 @@ def agreement(predicted: Matrix64, targets: Targets) -> float:
         return _accuracy(predicted, targets.columns)
     if targets.kind == "numbers":
         return _explained(predicted[:, 0], targets.columns[:, 0])
+    from sklearn.metrics import average_precision_score  # two seconds to import
+
     scores = average_precision_score(targets.columns, np.round(predicted, 9), average=None)
     return float(np.dot(targets.weights, scores))
 

@@ -7,8 +7,6 @@ import warnings
 import numpy as np
 import numpy.typing as npt
 from scipy.linalg import eigh
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.mixture import GaussianMixture
 
 from hubscan.scores.labels import Classes, Matrix64, checked
 from hubscan.scores.rows import centred
@@ -74,6 +72,9 @@ def _components(z: Matrix64) -> Matrix64:
 
 def _posterior(components: Matrix64, clusters: int, seed: int) -> Matrix64:
     """Return P(z|x) (n, clusters) of each row, with fewer clusters where rows are few or repeated."""
+    from sklearn.exceptions import ConvergenceWarning  # two seconds to import
+    from sklearn.mixture import GaussianMixture
+
     order = np.argsort(components[:, 0], kind="stable")
     distinct = len(np.unique(components, axis=0))
     clusters = max(1, min(clusters, len(components) // ROWS_PER_CLUSTER, distinct))
