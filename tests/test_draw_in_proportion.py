@@ -41,7 +41,9 @@ def test_memory_does_not_grow_with_the_split(tmp_path: Path) -> None:
     assert peaks[1] <= 1.1 * peaks[0]
 
 
-@pytest.mark.parametrize("block", ["rows by themselves", "rows in blocks"])
+@pytest.mark.parametrize(
+    "block", [pytest.param("rows by themselves", marks=pytest.mark.slow), "rows in blocks"]
+)
 def test_over_a_thousand_seeds_every_row_of_a_class_is_drawn_equally_often(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block: str
 ) -> None:

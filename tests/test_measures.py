@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pytest
 import scipy.linalg
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy.stats import multivariate_normal
 from sklearn.covariance import LedoitWolf
@@ -374,6 +374,7 @@ def test_the_probe_is_blind_to_shift_and_to_the_scale_of_all_features(seed: int,
 @pytest.mark.parametrize("name", MEASURES)
 @settings(max_examples=8, deadline=None)
 @given(seed=st.integers(0, 999), wide=st.booleans())
+@example(seed=126, wide=False)  # k-means is on the edge
 def test_neither_the_order_of_rows_nor_the_names_of_classes_matter(name: str, seed: int, wide: bool) -> None:
     features, labels = made(50, 80 if wide else 6, 4, seed)
     rng = np.random.default_rng(seed)

@@ -21,6 +21,17 @@ CLEARLY = 1.5  # a tied checkpoint is worth naming if it is so many times faster
 FEW_CLASSES = 6
 NAMES_OF_KIND = {"class": "classes", "multilabel": "labels", "token": "tags", "number": "numbers"}
 TRANSRATE = "nats that the labels tell beyond chance"
+LEGENDS = {
+    "transfer": (
+        "nats a row that features hold for the labels, between what so many rows can use and what is there; "
+        "null: of shuffled labels"
+    ),
+    "evidence": (
+        "nats a row that features save in coding the labels, less their price; null: of shuffled labels"
+    ),
+    "transrate": f"{TRANSRATE}; null: what shuffled labels give of raw, the paper's number",
+}
+OTHERWISE = "higher is better; null: what shuffled labels give"
 ROUNDING = 1e-6  # nats; constant features score 1e-16, which is no more than zero
 
 
@@ -104,19 +115,7 @@ def dropped(draw: Draw) -> str:
 def legend(ranking: Ranking) -> str:
     """Return what the columns of the scores mean."""
     score = leading(ranking.best.scored)
-    if score.name == "transfer":
-        said = (
-            "nats a row that features hold for the labels, between what so many rows can use and what is "
-            "there; null: of shuffled labels"
-        )
-    elif score.name == "evidence":
-        said = (
-            "nats a row that features save in coding the labels, less their price; null: of shuffled labels"
-        )
-    elif score.raw is not None:
-        said = f"{TRANSRATE}; null: what shuffled labels give of raw, the paper's number"
-    else:
-        said = "higher is better; null: what shuffled labels give"
+    said = LEGENDS.get(score.name, OTHERWISE)
     aside = f"; transrate: {TRANSRATE}" if "transrate" in others(ranking) else ""
     ties = any(entry.tied_with for entry in ranking)
     tied = "; tied: ranks whose order against this one the sample does not support" if ties else ""

@@ -14,6 +14,7 @@ from hubscan.scores.rows import centred
 VARIANCE_KEPT = 0.8
 CLUSTERS_PER_CLASS = 5
 ROWS_PER_CLUSTER = 5  # a cluster of one row would know that row's label
+DIGITS = 10  # of components, whose variance is 1 in the mean
 
 
 def n_leep(features: npt.ArrayLike, labels: npt.ArrayLike, *, seed: int = 0) -> float:
@@ -75,6 +76,9 @@ def _posterior(components: Matrix64, clusters: int, seed: int) -> Matrix64:
     from sklearn.exceptions import ConvergenceWarning  # two seconds to import
     from sklearn.mixture import GaussianMixture
 
+    # Rows in another order give components that differ in their last digits, and once in a thousand samples
+    # that is enough for k-means to start from another row. Without these digits they are the same numbers.
+    components = np.round(components, DIGITS)
     order = np.argsort(components[:, 0], kind="stable")
     distinct = len(np.unique(components, axis=0))
     clusters = max(1, min(clusters, len(components) // ROWS_PER_CLUSTER, distinct))
