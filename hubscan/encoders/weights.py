@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import torch
 from safetensors import SafetensorError
+from transformers import PreTrainedModel
 from transformers.utils import logging
 
 from hubscan.encoders.image_conventions import MADE_WITH
@@ -97,7 +98,7 @@ def _refuse(fault: str, keys: Iterable[str]) -> None:
         raise CheckpointError(f"{fault}: {', '.join(named[:3])}{more}")
 
 
-def _tower(model: Any, modality: Modality) -> torch.nn.Module:
+def _tower(model: PreTrainedModel, modality: Modality) -> torch.nn.Module:
     for name in TOWERS[modality]:
         tower = getattr(model, name, None)
         if isinstance(tower, torch.nn.Module):
@@ -105,8 +106,7 @@ def _tower(model: Any, modality: Modality) -> torch.nn.Module:
     if getattr(model.config, "is_encoder_decoder", False):
         encoder: torch.nn.Module = model.get_encoder()
         return encoder
-    network: torch.nn.Module = model
-    return network
+    return model
 
 
 @contextmanager
