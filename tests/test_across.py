@@ -140,6 +140,7 @@ def test_a_scan_cut_off_before_the_pair_joins_it_when_resumed_and_only_once(
         assert len(results.read_text().splitlines()) == 4
 
 
+@pytest.mark.slow
 def test_each_layer_ranks_by_itself_and_the_best_of_them_are_joined(
     scan: Scan, hub: LabHub, hf_home: Path
 ) -> None:
@@ -209,6 +210,7 @@ print(json.dumps([[e.model, e.scored.candidate.modality, list(p.model for p in e
 """
 
 
+@pytest.mark.slow
 def test_a_script_ranks_across_modalities_and_joins_too(hub: LabHub, hf_home: Path, tmp_path: Path) -> None:
     home = environment(hub.endpoint, hf_home) | {"HUBSCAN_CACHE": str(tmp_path / "cache")}
     found = {

@@ -95,7 +95,7 @@ def run(hub: LabHub, folder: Path, *arguments: str) -> Any:
     return json.loads(command(hub, folder, *arguments))
 
 
-@pytest.mark.parametrize("modality", ["text", "image"])
+@pytest.mark.parametrize("modality", ["text", pytest.param("image", marks=pytest.mark.slow)])
 def test_of_what_cannot_be_used_no_weights_are_asked_for(
     broken_hub: LabHub, tmp_path: Path, modality: str
 ) -> None:

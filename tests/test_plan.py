@@ -130,7 +130,7 @@ def test_every_row_group_gives_rows_in_proportion_to_what_it_has(block_rows: int
     assert np.abs((drawn.mean(axis=0) - expected) / error).max() < 4
 
 
-@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize("seed", [0, *(pytest.param(k, marks=pytest.mark.slow) for k in (1, 2))])
 def test_a_thousand_classes_share_the_row_groups_that_are_read(seed: int) -> None:
     random = np.random.default_rng(seed)
     groups = [random.integers(0, 1000, 100).tolist() for _ in range(1000)]

@@ -203,6 +203,7 @@ def test_the_ranking_of_what_hears_is_verified_from_the_command_line(ear_cli: Cl
     assert "ear/wav2vec2, is the best of the 2" in ear_cli("show", "run").stdout
 
 
+@pytest.mark.slow
 def test_each_layer_and_the_best_one_can_be_asked_for(ear_cli: Cli) -> None:
     asked = ("rank", "--dataset", "ear/tones", "--samples", "40", *HEARING[:2], "--format", "json")
     each = ranked(ear_cli(*asked, "--layers", "each"))
@@ -211,6 +212,7 @@ def test_each_layer_and_the_best_one_can_be_asked_for(ear_cli: Cli) -> None:
     assert best["ranking"][0]["layer"] == each["ranking"][0]["layer"]
 
 
+@pytest.mark.slow
 def test_pictures_texts_and_sounds_stand_in_one_ranking_of_the_same_rows(ear_cli: Cli) -> None:
     named = (
         "--model",
