@@ -22,7 +22,12 @@ from huggingface_hub.errors import (
     RepositoryNotFoundError,
     RevisionNotFoundError,
 )
-from huggingface_hub.utils import get_session, hf_raise_for_status, httpx  # type: ignore[attr-defined]
+from huggingface_hub.utils import (  # type: ignore[attr-defined]
+    build_hf_headers,
+    get_session,
+    hf_raise_for_status,
+    httpx,
+)
 
 from hubscan import __version__
 from hubscan.errors import HubError
@@ -70,9 +75,13 @@ def ask_once() -> None:
     Raises:
         HubError: saying that it cannot be reached, or what it answered.
     """
+    listing = f"{constants.ENDPOINT}/api/models"
+    headers = build_hf_headers(library_name="hubscan", library_version=__version__)
     with explained("the Hub"):
-        listing = f"{constants.ENDPOINT}/api/models"
-        hf_raise_for_status(get_session().get(listing, params={"limit": 1}, timeout=ASKING_SECONDS))
+        answer = get_session().get(
+            listing, params={"limit": 1}, headers=headers, timeout=ASKING_SECONDS, follow_redirects=True
+        )
+        hf_raise_for_status(answer)
 
 
 def patient(call: Callable[[], T]) -> T:
