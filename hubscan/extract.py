@@ -5,8 +5,11 @@ The only importer of `accelerate`.
 
 from __future__ import annotations
 
+import os
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
@@ -25,9 +28,12 @@ if TYPE_CHECKING:
 
 CPU_BATCH_TOKENS: Final = 2_048  # more does not fill the cores better, and leaves their caches
 GPU_BATCH_TOKENS: Final = 65_536
+MOST_READERS: Final = 16  # threads that make batches for a GPU
 
 Progress = Callable[[int, int], None]
 """Called with rows done and rows in all after every batch."""
+Made = tuple[list[int], Batch]
+"""Rows, and what the network reads of them."""
 
 
 class NotFinite(CheckpointError):
@@ -35,7 +41,10 @@ class NotFinite(CheckpointError):
 
 
 def accelerator(device: str) -> Accelerator:
-    """Return Accelerate's handle on *device*: "cpu", or "auto" for the best that this process sees."""
+    """Return Accelerate's handle on *device*: "cpu", or "auto" for the best that this process sees.
+
+    Accelerate keeps a process to the device that was asked for first.
+    """
     return Accelerator(cpu=device == "cpu", mixed_precision="no")
 
 
@@ -52,7 +61,9 @@ def extract(
     That is one row an input; of a `WordEncoder` one for each of its places.
 
     Rows of like length go through together, longest first, so that memory runs out at the start or
-    not at all; a batch that does not fit is halved and computing goes on from there.
+    not at all; a batch that does not fit is halved and computing goes on from there. While a GPU computes,
+    the CPU's cores make the next batches: to decode and resize a picture takes a core longer than it takes
+    a GPU to read one.
 
     Raises:
         NotFinite: if a feature is not.
@@ -63,10 +74,10 @@ def extract(
     model = place.prepare_model(encoder.model, evaluation_mode=True)
     prepared = encoder.prepare(inputs)
     begun = time.perf_counter()
-    with _exact(_dtype(model)):
-        layers = _computed(
-            encoder, prepared, place, GPU_BATCH_TOKENS if on_gpu else CPU_BATCH_TOKENS, progress
-        )
+    parts = batches(prepared.lengths, GPU_BATCH_TOKENS if on_gpu else CPU_BATCH_TOKENS)
+    made = made_ahead(prepared, parts, min(os.cpu_count() or 1, MOST_READERS) if on_gpu else 0)
+    with exact(_dtype(model)):
+        layers = _computed(encoder, prepared, place, made, progress)
     seconds = time.perf_counter() - begun
     for matrix in layers.values():
         broken = int((~np.isfinite(matrix)).any(axis=1).sum())
@@ -85,7 +96,7 @@ def extract(
 
 
 @contextmanager
-def _exact(dtype: torch.dtype) -> Iterator[None]:
+def exact(dtype: torch.dtype) -> Iterator[None]:
     """Keep libraries from computing in the block what was not asked for.
 
     By default a GPU rounds the factors of a float32 convolution to ten bits. And oneDNN, which computes
@@ -120,15 +131,39 @@ def batches(lengths: Sequence[int], budget: int) -> list[list[int]]:
     return made
 
 
+def made_ahead(prepared: Prepared, parts: Sequence[list[int]], threads: int) -> Iterator[Made]:
+    """Yield *parts* with their batches; *threads* make the next ones, without any each is made when asked."""
+    if not threads:
+        yield from ((part, prepared.batch(part)) for part in parts)
+        return
+    with ThreadPoolExecutor(threads) as pool:
+        waiting: deque[tuple[list[int], Future[Batch]]] = deque()
+        for part in parts:
+            waiting.append((part, pool.submit(prepared.batch, part)))
+            if len(waiting) > threads:
+                yield _first(waiting)
+        while waiting:
+            yield _first(waiting)
+
+
+def _first(waiting: deque[tuple[list[int], Future[Batch]]]) -> Made:
+    part, batch = waiting.popleft()
+    return part, batch.result()
+
+
 @torch.inference_mode()
 def _computed(
-    encoder: Encoder, prepared: Prepared, place: Accelerator, budget: int, progress: Progress | None
+    encoder: Encoder,
+    prepared: Prepared,
+    place: Accelerator,
+    made: Iterator[Made],
+    progress: Progress | None,
 ) -> dict[str, Matrix]:
     rows = len(prepared.vectors(range(len(prepared.lengths))))
     layers: dict[str, Matrix] = {}
     done = 0
-    for batch in batches(prepared.lengths, budget):
-        for part, pooled in _fitting(encoder, prepared, place, batch):
+    for whole, batch in made:
+        for part, pooled in _fitting(encoder, prepared, place, whole, batch):
             given = prepared.vectors(part)
             for name, vectors in pooled.items():
                 if name not in layers:
@@ -143,26 +178,25 @@ def _computed(
 
 
 def _fitting(
-    encoder: Encoder, prepared: Prepared, place: Accelerator, batch: list[int]
+    encoder: Encoder, prepared: Prepared, place: Accelerator, rows: list[int], batch: Batch
 ) -> Iterator[tuple[list[int], Pooled]]:
-    """Yield the batch's rows with their vectors, in halves as often as memory asks for it."""
-    dtype = _dtype(encoder.model)
+    """Yield the *rows* of *batch* with their vectors, in halves as often as memory asks for it."""
     try:
-        pooled = encoder.encode(moved(prepared.batch(batch), place.device, dtype))
+        pooled = encoder.encode(moved(batch, place.device, _dtype(encoder.model)))
     except RuntimeError as error:
         if not should_reduce_batch_size(error):
             raise
-        if len(batch) == 1:
+        if len(rows) == 1:
             raise CheckpointError("one row alone does not fit in memory") from error
         pooled = None
     if pooled is not None:
-        yield batch, pooled
+        yield rows, pooled
         return
     # Outside the handler, since the traceback holds on to the tensors that did not fit.
     clear_device_cache(garbage_collection=True)
-    middle = len(batch) // 2
-    yield from _fitting(encoder, prepared, place, batch[:middle])
-    yield from _fitting(encoder, prepared, place, batch[middle:])
+    middle = len(rows) // 2
+    for half in (rows[:middle], rows[middle:]):
+        yield from _fitting(encoder, prepared, place, half, prepared.batch(half))
 
 
 def moved(batch: Batch, device: torch.device, dtype: torch.dtype) -> Batch:

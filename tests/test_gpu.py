@@ -2,18 +2,39 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from accelerate.state import AcceleratorState
 
-from hubscan import encoders
-from hubscan.extract import extract
+from hubscan import encoders, extract
+from hubscan.errors import CheckpointError
+from hubscan.extract import made_ahead
+from hubscan.finetune.candidate import tuned
+from hubscan.recipe import Recipe
+from hubscan.records import Candidate, Features, Input, Modality, Training, Tuned
 from hubscan.scores import transrate
+from tests.families import audio, image, text
+from tests.families.family import Family
+from tests.families.made import Made
+from tests.families.properties import CLOSE
+from tests.hub.words import sentence
 from tests.test_encoders import PICTURES, TEXTS
-from tests.test_large_features import SHAPES, made, same
+from tests.test_families_audio import sounds
+from tests.test_families_image import ROWS as DIFFERENT_PICTURES
+from tests.test_families_text import ROWS as DIFFERENT_TEXTS
+from tests.test_large_features import SHAPES, made_of, same
+from tests.test_verify import sample, sentences
+
+Cli = Callable[..., subprocess.CompletedProcess[str]]
 
 pytestmark = [
     pytest.mark.gpu,
@@ -21,22 +42,169 @@ pytestmark = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("name", "modality", "inputs"),
-    [("plain-bert", "text", TEXTS), ("tiny-vit", "image", PICTURES), ("tiny-resnet", "image", PICTURES)],
-)
-def test_features_on_the_gpu_are_those_of_the_cpu(
-    hub_root: Path, name: str, modality: Any, inputs: list[Any]
-) -> None:
-    folder = hub_root / "models/tester" / name
-    on_gpu, on_cpu = (extract(encoders.load(folder, modality), inputs, d) for d in ("auto", "cpu"))
+@pytest.fixture(autouse=True)
+def any_device() -> Iterator[None]:
+    """Let a test choose its device: Accelerate keeps a process to the first, and a worker has but one."""
+    yield
+    AcceleratorState._reset_state(reset_partial_state=True)
+
+
+def features(encoder: encoders.Encoder, rows: Any, device: str) -> Features:
+    AcceleratorState._reset_state(reset_partial_state=True)
+    return extract.extract(encoder, rows, device)
+
+
+def rows_of(family: Family) -> list[Input]:
+    if family.modality == "audio":
+        return sounds(family)
+    return DIFFERENT_TEXTS if family.modality == "text" else DIFFERENT_PICTURES
+
+
+# -- features -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("family", [*text.FAMILIES, *image.FAMILIES, *audio.FAMILIES], ids=str)
+def test_features_on_the_gpu_are_those_of_the_cpu(family: Family, made: Made) -> None:
+    torch.manual_seed(1)  # of weights that are made up
+    encoder = encoders.load(made(family), family.modality)
+    on_cpu, on_gpu = (features(encoder, rows_of(family), device) for device in ("cpu", "auto"))
     assert on_gpu.device.startswith("cuda") and on_cpu.device == "cpu"
-    np.testing.assert_allclose(on_gpu.matrix, on_cpu.matrix, atol=1e-4)
+    np.testing.assert_allclose(on_gpu.matrix, on_cpu.matrix, atol=CLOSE, rtol=CLOSE)
+    assert on_gpu.untrained == on_cpu.untrained
+
+
+@pytest.mark.parametrize(("name", "rows"), [("plain-bert", TEXTS), ("tiny-vit", PICTURES)])
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_half_a_precision_is_enough_there_too(hub_root: Path, name: str, rows: Any, dtype: Any) -> None:
+    folder = hub_root / "models/tester" / name
+    modality: Modality = "text" if rows is TEXTS else "image"
+    whole = features(encoders.load(folder, modality), rows, "cpu")
+    half = features(encoders.load(folder, modality, dtype=dtype), rows, "auto")
+    assert half.dtype == dtype
+    assert 0 < np.abs(half.matrix - whole.matrix).max() < 0.1
+
+
+def test_words_are_read_there_as_they_are_here(hub_root: Path) -> None:
+    texts = [tuple(words) for words in sentences(20)]
+    places = np.array([(row, word) for row, words in enumerate(texts) for word in range(len(words))])
+    encoder = encoders.load(hub_root / "models/tester/plain-bert", "text", places=places)
+    on_cpu, on_gpu = (features(encoder, texts, device).matrix for device in ("cpu", "auto"))
+    np.testing.assert_allclose(on_gpu, on_cpu, atol=CLOSE)
+
+
+def test_a_batch_that_does_not_fit_the_gpu_is_halved(hub_root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    encoder = encoders.load(hub_root / "models/tester/plain-bert", "text")
+    rows: list[Any] = [sentence(0, Random(number)) for number in range(20_000)]
+    expected = features(encoder, rows[:50], "cpu").matrix
+    monkeypatch.setattr(extract, "GPU_BATCH_TOKENS", 10**9)
+    with little_memory(100 << 20):
+        found = features(encoder, rows, "auto").matrix
+        assert torch.cuda.max_memory_allocated() < 100 << 20
+    np.testing.assert_allclose(found[:50], expected, atol=CLOSE)
+
+
+def test_a_row_that_does_not_fit_the_gpu_by_itself_is_said_so(hub_root: Path) -> None:
+    encoder = encoders.load(hub_root / "models/tester/plain-bert", "text")
+    with little_memory(1), pytest.raises(CheckpointError, match="one row alone"):
+        features(encoder, TEXTS, "auto")
+
+
+class little_memory:
+    """Within the block this process has so many bytes of the GPU, in what torch allocates by."""
+
+    def __init__(self, size: int) -> None:
+        self.share = size / torch.cuda.get_device_properties(0).total_memory
+
+    def __enter__(self) -> None:
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats()
+        torch.cuda.set_per_process_memory_fraction(self.share)
+
+    def __exit__(self, *_: object) -> None:
+        torch.cuda.set_per_process_memory_fraction(1.0)
+
+
+def test_batches_made_ahead_are_those_made_when_asked(hub_root: Path) -> None:
+    prepared = encoders.load(hub_root / "models/tester/tiny-vit", "image").prepare(PICTURES * 40)
+    parts = extract.batches(prepared.lengths, 50)
+    for (here, batch), (there, other) in zip(
+        made_ahead(prepared, parts, 0), made_ahead(prepared, parts, 16), strict=True
+    ):
+        assert here == there and batch.keys() == other.keys()
+        assert all(torch.equal(batch[name], other[name]) for name in batch)
 
 
 @pytest.mark.parametrize(("n", "d", "classes"), SHAPES)
 def test_features_that_lie_on_the_gpu_score_there_as_they_do_here(n: int, d: int, classes: int) -> None:
-    features, labels = made(n, d, classes)
+    matrix, labels = made_of(n, d, classes)
     before = torch.cuda.max_memory_allocated()
-    same(transrate(torch.tensor(features, device="cuda"), labels), transrate(features, labels))
-    assert torch.cuda.max_memory_allocated() > before + features.nbytes
+    same(transrate(torch.tensor(matrix, device="cuda"), labels), transrate(matrix, labels))
+    assert torch.cuda.max_memory_allocated() > before + matrix.nbytes
+
+
+# -- fine-tuning ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("how", ["full", "lora", "head"])
+@pytest.mark.parametrize("precision", ["float32", "mixed"])
+def test_a_checkpoint_is_fine_tuned_on_the_gpu(hub_root: Path, how: Any, precision: Any) -> None:
+    texts = tuple(" ".join(words) for words in sentences(200))
+    labels = [int("warm" in words or "bright" in words) for words in texts]
+    given = replace(sample(labels), inputs={"text": texts})
+    candidate = Candidate(str(hub_root / "models/tester/seeing-bert"), "sha", "text", local=True)
+    training = Training(how=how, rates=(1e-3,), epochs=6, precision=precision)
+    here, there = (trained(candidate, given, training, device) for device in ("cpu", "auto"))
+    assert there.device.startswith("cuda") and here.device == "cpu"
+    assert there.start == pytest.approx(here.start, abs=0.03)
+    assert there.value >= max(here.value - 0.1, there.start - 0.05)
+
+
+@pytest.mark.parametrize("model", ["tiny-vit", "tiny-resnet"])
+def test_pictures_are_fine_tuned_on_the_gpu_twice_alike(hub_root: Path, model: str) -> None:
+    given = replace(sample([0, 1, 2] * 20), inputs={"image": tuple(image.picture(i) for i in range(60))})
+    candidate = Candidate(str(hub_root / "models/tester" / model), "sha", "image", local=True)
+    once, again = (trained(candidate, given, Training(rates=(1e-3,), epochs=3), "auto") for _ in range(2))
+    assert once.outcomes == again.outcomes
+
+
+def trained(candidate: Candidate, given: Any, training: Training, device: str) -> Tuned:
+    AcceleratorState._reset_state(reset_partial_state=True)
+    found = tuned(candidate, given, Recipe(dataset="made", device=device), training, device, lambda *_: None)
+    assert isinstance(found, Tuned), found
+    return found
+
+
+# -- commands -------------------------------------------------------------------------------------
+
+
+def test_a_scan_and_its_fine_tuning_on_the_gpu_say_what_they_say_on_the_cpu(cli: Cli) -> None:
+    models = [f"--model=tester/{name}" for name in ("seeing-bert", "blind-bert", "half-bert")]
+    answers = {}
+    for device in ("cpu", "auto"):
+        done = cli("rank", "--dataset", "tester/reviews", *models, "--samples", "100", "--device", device,
+                   "--run", device, "--format", "json")  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        answers[device] = json.loads(done.stdout)
+    here, there = answers["cpu"], answers["auto"]
+    assert here["provenance"]["device"] == "cpu" and there["provenance"]["device"].startswith("cuda")
+    assert [one["model"] for one in there["ranking"]] == [one["model"] for one in here["ranking"]]
+    for one, other in zip(there["ranking"], here["ranking"], strict=True):
+        for name, score in one["scores"].items():
+            assert score["value"] == pytest.approx(other["scores"][name]["value"], abs=0.01), name
+        assert 0 < one["cost"]["peak_bytes"] < 1 << 30
+    verified = cli("verify", "auto", "--format", "json")
+    assert verified.returncode == 0, verified.stderr
+    best = json.loads(verified.stdout)["tuned"][0]
+    assert best["model"] == "tester/seeing-bert" and best["device"].startswith("cuda")
+
+
+def test_doctor_names_the_gpu(cli: Cli) -> None:
+    assert torch.cuda.get_device_name() in cli("doctor").stdout
+
+
+def test_a_gpu_that_is_not_there_is_one_line(cli: Cli) -> None:
+    done = cli("rank", "--dataset", "tester/reviews", "--model", "tester/plain-bert", "--device", "cuda:99")
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1] == (
+        "Error: device cuda:99: this machine, or its torch, has no CUDA device"
+    )

@@ -18,7 +18,7 @@ from hubscan import extract
 from hubscan.encoders import Encoder, Prepared
 from hubscan.encoders.static import StaticEncoder
 from hubscan.errors import CheckpointError
-from hubscan.extract import Progress, accelerator, batches, moved
+from hubscan.extract import Progress, accelerator, batches, exact, moved
 from hubscan.finetune.average import Average
 from hubscan.finetune.head import Head, fitted
 from hubscan.finetune.parts import Parts, parts
@@ -80,7 +80,7 @@ def fine_tuned(
     Raises:
         CheckpointError: if it cannot be trained in the way that was asked.
     """
-    with _without_denormals():
+    with _without_denormals(), exact(next(encoder.model.parameters()).dtype):
         return _fine_tuned(encoder, inputs, sample, training, device, progress, rows)
 
 
