@@ -59,13 +59,12 @@ def main() -> None:
         for name, shape in SHAPES.items():
             with tempfile.TemporaryDirectory() as folder:
                 make(Path(folder), *shape)
-                speeds = [
+                found = [
                     processes[device].submit(speed, Path(folder), modality, device, dtype).result()
                     for _, device, dtype in columns
                 ]
-                parameters = encoders.parameters(encoders.load(Path(folder), modality))
-            cells = "".join(f"{value:12.1f}" for value in speeds)
-            print(f"{modality + ' ' + name:16}{parameters / 1e6:10.1f} M{cells}", flush=True)
+            cells = "".join(f"{rows_per_second:12.1f}" for rows_per_second, _ in found)
+            print(f"{modality + ' ' + name:16}{found[0][1] / 1e6:10.1f} M{cells}", flush=True)
 
 
 def process() -> ProcessPoolExecutor:
@@ -73,12 +72,13 @@ def process() -> ProcessPoolExecutor:
     return ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"))
 
 
-def speed(folder: Path, modality: Modality, device: str, dtype: Precision) -> float:
-    """Return rows a second: texts of 20 to 400 words, or pictures of 256 × 256."""
+def speed(folder: Path, modality: Modality, device: str, dtype: Precision) -> tuple[float, int]:
+    """Return rows a second, of texts of 20 to 400 words or pictures of 256 × 256, and parameters."""
     rows = texts(ROWS[device]) if modality == "text" else pictures(ROWS[device])
     encoder = encoders.load(folder, modality, dtype=dtype)
     extract(encoder, rows[:16], device)
-    return extract(encoder, rows, device).rows_per_second
+    found = extract(encoder, rows, device)
+    return found.rows_per_second, found.parameters
 
 
 def texts(count: int) -> Sequence[Input]:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from hubscan.encoders import Batch, Pooled
 from hubscan.errors import CheckpointError
-from hubscan.extract import batches, extract
+from hubscan.extract import batches, extract, made_ahead
 from hubscan.records import Input, Pooling
 
 
@@ -75,6 +76,48 @@ def test_rows_come_back_in_their_order_and_a_batch_that_does_not_fit_is_halved()
 def test_a_row_that_does_not_fit_alone_is_said_so() -> None:
     with pytest.raises(CheckpointError, match="one row alone does not fit"):
         extract(Doubling(room=0), ["1", "2"], "cpu")
+
+
+@given(count=st.integers(0, 60), budget=st.integers(1, 30), threads=st.integers(0, 5))
+def test_batches_are_made_ahead_in_order_and_no_more_than_there_are_threads(
+    count: int, budget: int, threads: int
+) -> None:
+    made: list[list[int]] = []
+
+    class Noting(Rows):
+        def batch(self, rows: Sequence[int]) -> Batch:
+            made.append(list(rows))
+            return super().batch(rows)
+
+    rows = Noting([str(number) for number in range(count)], [1 + number % 4 for number in range(count)])
+    parts = batches(rows.lengths, budget)
+    taken = []
+    for part, batch in made_ahead(rows, parts, threads):
+        taken.append(part)
+        assert batch["x"][:, 0].tolist() == part
+        assert len(made) <= len(taken) + threads
+    assert taken == parts
+
+
+def test_an_error_in_a_batch_that_is_made_ahead_is_raised_in_its_turn() -> None:
+    rows = Rows(["1", "two", "3"], [1, 1, 1])
+    arrived = []
+    with pytest.raises(ValueError, match="two"):
+        for part, _ in made_ahead(rows, [[0], [1], [2]], 4):
+            arrived.append(part)
+    assert arrived == [[0]]
+
+
+class Large(torch.nn.Linear):
+    """A network that no device has the memory for."""
+
+    def to(self, *_: Any, **__: Any) -> Any:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+
+
+def test_weights_that_do_not_fit_are_said_so() -> None:
+    with pytest.raises(CheckpointError, match="its weights do not fit in memory"):
+        extract(Doubling(room=1, model=Large(1, 1)), ["1", "2"], "cpu")
 
 
 def test_an_error_that_is_not_about_memory_is_not_taken_for_one() -> None:

@@ -17,7 +17,6 @@ from accelerate.state import AcceleratorState
 
 from hubscan import encoders, extract
 from hubscan.errors import CheckpointError
-from hubscan.extract import made_ahead
 from hubscan.finetune.candidate import tuned
 from hubscan.recipe import Recipe
 from hubscan.records import Candidate, Features, Input, Modality, Training, Tuned
@@ -49,9 +48,11 @@ def any_device() -> Iterator[None]:
     AcceleratorState._reset_state(reset_partial_state=True)
 
 
-def features(encoder: encoders.Encoder, rows: Any, device: str) -> Features:
+def features(folder: Path, rows: Any, device: str, modality: Modality = "text", **how: Any) -> Features:
+    """Load and read anew: Accelerate also keeps a network to where it was put first."""
     AcceleratorState._reset_state(reset_partial_state=True)
-    return extract.extract(encoder, rows, device)
+    torch.manual_seed(1)  # of weights that are made up
+    return extract.extract(encoders.load(folder, modality, **how), rows, device)
 
 
 def rows_of(family: Family) -> list[Input]:
@@ -65,9 +66,8 @@ def rows_of(family: Family) -> list[Input]:
 
 @pytest.mark.parametrize("family", [*text.FAMILIES, *image.FAMILIES, *audio.FAMILIES], ids=str)
 def test_features_on_the_gpu_are_those_of_the_cpu(family: Family, made: Made) -> None:
-    torch.manual_seed(1)  # of weights that are made up
-    encoder = encoders.load(made(family), family.modality)
-    on_cpu, on_gpu = (features(encoder, rows_of(family), device) for device in ("cpu", "auto"))
+    folder, rows = made(family), rows_of(family)
+    on_cpu, on_gpu = (features(folder, rows, device, family.modality) for device in ("cpu", "auto"))
     assert on_gpu.device.startswith("cuda") and on_cpu.device == "cpu"
     np.testing.assert_allclose(on_gpu.matrix, on_cpu.matrix, atol=CLOSE, rtol=CLOSE)
     assert on_gpu.untrained == on_cpu.untrained
@@ -78,8 +78,8 @@ def test_features_on_the_gpu_are_those_of_the_cpu(family: Family, made: Made) ->
 def test_half_a_precision_is_enough_there_too(hub_root: Path, name: str, rows: Any, dtype: Any) -> None:
     folder = hub_root / "models/tester" / name
     modality: Modality = "text" if rows is TEXTS else "image"
-    whole = features(encoders.load(folder, modality), rows, "cpu")
-    half = features(encoders.load(folder, modality, dtype=dtype), rows, "auto")
+    whole = features(folder, rows, "cpu", modality)
+    half = features(folder, rows, "auto", modality, dtype=dtype)
     assert half.dtype == dtype
     assert 0 < np.abs(half.matrix - whole.matrix).max() < 0.1
 
@@ -87,26 +87,26 @@ def test_half_a_precision_is_enough_there_too(hub_root: Path, name: str, rows: A
 def test_words_are_read_there_as_they_are_here(hub_root: Path) -> None:
     texts = [tuple(words) for words in sentences(20)]
     places = np.array([(row, word) for row, words in enumerate(texts) for word in range(len(words))])
-    encoder = encoders.load(hub_root / "models/tester/plain-bert", "text", places=places)
-    on_cpu, on_gpu = (features(encoder, texts, device).matrix for device in ("cpu", "auto"))
+    folder = hub_root / "models/tester/plain-bert"
+    on_cpu, on_gpu = (features(folder, texts, device, places=places).matrix for device in ("cpu", "auto"))
     np.testing.assert_allclose(on_gpu, on_cpu, atol=CLOSE)
 
 
 def test_a_batch_that_does_not_fit_the_gpu_is_halved(hub_root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    encoder = encoders.load(hub_root / "models/tester/plain-bert", "text")
+    folder = hub_root / "models/tester/plain-bert"
     rows: list[Any] = [sentence(0, Random(number)) for number in range(20_000)]
-    expected = features(encoder, rows[:50], "cpu").matrix
+    expected = features(folder, rows[:50], "cpu").matrix
     monkeypatch.setattr(extract, "GPU_BATCH_TOKENS", 10**9)
     with little_memory(100 << 20):
-        found = features(encoder, rows, "auto").matrix
+        found = features(folder, rows, "auto").matrix
         assert torch.cuda.max_memory_allocated() < 100 << 20
     np.testing.assert_allclose(found[:50], expected, atol=CLOSE)
 
 
-def test_a_row_that_does_not_fit_the_gpu_by_itself_is_said_so(hub_root: Path) -> None:
-    encoder = encoders.load(hub_root / "models/tester/plain-bert", "text")
-    with little_memory(1), pytest.raises(CheckpointError, match="one row alone"):
-        features(encoder, TEXTS, "auto")
+def test_what_does_not_fit_the_gpu_at_all_is_said_so(hub_root: Path) -> None:
+    folder = hub_root / "models/tester/plain-bert"
+    with little_memory(1), pytest.raises(CheckpointError, match="fit in memory"):
+        features(folder, TEXTS, "auto")
 
 
 class little_memory:
@@ -122,16 +122,6 @@ class little_memory:
 
     def __exit__(self, *_: object) -> None:
         torch.cuda.set_per_process_memory_fraction(1.0)
-
-
-def test_batches_made_ahead_are_those_made_when_asked(hub_root: Path) -> None:
-    prepared = encoders.load(hub_root / "models/tester/tiny-vit", "image").prepare(PICTURES * 40)
-    parts = extract.batches(prepared.lengths, 50)
-    for (here, batch), (there, other) in zip(
-        made_ahead(prepared, parts, 0), made_ahead(prepared, parts, 16), strict=True
-    ):
-        assert here == there and batch.keys() == other.keys()
-        assert all(torch.equal(batch[name], other[name]) for name in batch)
 
 
 @pytest.mark.parametrize(("n", "d", "classes"), SHAPES)
