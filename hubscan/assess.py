@@ -10,6 +10,7 @@ import logging
 import time
 from collections.abc import Callable
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -180,7 +181,13 @@ def _deciding(candidate: Candidate, sample: Sample, recipe: Recipe, device: str)
         "encoders": encoders.VERSION,
         **{library: version(library) for library in ("torch", "transformers", "tokenizers", "pillow")},
         **(_of_sounds(recipe) if candidate.modality == "audio" else {}),
+        **(_of_pictures() if candidate.modality == "image" else {}),
     }
+
+
+def _of_pictures() -> dict[str, Any]:
+    """Return what reads pictures instead of Pillow where it is installed: its pixels are others."""
+    return {"torchvision": version("torchvision")} if find_spec("torchvision") else {}
 
 
 def _of_sounds(recipe: Recipe) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterator, Mapping
 from fnmatch import fnmatch
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
@@ -181,13 +182,14 @@ def _reason_of_processor(folder: Path, config: Config) -> str | None:
         if stated.get("auto_map"):
             return CUSTOM_CODE
         named = str(stated.get("image_processor_type") or "").removesuffix("Fast")
-        if named and named in _for_torchvision_alone():
-            return f"its {named} needs torchvision"
         if named:
-            return None
-    kind = str(config.get("model_type"))
-    own = table("IMAGE_PROCESSOR").get(kind, {})
-    return f"its {own['torchvision']} needs torchvision" if "pil" not in own and own else None
+            return _reason_of_torchvision(named) if named in _for_torchvision_alone() else None
+    own = table("IMAGE_PROCESSOR").get(str(config.get("model_type")), {})
+    return _reason_of_torchvision(own["torchvision"]) if "pil" not in own and own else None
+
+
+def _reason_of_torchvision(processor: str) -> str | None:
+    return None if find_spec("torchvision") else f"its {processor} needs torchvision: pip install torchvision"
 
 
 def _for_torchvision_alone() -> set[str]:

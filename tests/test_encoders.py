@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import random
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from hubscan.errors import CheckpointError
 from hubscan.extract import extract
 from tests.hub.words import sentence
 
+WITHOUT_TORCHVISION = pytest.mark.skipif(bool(find_spec("torchvision")), reason="torchvision is installed")
 TEXTS = [sentence(label, random.Random(label)) for label in (0, 1, 2)] + ["warm " * 300, "a"]
 
 
@@ -146,7 +148,7 @@ def test_a_feature_map_has_no_class_token_to_pool(hub_root: Path) -> None:
         ("bin-only", "text", "safetensors"),
         ("custom-code", "text", "custom code|trust_remote_code"),
         ("missing-layer", "text", "weights missing from the file: encoder"),
-        ("needs-torchvision", "image", "[Tt]orchvision"),
+        pytest.param("needs-torchvision", "image", "[Tt]orchvision", marks=WITHOUT_TORCHVISION),
         ("needs-fugashi", "text", "fugashi"),
     ],
 )

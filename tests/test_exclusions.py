@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
@@ -99,7 +101,8 @@ def run(hub: LabHub, folder: Path, *arguments: str) -> Any:
 def test_of_what_cannot_be_used_no_weights_are_asked_for(
     broken_hub: LabHub, tmp_path: Path, modality: str
 ) -> None:
-    named = [name for name in BROKEN if name.startswith(modality)]
+    usable_here = "torchvision" if find_spec("torchvision") else "nothing"
+    named = [name for name in BROKEN if name.startswith(modality) and usable_here not in name]
     before = len(broken_hub.requests)
     chosen = [f"--model={name}" for name in (*named, GOOD[modality])]
     small = ("--samples", "40", "--device", "cpu")
@@ -110,6 +113,21 @@ def test_of_what_cannot_be_used_no_weights_are_asked_for(
         assert re.search(BROKEN[name][2], why), (name, why)
     weights = [one.path for one in broken_hub.requests[before:] if one.path.endswith(WEIGHTS)]
     assert weights and all(GOOD[modality] in path for path in weights)
+
+
+@pytest.mark.parametrize("installed", [True, False])
+def test_a_processor_for_torchvision_alone_is_a_reason_only_where_it_is_not_installed(
+    hub_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, installed: bool
+) -> None:
+    shutil.copytree(hub_root / "models/tester/tiny-vit", tmp_path, dirs_exist_ok=True)
+    named = {"image_processor_type": "DINOv3ViTImageProcessorFast"}
+    (tmp_path / "preprocessor_config.json").write_text(json.dumps(named))
+    monkeypatch.setattr(usable, "find_spec", lambda name: (name == "torchvision" and installed) or None)
+    if installed:
+        usable.check(tmp_path, "image")
+        return
+    with pytest.raises(CheckpointError, match="its DINOv3ViTImageProcessor needs torchvision: pip install"):
+        usable.check(tmp_path, "image")
 
 
 def test_search_shows_the_reason(broken_hub: LabHub, tmp_path: Path) -> None:

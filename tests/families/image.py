@@ -335,8 +335,8 @@ CLASSIFIED_OTHERWISE: Final[Mapping[str, str]] = {
 OUTSIDE: Final[Mapping[str, str]] = {
     "timm_wrapper": "needs timm, which needs torchvision",
     "the repositories of DINOv3 and TIPSv2 themselves": (
-        "name a processor that needs torchvision, and are left out before their weights are fetched; "
-        "the networks themselves are read where a repository names another"
+        "name a processor that needs torchvision; without it they are left out before their weights are "
+        "fetched, and the networks themselves are read where a repository names another"
     ),
     "dinat": "needs natten",
     "hgnet_v2": "is a backbone of detectors here, without a last state",
