@@ -10,11 +10,10 @@ import logging
 import time
 from collections.abc import Callable
 from importlib.metadata import version
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TypeVar
 
-from hubscan import __version__, cache, encoders, extract, sounds
+from hubscan import __version__, cache, encoders, extract, sounds, torchvision
 from hubscan.encoders.precision import precision
 from hubscan.errors import HubscanError
 from hubscan.fetch import fetch
@@ -187,7 +186,8 @@ def _deciding(candidate: Candidate, sample: Sample, recipe: Recipe, device: str)
 
 def _of_pictures() -> dict[str, Any]:
     """Return what reads pictures instead of Pillow where it is installed: its pixels are others."""
-    return {"torchvision": version("torchvision")} if find_spec("torchvision") else {}
+    found = torchvision.installed()
+    return {"torchvision": found} if found else {}
 
 
 def _of_sounds(recipe: Recipe) -> dict[str, Any]:

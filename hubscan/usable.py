@@ -8,10 +8,10 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterator, Mapping
 from fnmatch import fnmatch
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
+from hubscan import torchvision
 from hubscan.architectures import table
 from hubscan.errors import CheckpointError
 from hubscan.records import Modality
@@ -189,7 +189,7 @@ def _reason_of_processor(folder: Path, config: Config) -> str | None:
 
 
 def _reason_of_torchvision(processor: str) -> str | None:
-    return None if find_spec("torchvision") else f"its {processor} needs torchvision: pip install torchvision"
+    return None if torchvision.installed() else f"its {processor} needs torchvision: pip install torchvision"
 
 
 def _for_torchvision_alone() -> set[str]:

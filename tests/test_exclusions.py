@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers.models.auto import configuration_auto, image_processing_auto, modeling_auto
 
-from hubscan import architectures, usable
+from hubscan import architectures, torchvision, usable
 from hubscan.demo.hub import serve
 from hubscan.errors import CheckpointError
 from tests.families.image import FAMILIES as IMAGE_FAMILIES
@@ -122,7 +122,7 @@ def test_a_processor_for_torchvision_alone_is_a_reason_only_where_it_is_not_inst
     shutil.copytree(hub_root / "models/tester/tiny-vit", tmp_path, dirs_exist_ok=True)
     named = {"image_processor_type": "DINOv3ViTImageProcessorFast"}
     (tmp_path / "preprocessor_config.json").write_text(json.dumps(named))
-    monkeypatch.setattr(usable, "find_spec", lambda name: (name == "torchvision" and installed) or None)
+    monkeypatch.setattr(torchvision, "installed", lambda: "0.28" if installed else None)
     if installed:
         usable.check(tmp_path, "image")
         return

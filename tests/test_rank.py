@@ -340,6 +340,27 @@ def when_busy(hub: LabHub, parent: subprocess.Popen[str], act: Callable[[psutil.
     pytest.fail("the worker never asked for the checkpoint")
 
 
+def test_a_torchvision_of_another_torch_is_one_line_and_no_candidate_is_blamed(
+    cli: Cli, tmp_path: Path
+) -> None:
+    broken = tmp_path / "site/torchvision"
+    broken.mkdir(parents=True)
+    (broken / "__init__.py").write_text("raise RuntimeError('operator torchvision::nms does not exist')")
+    about = tmp_path / "site/torchvision-0.1.0.dist-info/METADATA"
+    about.parent.mkdir()
+    about.write_text("Metadata-Version: 2.1\nName: torchvision\nVersion: 0.1.0\n")
+    asked = ("rank", "--dataset", "reviews", "--run", "run", *SMALL)
+    done = cli(*asked, PYTHONPATH=str(tmp_path / "site"))
+    last = done.stderr.splitlines()[-1]
+    assert done.returncode == 1
+    assert last.startswith("Error: torchvision 0.1.0 does not import beside torch ")
+    assert "nms does not exist" in last and last.endswith("or uninstall it")
+    assert "skipped" not in done.stderr
+    assert last.removeprefix("Error: ") in cli("doctor", PYTHONPATH=str(tmp_path / "site")).stdout
+    mended = cli("rank", "--run", "run", "--resume", "--format", "json")
+    assert ranked(mended)["ranking"]
+
+
 @pytest.mark.parametrize("how", ["killed", pytest.param("hanging", marks=pytest.mark.slow)])
 def test_a_worker_that_dies_or_hangs_ends_its_candidate_and_not_the_scan(
     own_hub: LabHub, tmp_path: Path, how: str

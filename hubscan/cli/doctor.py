@@ -39,6 +39,7 @@ def command(form: str) -> None:
         "endpoint": _endpoint,
         "login": _login,
         "cache": _cache,
+        "pictures": _pictures,
         "sounds": _sounds,
         "versions": _versions,
     }
@@ -89,6 +90,17 @@ def _cache() -> str:
     folder = Path(constants.HF_HUB_CACHE)
     existing = next(path for path in (folder, *folder.parents) if path.exists())
     return f"{folder} ({shutil.disk_usage(existing).free / 1e9:.1f} GB free)"
+
+
+def _pictures() -> str:
+    from hubscan import torchvision
+
+    try:
+        torchvision.require_whole()
+    except HubscanError as error:
+        return str(error)
+    found = torchvision.installed()
+    return f"processors of torchvision {found}" if found else f"processors of pillow {_version('pillow')}"
 
 
 def _sounds() -> str:

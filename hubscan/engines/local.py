@@ -21,7 +21,7 @@ from pydantic import TypeAdapter
 
 from hubscan import sample_file
 from hubscan.engines import Progress, Result
-from hubscan.errors import RecipeError
+from hubscan.errors import HubscanError, RecipeError
 from hubscan.recipe import Recipe
 from hubscan.records import Candidate, Sample, Scored, Skipped, Training, Tuned
 
@@ -105,6 +105,8 @@ class LocalEngine:
         worker.last_word = time.monotonic()
         if message is None:
             yield from self._buried(worker, waiting)
+        elif message["kind"] == "broken":
+            raise HubscanError(message["reason"])
         elif message["kind"] == "progress":
             assert worker.candidate is not None
             worker.stage = message["stage"]

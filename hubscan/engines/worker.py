@@ -19,6 +19,7 @@ from typing import IO, Any
 
 from pydantic import TypeAdapter
 
+from hubscan.errors import HubscanError
 from hubscan.records import Candidate, Scored, Skipped, Training, Tuned
 
 
@@ -40,7 +41,11 @@ def main(device: str) -> None:
     from hubscan.recipe import Recipe
 
     say("ready", gpus=torch.cuda.device_count() if device != "cpu" else 0)
-    import hubscan.encoders.weights  # noqa: F401 - seconds that any network takes, while the sample is drawn
+    try:  # seconds that any network takes, while the sample is drawn
+        import hubscan.encoders.weights  # noqa: F401
+    except Exception as error:
+        say("broken", reason=_what_is_broken(error))
+        return
 
     gc.enable()
     gc.freeze()
@@ -64,6 +69,16 @@ def main(device: str) -> None:
     for line in sys.stdin:
         result = result_of(TypeAdapter(Candidate).validate_json(line))
         say(type(result).__name__.lower(), result=asdict(result))
+
+
+def _what_is_broken(error: Exception) -> str:
+    from hubscan import torchvision
+
+    try:
+        torchvision.require_whole()
+    except HubscanError as known:
+        return str(known)
+    return f"transformers does not import: {error}"
 
 
 def _private_stdout() -> IO[str]:
