@@ -12,11 +12,9 @@ files, so what it takes to decode and resize them counts; texts are cut into tok
 from __future__ import annotations
 
 import io
-import multiprocessing
 import os
 import tempfile
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -54,22 +52,13 @@ def main() -> None:
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"
     titles = "".join(f"{title:>12}" for title, _, _ in columns)
     print(f"{'rows/s':16}{'parameters':>12}{titles}   ({gpu}; {os.cpu_count()} CPU cores)")
-    processes = {device: process() for _, device, _ in columns}
     for modality, make in makers.items():
         for name, shape in SHAPES.items():
             with tempfile.TemporaryDirectory() as folder:
                 make(Path(folder), *shape)
-                found = [
-                    processes[device].submit(speed, Path(folder), modality, device, dtype).result()
-                    for _, device, dtype in columns
-                ]
+                found = [speed(Path(folder), modality, device, dtype) for _, device, dtype in columns]
             cells = "".join(f"{rows_per_second:12.1f}" for rows_per_second, _ in found)
             print(f"{modality + ' ' + name:16}{found[0][1] / 1e6:10.1f} M{cells}", flush=True)
-
-
-def process() -> ProcessPoolExecutor:
-    """Return a process for one device: Accelerate keeps to the one that was asked for first."""
-    return ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"))
 
 
 def speed(folder: Path, modality: Modality, device: str, dtype: Precision) -> tuple[float, int]:

@@ -84,7 +84,9 @@ def embed(
     """
     import numpy as np
 
-    from hubscan import catalog, encoders
+    from hubscan import catalog, encoders, torchvision
+
+    torchvision.require_whole()
     from hubscan.extract import extract
     from hubscan.fetch import fetch
     from hubscan.pictures import PictureError

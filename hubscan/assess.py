@@ -126,7 +126,7 @@ def _computed(
         inputs = sample.inputs[modality]
         return extract.extract(encoder, inputs, device, lambda done, rows: report("embed", done, rows))
 
-    on_gpu = extract.accelerator(device).device.type != "cpu"
+    on_gpu = extract.device_at_hand(device).type != "cpu"
     dtype = precision(recipe.dtype, fetched.folder, on_gpu=on_gpu)
     try:
         return features(dtype), fetched.download_bytes
@@ -175,7 +175,7 @@ def _deciding(candidate: Candidate, sample: Sample, recipe: Recipe, device: str)
         "layers": _layers(recipe),
         "max_length": recipe.max_length,
         "dtype": recipe.dtype,
-        "device": extract.accelerator(device).device.type,
+        "device": extract.device_at_hand(device).type,
         "hubscan": __version__,
         "encoders": encoders.VERSION,
         **{library: version(library) for library in ("torch", "transformers", "tokenizers", "pillow")},

@@ -1,7 +1,4 @@
-"""An encoder and a sample's inputs in, `Features` out: batches by length, halved when memory runs out.
-
-The only importer of `accelerate`.
-"""
+"""An encoder and a sample's inputs in, `Features` out: batches by length, halved when memory runs out."""
 
 from __future__ import annotations
 
@@ -15,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import torch
-from accelerate import Accelerator
+from accelerate import PartialState
 from accelerate.utils.memory import clear_device_cache, should_reduce_batch_size
 
 from hubscan.encoders import Batch, Encoder, Pooled, Prepared, parameters
@@ -40,12 +37,13 @@ class NotFinite(CheckpointError):
     """The network gave NaN or an infinite number; in a half precision that may be an overflow."""
 
 
-def accelerator(device: str) -> Accelerator:
-    """Return Accelerate's handle on *device*: "cpu", or "auto" for the best that this process sees.
+def device_at_hand(asked: str) -> torch.device:
+    """Return the CPU if that is *asked* for, else what Accelerate finds for this process.
 
-    Accelerate keeps a process to the device that was asked for first, and a network to its first place.
+    Its `PartialState` says so much. An `Accelerator` would keep the process to the device of its first, a
+    network to where it was put first, and could not be beside the one that a notebook trains with.
     """
-    return Accelerator(cpu=device == "cpu", mixed_precision="no")
+    return torch.device("cpu") if asked == "cpu" else torch.device(PartialState().device)
 
 
 def extract(
@@ -69,8 +67,8 @@ def extract(
         NotFinite: if a feature is not.
         CheckpointError: if the weights, or they and one row, do not fit in memory.
     """
-    place = accelerator(device)
-    on_gpu = place.device.type != "cpu"
+    place = device_at_hand(device)
+    on_gpu = place.type != "cpu"
     model = _placed(encoder.model, place)
     prepared = encoder.prepare(inputs)
     begun = time.perf_counter()
@@ -87,7 +85,7 @@ def extract(
         layers=layers,
         pooling=encoder.pooling,
         parameters=parameters(encoder),
-        device=str(place.device),
+        device=str(place),
         dtype=str(_dtype(model)).removeprefix("torch."),
         processor=encoder.processor,
         rows_per_second=len(next(iter(layers.values()))) / max(seconds, 1e-9),
@@ -95,14 +93,13 @@ def extract(
     )
 
 
-def _placed(model: torch.nn.Module, place: Accelerator) -> torch.nn.Module:
+def _placed(model: torch.nn.Module, place: torch.device) -> torch.nn.Module:
     try:
-        prepared: torch.nn.Module = place.prepare_model(model, evaluation_mode=True)
+        return model.to(place)
     except RuntimeError as error:
         if not should_reduce_batch_size(error):
             raise
         raise CheckpointError("its weights do not fit in memory") from error
-    return prepared
 
 
 @contextmanager
@@ -165,7 +162,7 @@ def _first(waiting: deque[tuple[list[int], Future[Batch]]]) -> Made:
 def _computed(
     encoder: Encoder,
     prepared: Prepared,
-    place: Accelerator,
+    place: torch.device,
     made: Iterator[Made],
     progress: Progress | None,
 ) -> dict[str, Matrix]:
@@ -188,11 +185,11 @@ def _computed(
 
 
 def _fitting(
-    encoder: Encoder, prepared: Prepared, place: Accelerator, rows: list[int], batch: Batch
+    encoder: Encoder, prepared: Prepared, place: torch.device, rows: list[int], batch: Batch
 ) -> Iterator[tuple[list[int], Pooled]]:
     """Yield the *rows* of *batch* with their vectors, in halves as often as memory asks for it."""
     try:
-        pooled = encoder.encode(moved(batch, place.device, _dtype(encoder.model)))
+        pooled = encoder.encode(moved(batch, place, _dtype(encoder.model)))
     except RuntimeError as error:
         if not should_reduce_batch_size(error):
             raise

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -118,6 +120,15 @@ class Large(torch.nn.Linear):
 def test_weights_that_do_not_fit_are_said_so() -> None:
     with pytest.raises(CheckpointError, match="its weights do not fit in memory"):
         extract(Doubling(room=1, model=Large(1, 1)), ["1", "2"], "cpu")
+
+
+def test_features_do_not_depend_on_what_else_the_process_trains_with() -> None:
+    try:
+        Accelerator(cpu=True, mixed_precision="bf16")
+        found = extract(Doubling(room=9), ["1", "2"], "auto")
+    finally:
+        AcceleratorState._reset_state(reset_partial_state=True)
+    assert found.dtype == "float32" and found.matrix[:, 0].tolist() == [2.0, 4.0]
 
 
 def test_an_error_that_is_not_about_memory_is_not_taken_for_one() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -41,16 +41,7 @@ pytestmark = [
 ]
 
 
-@pytest.fixture(autouse=True)
-def any_device() -> Iterator[None]:
-    """Let a test choose its device: Accelerate keeps a process to the first, and a worker has but one."""
-    yield
-    AcceleratorState._reset_state(reset_partial_state=True)
-
-
 def features(folder: Path, rows: Any, device: str, modality: Modality = "text", **how: Any) -> Features:
-    """Load and read anew: Accelerate also keeps a network to where it was put first."""
-    AcceleratorState._reset_state(reset_partial_state=True)
     torch.manual_seed(1)  # of weights that are made up
     return extract.extract(encoders.load(folder, modality, **how), rows, device)
 
@@ -158,8 +149,13 @@ def test_pictures_are_fine_tuned_on_the_gpu_twice_alike(hub_root: Path, model: s
 
 
 def trained(candidate: Candidate, given: Any, training: Training, device: str) -> Tuned:
-    AcceleratorState._reset_state(reset_partial_state=True)
-    found = tuned(candidate, given, Recipe(dataset="made", device=device), training, device, lambda *_: None)
+    """Fine-tune, and let the next one choose its device: an `Accelerator` keeps a process to the first."""
+    try:
+        found = tuned(
+            candidate, given, Recipe(dataset="made", device=device), training, device, lambda *_: None
+        )
+    finally:
+        AcceleratorState._reset_state(reset_partial_state=True)
     assert isinstance(found, Tuned), found
     return found
 

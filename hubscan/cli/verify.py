@@ -82,7 +82,7 @@ def command(
     hubscan verify runs/imdb --top 10 --how head
     """  # noqa: D301 - click looks for the character, not for a backslash
     from hubscan.cli.progress import followed
-    from hubscan.extract import accelerator
+    from hubscan.extract import device_at_hand
     from hubscan.finetune.precision import fastest
     from hubscan.records import Training
     from hubscan.report.verified import as_json, as_text
@@ -93,7 +93,7 @@ def command(
     if fresh:
         (folder / VERIFIED).unlink(missing_ok=True)
     candidates = chosen(run.ranking, top, also, names, seed)
-    used = fastest(accelerator(device).device) if precision == "auto" else precision
+    used = fastest(device_at_hand(device)) if precision == "auto" else precision
     training = Training(how=how, seconds=60 * time_budget, seed=seed, precision=used)  # type: ignore[arg-type]
     events = verify(run, candidates, training, device=device, workers=workers)
     found = followed(events, quiet=form == "quiet", count=len(candidates))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import torch
+from accelerate import Accelerator
 from accelerate.utils.memory import clear_device_cache, should_reduce_batch_size
 from torch import nn
 
@@ -18,7 +19,7 @@ from hubscan import extract
 from hubscan.encoders import Encoder, Prepared
 from hubscan.encoders.static import StaticEncoder
 from hubscan.errors import CheckpointError
-from hubscan.extract import Progress, accelerator, batches, exact, moved
+from hubscan.extract import Progress, batches, exact, moved
 from hubscan.finetune.average import Average
 from hubscan.finetune.head import Head, fitted
 from hubscan.finetune.parts import Parts, parts
@@ -129,11 +130,12 @@ class _Tuner:
         training: Training,
         device: str,
     ) -> None:
-        self.place = accelerator(device)
+        self.accelerator = Accelerator(cpu=device == "cpu", mixed_precision="no")
+        self.place = self.accelerator.device
         self.encoder, self.target, self.training = encoder, target, training
-        self.head = head.to(self.place.device)
-        self.network = nn.ModuleList([encoder.model.to(self.place.device), self.head])
-        self.autocast = mixed(training, encoder.model, self.place.device)
+        self.head = head.to(self.place)
+        self.network = nn.ModuleList([encoder.model.to(self.place), self.head])
+        self.autocast = mixed(training, encoder.model, self.place)
         prepared = encoder.prepare(inputs)
         self.prepared: Prepared = Ready(prepared) if isinstance(inputs[0], bytes) else prepared
         self.of_part = _windows(self.prepared, rows, len(target.values))
@@ -201,7 +203,7 @@ class _Tuner:
                 for part in self._in_parts(step):
                     given, rows = self._forward(part)
                     loss = self.target.loss(given, rows) * (len(rows) / vectors)
-                    self.place.backward(loss)
+                    self.accelerator.backward(loss)
                 break
             except RuntimeError as error:
                 if not should_reduce_batch_size(error) or self.budget < 2:
@@ -218,7 +220,7 @@ class _Tuner:
 
     def _forward(self, windows: Sequence[int]) -> tuple[torch.Tensor, torch.Tensor]:
         model = self.encoder.model
-        batch = moved(self.prepared.batch(windows), self.place.device, next(model.parameters()).dtype)
+        batch = moved(self.prepared.batch(windows), self.place, next(model.parameters()).dtype)
         with self.autocast:
             vectors = next(iter(self.encoder.encode(batch).values()))
         return self.head(vectors.float()), torch.tensor(self.prepared.vectors(windows))
