@@ -123,6 +123,7 @@ def test_weights_that_do_not_fit_are_said_so() -> None:
 
 
 def test_features_do_not_depend_on_what_else_the_process_trains_with() -> None:
+    AcceleratorState._reset_state(reset_partial_state=True)  # other tests may have trained
     try:
         Accelerator(cpu=True, mixed_precision="bf16")
         found = extract(Doubling(room=9), ["1", "2"], "auto")
