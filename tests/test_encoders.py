@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import io
 import random
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +12,13 @@ import torch
 from PIL import Image
 from transformers import AutoImageProcessor, AutoModel, AutoTokenizer
 
-from hubscan import encoders
+from hubscan import encoders, torchvision
 from hubscan.encoders.pooling import pool
 from hubscan.errors import CheckpointError
 from hubscan.extract import extract
 from tests.hub.words import sentence
 
-WITHOUT_TORCHVISION = pytest.mark.skipif(bool(find_spec("torchvision")), reason="torchvision is installed")
+WITHOUT_TORCHVISION = pytest.mark.skipif(bool(torchvision.installed()), reason="torchvision is installed")
 TEXTS = [sentence(label, random.Random(label)) for label in (0, 1, 2)] + ["warm " * 300, "a"]
 
 

@@ -8,7 +8,6 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
@@ -101,7 +100,7 @@ def run(hub: LabHub, folder: Path, *arguments: str) -> Any:
 def test_of_what_cannot_be_used_no_weights_are_asked_for(
     broken_hub: LabHub, tmp_path: Path, modality: str
 ) -> None:
-    usable_here = "torchvision" if find_spec("torchvision") else "nothing"
+    usable_here = "torchvision" if torchvision.installed() else "nothing"
     named = [name for name in BROKEN if name.startswith(modality) and usable_here not in name]
     before = len(broken_hub.requests)
     chosen = [f"--model={name}" for name in (*named, GOOD[modality])]

@@ -10,7 +10,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ import pytest
 import yaml
 
 import hubscan.report
+from hubscan import torchvision
 from tests.hub import LabHub, environment
 
 Cli = Callable[..., subprocess.CompletedProcess[str]]
@@ -217,7 +217,7 @@ def test_vision_encoders_rank_on_pictures_and_a_corrupt_one_is_counted(cli: Cli)
         )
     )
     read = {"tester/tiny-vit", "tester/vit-classifier", "tester/tiny-resnet", "tester/tiny-swin"}
-    with_torchvision = {"broken/needs-torchvision"} if find_spec("torchvision") else set()
+    with_torchvision = {"broken/needs-torchvision"} if torchvision.installed() else set()
     assert set(models(answer)) == read | with_torchvision
     assert {entry["modality"] for entry in answer["ranking"]} == {"image"}
     assert answer["sample"]["dropped"] == {"not an image": 1}
