@@ -32,8 +32,8 @@ import numpy.typing as npt
 from scipy.stats import weightedtau
 
 from hubscan.scores.evidence import evidence
-from hubscan.scores.measures import MEASURES
-from hubscan.scores.size import log_size
+from hubscan.scores.registry import METRICS
+from hubscan.scores.scoring import log_size
 from hubscan.scores.transfer import transfer
 from hubscan.scores.transrate import transrate
 
@@ -241,7 +241,7 @@ def _measures() -> dict[str, Callable[[Array, Array], float]]:
         DEFAULT: partial(transfer, nulls=0, halves=0),
         "evidence": partial(evidence, nulls=0, halves=0),
         "transrate": partial(transrate, nulls=0),
-        **{name: partial(measure, nulls=0, halves=0) for name, measure in MEASURES.items()},
+        **{name: partial(measure, nulls=0, halves=0) for name, measure in METRICS.items()},
     }
     return {name: partial(_of_score, measure) for name, measure in ours.items()} | _transformer_rankers()
 

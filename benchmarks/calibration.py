@@ -30,8 +30,8 @@ from sklearn.preprocessing import StandardScaler
 from hubscan.scores import transrate
 from hubscan.scores.coding_rate import coding_rate, conditional_rate
 from hubscan.scores.frames import frame
-from hubscan.scores.row_space import row_space
-from hubscan.scores.rows import rows_of
+from hubscan.scores.linalg.centered import rows_of
+from hubscan.scores.linalg.row_space import row_space
 
 Array = npt.NDArray[Any]
 RIVALS = ("excess", "raw", "pooled", "hscore")

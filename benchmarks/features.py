@@ -35,10 +35,11 @@ import numpy.typing as npt
 import torch
 from transformers import AutoConfig, AutoModel
 
-from hubscan import catalog, encoders
+from hubscan import encoders
 from hubscan.errors import CheckpointError, HubscanError
 from hubscan.extract import extract
-from hubscan.fetch import fetch
+from hubscan.hub import listing
+from hubscan.hub.fetch import fetch
 from hubscan.recipe import Recipe
 from hubscan.records import Modality, Sample, Skipped
 from hubscan.sample import draw
@@ -161,7 +162,7 @@ def embed(
 
 def computed(model: Path, sample: Sample, modality: Modality, recipe: Recipe) -> npt.NDArray[np.float32]:
     """Return the features as `hubscan.assess` computes them, without its cache."""
-    found = next(iter(catalog.named([str(model)], recipe, modality)))
+    found = next(iter(listing.named([str(model)], recipe, modality)))
     if isinstance(found, Skipped):
         raise CheckpointError(found.reason)
     encoder = encoders.load(

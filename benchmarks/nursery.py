@@ -48,7 +48,7 @@ from transformers import (
 
 from hubscan import encoders
 from hubscan.extract import extract
-from hubscan.pictures import decode
+from hubscan.media.images import decode
 from hubscan.recipe import Recipe
 from hubscan.sample import draw
 

@@ -32,7 +32,7 @@ from features import add_options_of_candidates, candidates, datasets
 from hubscan import encoders
 from hubscan.encoders.untrained import untrained
 from hubscan.errors import CheckpointError
-from hubscan.finetune.parts import parts
+from hubscan.finetune.split import split_rows
 from hubscan.finetune.training import fine_tuned
 from hubscan.recipe import Recipe
 from hubscan.records import Modality, Sample, Training
@@ -135,7 +135,7 @@ def tuned(asked: argparse.Namespace) -> None:
 def tuned_cell(model: Path, modality: Modality, sample: Sample, recipe: Recipe, training: Training) -> Cell:
     """Return what fine-tuning *model* gives on *sample*, with all that decides it."""
     begun = time.perf_counter()
-    rows = parts(sample, training.seed, PATTERN)
+    rows = split_rows(sample, training.seed, PATTERN)
     encoder = encoders.load(model, modality, max_length=recipe.max_length)
     drawn = untrained(encoder.model)
     found = fine_tuned(encoder, sample.inputs[modality], sample, training, recipe.device, rows=rows)

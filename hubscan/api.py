@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hubscan import recipe as recipes
-from hubscan import sounds
 from hubscan.errors import CheckpointError, RecipeError
+from hubscan.media import audio
 from hubscan.records import Input, Layers, Modality, Precision, Ranking, Skipped
 
 if TYPE_CHECKING:
@@ -84,17 +84,19 @@ def embed(
     """
     import numpy as np
 
-    from hubscan import catalog, encoders, torchvision
+    from hubscan import encoders
+    from hubscan.hub import listing
+    from hubscan.media import torchvision
 
     torchvision.require_whole()
     from hubscan.extract import extract
-    from hubscan.fetch import fetch
-    from hubscan.pictures import PictureError
+    from hubscan.hub.fetch import fetch
+    from hubscan.media.images import ImageError
 
     sampled = any(_is_sampled(row) for row in inputs)
     rows = _checked([row if isinstance(row, str | bytes) else _stored(row) for row in inputs])
     kind: Modality = modality or ("audio" if sampled else "image" if isinstance(rows[0], bytes) else "text")
-    found = next(iter(catalog.named([model], recipes.Recipe(), kind)))
+    found = next(iter(listing.named([model], recipes.Recipe(), kind)))
     if isinstance(found, Skipped):
         raise CheckpointError(f"{model}: {found.reason}")
     encoder = encoders.load(
@@ -102,7 +104,7 @@ def embed(
     )
     try:
         found_layers = list(extract(encoder, rows).layers.values())
-    except (PictureError, sounds.SoundError) as error:
+    except (ImageError, audio.AudioError) as error:
         raise RecipeError(f"inputs: one of them cannot be read: {error}") from error
     if layers != "each":
         return found_layers[0]
@@ -144,9 +146,9 @@ def _is_sampled(row: object) -> bool:
 
 
 def _sound_file(samples: npt.NDArray[Any], rate: int) -> bytes:
-    sounds.require()
+    audio.require()
     try:
-        return sounds.encode(samples, rate)
+        return audio.encode(samples, rate)
     except (RuntimeError, ValueError, TypeError) as error:
         raise RecipeError(
             f"inputs: a sound is samples, (n,) or (n, channels), and a rate: {error}"

@@ -13,14 +13,16 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeVar
 
-from hubscan import __version__, cache, encoders, extract, sounds, torchvision
+from hubscan import __version__, cache, encoders, extract
 from hubscan.encoders.precision import precision
+from hubscan.encoders.protocols import Encoder
 from hubscan.errors import HubscanError
-from hubscan.fetch import fetch
+from hubscan.hub.fetch import fetch
+from hubscan.media import audio, torchvision
 from hubscan.memory import peak_memory
 from hubscan.recipe import Recipe
 from hubscan.records import Candidate, Cost, Features, Layers, Modality, Precision, Sample, Scored, Skipped
-from hubscan.scores import apply
+from hubscan.scores import scoring
 
 T = TypeVar("T")
 Enter = Callable[[str], None]
@@ -83,7 +85,7 @@ def _assessed(
         else:
             features = known
         enter("score")
-        layers = apply.by_layer(features, sample.labels, recipe.metrics, recipe.seed, sample.groups)
+        layers = scoring.by_layer(features, sample.labels, recipe.metrics, recipe.seed, sample.groups)
     cost = Cost(
         download_bytes=arrived,
         seconds=time.perf_counter() - begun,
@@ -101,7 +103,7 @@ def _assessed(
         processor=features.processor,
         features=name,
         untrained=features.untrained,
-        **apply.chosen(layers, recipe.layers),
+        **scoring.layer_fields(layers, recipe.layers),
     )
 
 
@@ -144,7 +146,7 @@ def loaded(
     recipe: Recipe,
     layers: Layers = "last",
     dtype: Precision = "float32",
-) -> encoders.Encoder:
+) -> Encoder:
     """Return the encoder in *folder*, which reads *sample* as *recipe* says."""
     return encoders.load(
         folder,
@@ -191,4 +193,4 @@ def _of_pictures() -> dict[str, Any]:
 
 
 def _of_sounds(recipe: Recipe) -> dict[str, Any]:
-    return {"max_seconds": recipe.max_seconds, **sounds.versions()}
+    return {"max_seconds": recipe.max_seconds, **audio.versions()}

@@ -15,7 +15,8 @@ import torch
 from accelerate import PartialState
 from accelerate.utils.memory import clear_device_cache, should_reduce_batch_size
 
-from hubscan.encoders import Batch, Encoder, Pooled, Prepared, parameters
+from hubscan.encoders import parameters
+from hubscan.encoders.protocols import Batch, Encoder, Pooled, Prepared
 from hubscan.encoders.untrained import untrained
 from hubscan.errors import CheckpointError
 from hubscan.records import Features, Input

@@ -17,7 +17,7 @@ from hubscan import cache
 from hubscan.errors import RankingError
 from hubscan.ranking import order
 from hubscan.records import Candidate, Cost, Features, Modality, Pooling, Ranked, Ranking, Scored, Skipped
-from hubscan.scores import apply
+from hubscan.scores import scoring
 
 if TYPE_CHECKING:
     from hubscan.records import Labels, Matrix
@@ -53,7 +53,7 @@ def joined(
         if missing:
             raise RankingError(f"no {' and no '.join(sorted(missing))} checkpoint was scored to be joined")
         features = _joined_features(parts)
-        scores = apply.by_layer(features, labels, metrics, seed)
+        scores = scoring.by_layer(features, labels, metrics, seed)
     except (RankingError, ValueError) as error:
         name = together.model if len(parts) == len(MODALITIES) else BETWEEN.join(MODALITIES)
         return Skipped(name, None, STAGE, str(error))
@@ -67,7 +67,7 @@ def joined(
         processor=features.processor,
         parts=tuple(part.candidate for part in parts),
         untrained=features.untrained,
-        **(apply.chosen(scores, "last") | {"layer": _together(part.layer for part in parts)}),
+        **(scoring.layer_fields(scores, "last") | {"layer": _together(part.layer for part in parts)}),
     )
 
 

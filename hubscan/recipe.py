@@ -95,7 +95,7 @@ class Recipe(BaseModel):
     include_gated: bool = False
 
     # how
-    samples: int | None = Field(None, ge=10, le=1_000_000)  # None: see `hubscan.trust`
+    samples: int | None = Field(None, ge=10, le=1_000_000)  # None: see `hubscan.sample_size`
     balance: bool = True  # classes in equal shares; else in proportion, none left out that has two rows
     max_bytes: Size = 2_000_000_000  # of what can only be read from its beginning, over the network
     seed: int = Field(0, ge=0, lt=2**63)

@@ -9,7 +9,7 @@ from hubscan import cache, fusion, ranking, sample_file
 from hubscan.errors import RecipeError, RunError
 from hubscan.records import Ranking, Sample, Scored, Skipped
 from hubscan.run import SAMPLE, Run
-from hubscan.scores import apply
+from hubscan.scores import scoring
 
 
 def rescored(run: Run, metrics: Sequence[str], *, fuse: bool = False) -> Ranking:
@@ -23,7 +23,7 @@ def rescored(run: Run, metrics: Sequence[str], *, fuse: bool = False) -> Ranking
         RunError: if the run folder has lost its sample.
         RankingError: if nothing could be scored.
     """
-    apply.check(metrics)
+    scoring.check(metrics)
     if fuse and not set(fusion.MODALITIES) <= set(run.lock.draw.columns):
         raise RecipeError(
             f"--fuse joins an image and a text encoder, but {run.folder} has read only "
@@ -68,7 +68,7 @@ def _again(scored: Scored, metrics: Sequence[str], sample: Sample, run: Run) -> 
             model, revision, "score", f"its features are no longer in the cache; {again} makes them", only
         )
     try:
-        layers = apply.by_layer(features, sample.labels, metrics, run.recipe.seed, sample.groups)
+        layers = scoring.by_layer(features, sample.labels, metrics, run.recipe.seed, sample.groups)
     except ValueError as error:
         return Skipped(model, revision, "score", str(error), only)
-    return replace(scored, **apply.chosen(layers, run.recipe.layers))
+    return replace(scored, **scoring.layer_fields(layers, run.recipe.layers))

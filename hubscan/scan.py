@@ -10,13 +10,15 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hubscan import __version__, catalog, fusion, run, sample_file, sounds
+from hubscan import __version__, fusion, run, sample_file
 from hubscan.engines import Progress, Result
 from hubscan.engines.local import LocalEngine
 from hubscan.errors import RankingError, RecipeError, RunError
+from hubscan.hub import listing
+from hubscan.media import audio
 from hubscan.recipe import TASKS, Recipe
 from hubscan.records import WORD_POOLINGS, Candidate, Draw, Listed, Ranking, Sample, Scored, Skipped
-from hubscan.scores import apply
+from hubscan.scores import scoring
 
 if TYPE_CHECKING:
     from hubscan.engines import Engine
@@ -75,7 +77,7 @@ def prepare(recipe: Recipe, lock: run.Lock | None = None) -> Iterator[Entered | 
     Raises:
         HubscanError: if there is nothing to draw from or nothing to rank.
     """
-    apply.check(recipe.metrics)
+    scoring.check(recipe.metrics)
     if lock:
         recipe = recipe.model_copy(update={"revision": _hub_revision(lock.draw)})
     from hubscan.sample import draw
@@ -99,9 +101,9 @@ def prepare(recipe: Recipe, lock: run.Lock | None = None) -> Iterator[Entered | 
 def gather(recipe: Recipe) -> tuple[tuple[Candidate, ...], tuple[Skipped, ...]]:
     """Return the candidates that the recipe names or its query gives, and the names that led nowhere."""
     if not recipe.models:
-        rows: list[Listed] = list(catalog.search(recipe, *recipe.modalities))
+        rows: list[Listed] = list(listing.search(recipe, *recipe.modalities))
         return tuple(row.candidate for row in rows if row.excluded is None), ()
-    found = list(catalog.named(recipe.models, recipe, *recipe.modalities))
+    found = list(listing.named(recipe.models, recipe, *recipe.modalities))
     return (
         tuple(f for f in found if isinstance(f, Candidate)),
         tuple(f for f in found if isinstance(f, Skipped)),
@@ -200,5 +202,5 @@ def _provenance(recipe: Recipe) -> dict[str, Any]:
         "endpoint": constants.ENDPOINT,
         "python": platform.python_version(),
         "versions": {name: version(name) for name in PROVEN}
-        | (sounds.versions() if "audio" in recipe.modalities else {}),
+        | (audio.versions() if "audio" in recipe.modalities else {}),
     }

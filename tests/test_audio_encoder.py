@@ -138,7 +138,7 @@ def test_of_a_sound_that_is_longer_than_the_window_the_beginning_is_read(
 ) -> None:
     folder = family(name, tmp_path)
     long = np.frombuffer(sound(0, 5.0, rate, subtype="FLOAT")[-round(5.0 * rate) * 4 :], np.float32)
-    from hubscan.sounds import encode
+    from hubscan.media.audio import encode
 
     found = features(folder, [encode(long, rate), encode(long[: round(window * rate)], rate)])
     np.testing.assert_allclose(found[0], found[1], atol=1e-5)
@@ -148,7 +148,7 @@ def test_of_a_sound_that_is_longer_than_the_window_the_beginning_is_read(
 
 @pytest.mark.parametrize("name", [family.name for family in FAMILIES])
 def test_one_sample_and_silence_have_features(tmp_path: Path, name: str) -> None:
-    from hubscan.sounds import encode
+    from hubscan.media.audio import encode
 
     folder = family(name, tmp_path)
     found = features(

@@ -14,7 +14,7 @@ from PIL import Image
 
 from hubscan import recipe
 from hubscan.errors import DatasetError
-from hubscan.pictures import decode
+from hubscan.media.images import decode
 from hubscan.records import Sample
 from hubscan.sample import cells, draw
 from tests.hub.large import noise

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hubscan.scores.circulating import equation, listing, plain, projected
+from hubscan.scores.published import equation, listing, plain, projected
 
 Array = npt.NDArray[Any]
 EPS = 1e-4

@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 from safetensors.torch import save_file
 
 from hubscan import encoders, extract
-from hubscan.catalog import named
 from hubscan.encoders.declared import Declaration, declaration
 from hubscan.encoders.pooling import pool
-from hubscan.encoders.prompts import chosen_prompt
+from hubscan.encoders.prompts import choose_prompt
 from hubscan.encoders.readout import readout
 from hubscan.errors import CheckpointError
+from hubscan.hub.listing import named
 from hubscan.recipe import Recipe
 from tests.families.text import WORDS, model2vec
 from tests.hub import LabHub, environment, run_python
@@ -57,7 +57,7 @@ def test_whatever_the_files_hold_is_read_or_refused_in_one_line(
     try:
         found = declaration(folder)
         readout(found)
-        assert isinstance(chosen_prompt("auto", found), str)
+        assert isinstance(choose_prompt("auto", found), str)
     except CheckpointError as error:
         assert str(error)
 
@@ -79,7 +79,7 @@ def test_whatever_the_files_hold_is_read_or_refused_in_one_line(
 )
 def test_which_prompt_is_chosen(asked: str, default: str | None, prompt: str) -> None:
     prompts = {"query": "q: ", "Classification": "labels: ", "two words": "2: "}
-    assert chosen_prompt(asked, Declaration(Path(), prompts=prompts, default_prompt=default)) == prompt
+    assert choose_prompt(asked, Declaration(Path(), prompts=prompts, default_prompt=default)) == prompt
 
 
 @pytest.mark.parametrize("side", ["left", "right"])

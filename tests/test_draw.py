@@ -14,7 +14,7 @@ from PIL import Image
 
 from hubscan import recipe, sample_file
 from hubscan.errors import DatasetError
-from hubscan.pictures import PictureError, decode
+from hubscan.media.images import ImageError, decode
 from hubscan.records import Sample
 from hubscan.sample import draw
 
@@ -163,14 +163,14 @@ def test_pictures_of_every_mode_become_rgb(mode: str) -> None:
     [(b"no image", "not an image"), (b"", "not an image"), (picture((1, 2, 3))[:-20], "corrupt image")],
 )
 def test_what_is_no_picture_has_a_reason(content: bytes, reason: str) -> None:
-    with pytest.raises(PictureError, match=reason):
+    with pytest.raises(ImageError, match=reason):
         decode(content)
 
 
 def test_a_picture_that_claims_too_many_pixels_is_not_opened() -> None:
     stored = io.BytesIO()
     Image.new("1", (20_000, 20_000)).save(stored, "PNG")
-    with pytest.raises(PictureError, match="too many pixels"):
+    with pytest.raises(ImageError, match="too many pixels"):
         decode(stored.getvalue())
 
 

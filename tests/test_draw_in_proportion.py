@@ -12,12 +12,13 @@ import pytest
 from scipy.stats import chisquare
 
 from hubscan import recipe
-from hubscan.sample import draw, indexed
+from hubscan.sample import draw
 from hubscan.sample.cells import Reader
-from hubscan.sample.coding import Coder
 from hubscan.sample.columns import Columns
-from hubscan.sample.parquet import ParquetTable
-from hubscan.sample.source import open_split
+from hubscan.sample.label_codes import Coder
+from hubscan.sample.select import random_access
+from hubscan.sample.sources.open import open_split
+from hubscan.sample.sources.parquet import ParquetTable
 from tests.hub.drawing import drawn as drawn_apart
 
 
@@ -48,8 +49,8 @@ def test_over_a_thousand_seeds_every_row_of_a_class_is_drawn_equally_often(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block: str
 ) -> None:
     if block == "rows in blocks":  # the split is too small for its bytes to matter otherwise
-        monkeypatch.setattr(indexed, "FREE_BYTES", 0)
-        monkeypatch.setattr(indexed, "TEXT_SHARE", 0.5)
+        monkeypatch.setattr(random_access, "FREE_BYTES", 0)
+        monkeypatch.setattr(random_access, "TEXT_SHARE", 0.5)
     labels = [0] * 90 + [1] * 30
     file = saved(tmp_path, {"text": [f"{i}" * 40 for i in range(120)], "label": labels}, group_rows=15)
     asked = recipe.resolve({"dataset": str(file), "samples": 12})
@@ -60,7 +61,7 @@ def test_over_a_thousand_seeds_every_row_of_a_class_is_drawn_equally_often(
     for seed in range(1000):
         coder = Coder(columns, 6, "here")
         reader = Reader(columns.inputs, "class", source.fetch, asked.max_seconds)
-        found = indexed.collected(
+        found = random_access.collected(
             source.rows, columns, coder, reader, asked.model_copy(update={"seed": seed})
         )
         counts[[kept.row for kept in found.kept]] += 1

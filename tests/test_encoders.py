@@ -12,10 +12,11 @@ import torch
 from PIL import Image
 from transformers import AutoImageProcessor, AutoModel, AutoTokenizer
 
-from hubscan import encoders, torchvision
+from hubscan import encoders
 from hubscan.encoders.pooling import pool
 from hubscan.errors import CheckpointError
 from hubscan.extract import extract
+from hubscan.media import torchvision
 from tests.hub.words import sentence
 
 WITHOUT_TORCHVISION = pytest.mark.skipif(bool(torchvision.installed()), reason="torchvision is installed")

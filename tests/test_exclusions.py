@@ -16,9 +16,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers.models.auto import configuration_auto, image_processing_auto, modeling_auto
 
-from hubscan import architectures, torchvision, usable
 from hubscan.demo.hub import serve
 from hubscan.errors import CheckpointError
+from hubscan.hub import architectures, eligibility
+from hubscan.media import torchvision
 from tests.families.image import FAMILIES as IMAGE_FAMILIES
 from tests.families.text import FAMILIES as TEXT_FAMILIES
 from tests.hub import LabHub
@@ -123,10 +124,10 @@ def test_a_processor_for_torchvision_alone_is_a_reason_only_where_it_is_not_inst
     (tmp_path / "preprocessor_config.json").write_text(json.dumps(named))
     monkeypatch.setattr(torchvision, "installed", lambda: "0.28" if installed else None)
     if installed:
-        usable.check(tmp_path, "image")
+        eligibility.check(tmp_path, "image")
         return
     with pytest.raises(CheckpointError, match="its DINOv3ViTImageProcessor needs torchvision: pip install"):
-        usable.check(tmp_path, "image")
+        eligibility.check(tmp_path, "image")
 
 
 def test_search_shows_the_reason(broken_hub: LabHub, tmp_path: Path) -> None:
@@ -162,7 +163,7 @@ def test_a_checkpoint_costs_one_question_and_a_visit_to_each_file(broken_hub: La
 def test_a_config_that_is_none_ends_in_one_line(tmp_path: Path, content: bytes, said: str) -> None:
     (tmp_path / "config.json").write_bytes(content)
     with pytest.raises(CheckpointError, match=f"config.json {said}"):
-        usable.check(tmp_path, "text")
+        eligibility.check(tmp_path, "text")
 
 
 @settings(deadline=None)  # the first reads the tables
@@ -173,7 +174,7 @@ def test_a_config_that_is_none_ends_in_one_line(tmp_path: Path, content: bytes, 
 )
 def test_whatever_a_config_says_there_is_a_reason_or_none(config: Any) -> None:
     for modality in ("text", "image", "audio"):
-        found = usable.reason(config, modality)
+        found = eligibility.reason(config, modality)
         assert found is None or (isinstance(found, str) and found)
 
 
@@ -181,7 +182,7 @@ def test_whatever_a_config_says_there_is_a_reason_or_none(config: Any) -> None:
 
 
 def test_the_tables_of_transformers_are_read_as_it_has_them() -> None:
-    named = [f"MODEL_FOR_{name}" for name in (*usable.ANYTHING_ELSE, *usable.OF_PICTURES)]
+    named = [f"MODEL_FOR_{name}" for name in (*eligibility.FOR_OTHER_TASKS, *eligibility.FOR_IMAGES)]
     tables = {
         "CONFIG": configuration_auto,
         "IMAGE_PROCESSOR": image_processing_auto,
@@ -201,9 +202,9 @@ def test_reading_the_tables_imports_no_transformers() -> None:
 
 def test_nothing_is_unusable_where_the_tables_are_not_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(architectures, "_tables", dict)
-    assert usable.reason({"model_type": "quantumformer"}, "text") is None
+    assert eligibility.reason({"model_type": "quantumformer"}, "text") is None
 
 
 @pytest.mark.parametrize("family", [*IMAGE_FAMILIES, *TEXT_FAMILIES], ids=str)
 def test_no_family_that_is_answered_for_is_left_out(family: Any) -> None:
-    assert usable.reason({"model_type": family.model_type}, family.modality) is None
+    assert eligibility.reason({"model_type": family.model_type}, family.modality) is None

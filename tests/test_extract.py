@@ -12,7 +12,7 @@ from accelerate.state import AcceleratorState
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hubscan.encoders import Batch, Pooled
+from hubscan.encoders.protocols import Batch, Pooled
 from hubscan.errors import CheckpointError
 from hubscan.extract import batches, extract, made_ahead
 from hubscan.records import Input, Pooling

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from hubscan import catalog
 from hubscan.encoders.audio import CONVENTIONS
+from hubscan.hub import listing
 from hubscan.records import Input
 from tests.families.audio import CLAP_RATE, FAMILIES, RATE, rows
 from tests.families.family import Family
@@ -37,5 +37,5 @@ def test_each_layer_is_that_of_each_sound_alone(family: Family, made: Made) -> N
 
 
 def test_every_type_that_the_listing_takes_for_sounds_is_read_and_tested() -> None:
-    assert {family.model_type for family in FAMILIES} == catalog.AUDIO_TYPES
-    assert {kind.removesuffix("_audio_model") for kind in CONVENTIONS} == catalog.AUDIO_TYPES
+    assert {family.model_type for family in FAMILIES} == listing.AUDIO_TYPES
+    assert {kind.removesuffix("_audio_model") for kind in CONVENTIONS} == listing.AUDIO_TYPES

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from hubscan import fusion
+from hubscan.publish.card import as_card
 from hubscan.report import sentences
-from hubscan.report.card import as_card
 from hubscan.report.json_form import as_object
 from tests.by_hand import make_run, ranking, scored
 

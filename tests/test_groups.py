@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hubscan.scores import knn, logme, probe, transrate
-from hubscan.scores.halves import pair_of_halves, strata_of_groups
+from hubscan.scores.resampling import pair_of_halves, strata_of_groups
 
 Array = npt.NDArray[Any]
 

@@ -9,8 +9,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hubscan.scores.labels import as_features, as_targets, checked, kind_of, quantile_classes
-from hubscan.scores.rows import centred
+from hubscan.scores.linalg.centered import centred
+from hubscan.scores.targets import as_features, as_targets, checked, kind_of, quantile_classes
 
 Array = npt.NDArray[Any]
 

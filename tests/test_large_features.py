@@ -14,7 +14,7 @@ import torch
 
 from hubscan.records import Score
 from hubscan.scores import transrate
-from hubscan.scores.rows import rows_of
+from hubscan.scores.linalg.centered import rows_of
 
 Array = npt.NDArray[Any]
 
@@ -40,7 +40,7 @@ def test_rows_read_in_blocks_from_disk_score_as_those_in_memory(
     features, labels = made_of(n, d, classes)
     expected = transrate(features, labels)
     np.save(tmp_path / "features.npy", features)
-    monkeypatch.setattr("hubscan.scores.rows.BLOCK_NUMBERS", 7 * d)
+    monkeypatch.setattr("hubscan.scores.linalg.centered.BLOCK_NUMBERS", 7 * d)
     on_disk = np.load(tmp_path / "features.npy", mmap_mode="r")
     assert len(list(rows_of(on_disk).blocks())) == -(-n // 7)
     same(transrate(on_disk, labels), expected)
@@ -57,7 +57,7 @@ def test_columns_of_labels_score_alike_in_tensors_and_in_blocks(monkeypatch: pyt
     columns = (labels[:, None] == np.arange(4)) | (np.arange(200)[:, None] % np.array([3, 90, 7, 11]) == 0)
     expected = transrate(features, columns)
     same(transrate(torch.tensor(features), torch.tensor(columns)), expected)
-    monkeypatch.setattr("hubscan.scores.rows.BLOCK_NUMBERS", 500)
+    monkeypatch.setattr("hubscan.scores.linalg.centered.BLOCK_NUMBERS", 500)
     same(transrate(features, columns), expected)
 
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize
 
-from hubscan.scores.band import banded
+from hubscan.scores.linalg.banded import banded
 from hubscan.scores.logme import NOISE_FLOOR, log_evidence
 
 Array = npt.NDArray[Any]

@@ -23,11 +23,11 @@ from sklearn.mixture import GaussianMixture
 from hubscan.scores.evidence import STRENGTHS, evidence
 from hubscan.scores.hscore import h_score
 from hubscan.scores.knn import nearest_neighbours
-from hubscan.scores.labels import quantile_classes
 from hubscan.scores.logme import log_evidence
 from hubscan.scores.nleep import n_leep
 from hubscan.scores.probe import PENALTIES, linear_probe
-from hubscan.scores.size import log_size
+from hubscan.scores.scoring import log_size
+from hubscan.scores.targets import quantile_classes
 
 Array = npt.NDArray[Any]
 Function = Callable[[Any, Any], float]

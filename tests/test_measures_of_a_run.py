@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from hubscan.scores.apply import NAMES
+from hubscan.scores.scoring import NAMES
 
 Cli = Callable[..., subprocess.CompletedProcess[str]]
 TWO = (

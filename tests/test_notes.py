@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 
 from hubscan.records import Score
-from hubscan.scores.notes import notes
+from hubscan.scores.caveats import notes
 
 EVEN = np.arange(1_000) % 2
 

@@ -110,7 +110,7 @@ def serving(handler: Callable[..., BaseHTTPRequestHandler]) -> Iterator[str]:
 @pytest.fixture
 def site(monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     found = Site({"/rows.csv": CSV, "/long.csv": LONG})
-    monkeypatch.setattr("hubscan.remote_stream.time.sleep", lambda seconds: None)
+    monkeypatch.setattr("hubscan.hub.stream.time.sleep", lambda seconds: None)
     with serving(partial(Files, found)) as found.url:
         yield found
 

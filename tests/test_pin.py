@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from hubscan.sample import pin
-from hubscan.sample.pin import content_hash
+from hubscan.sample.sources import content_hash as module
+from hubscan.sample.sources.content_hash import content_hash
 
 
 @pytest.fixture
@@ -37,7 +37,9 @@ def test_of_little_every_byte_counts_and_no_date_does(files: list[Path]) -> None
 def test_of_much_names_lengths_ends_and_pieces_count(
     files: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pin, "WHOLE_BYTES", 131_072)  # a share of 64 KiB, pieces of 4 KiB every 20,207
+    monkeypatch.setattr(
+        content_hash, "WHOLE_BYTES", 131_072
+    )  # a share of 64 KiB, pieces of 4 KiB every 20,207
     root, large, small = files[0].parent, *files
     before = content_hash(root, files)
     os.utime(large, (1, 1))
@@ -59,5 +61,5 @@ def test_a_file_of_many_gigabytes_is_pinned_in_a_moment(tmp_path: Path) -> None:
     with file.open("wb") as stream:
         stream.truncate(10**12)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pin, "WHOLE_BYTES", 2**24)
+        patch.setattr(module, "WHOLE_BYTES", 2**24)
         assert content_hash(file, [file]).startswith("sha256:")

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import chisquare
 
-from hubscan.sample.plan import Blocks, Labelled, Members, Plan, blocks_within, planned
-from hubscan.sample.quotas import Counts, equal, proportional
+from hubscan.sample.select.blocks import Blocks, Labelled, Members, Plan, blocks_within, planned
+from hubscan.sample.select.quotas import Counts, equal, proportional
 from tests.test_reservoir import equal_shares
 from tests.test_reservoir import kept as kept_by_a_reservoir
 

@@ -11,8 +11,8 @@ import yaml
 from huggingface_hub import ModelCard
 
 from hubscan.demo.hub import serve
+from hubscan.publish.card import as_card
 from hubscan.records import Skipped
-from hubscan.report.card import as_card
 from tests.by_hand import BGE, COMMIT, make_run
 from tests.hub import LabHub, environment
 

@@ -19,7 +19,7 @@ import pytest
 import yaml
 
 import hubscan.report
-from hubscan import torchvision
+from hubscan.media import torchvision
 from tests.hub import LabHub, environment
 
 Cli = Callable[..., subprocess.CompletedProcess[str]]

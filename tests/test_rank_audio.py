@@ -22,9 +22,11 @@ from datasets import Audio, ClassLabel, Features, Image, Value
 from safetensors.torch import load_file, save_file
 from transformers import Wav2Vec2Config, Wav2Vec2ForCTC, Wav2Vec2Model
 
-from hubscan import assess, cache, catalog, recipe, sounds
+from hubscan import assess, cache, recipe
 from hubscan.demo.hub import serve
 from hubscan.finetune.candidate import tuned
+from hubscan.hub import listing
+from hubscan.media import audio
 from hubscan.records import Candidate, Modality, Training, Tuned
 from hubscan.sample import draw
 from tests.families.audio import FAMILIES, RATE, WAVES, saved
@@ -171,7 +173,7 @@ def test_a_query_for_sounds_ranks_every_family_that_hears_above_the_deaf_one(
     settled = yaml.safe_load((tmp_path / "run/recipe.yaml").read_text())
     assert settled["modalities"] == ["audio"] and settled["max_seconds"] == 30.0
     lock = yaml.safe_load((tmp_path / "run/lock.yaml").read_text())
-    assert lock["provenance"]["versions"]["soundfile"] == sounds.versions()["soundfile"]
+    assert lock["provenance"]["versions"]["soundfile"] == audio.versions()["soundfile"]
 
 
 def test_a_folder_of_sounds_a_folder_a_class_ranks_too(ear_cli: Cli) -> None:
@@ -256,7 +258,7 @@ def test_the_listing_gives_sounds_what_hears_and_texts_what_reads(ear_cli: Cli) 
 def test_a_folder_is_taken_for_what_its_config_and_files_read(
     ear_root: Path, model: str, modalities: tuple[Modality, ...], read: str
 ) -> None:
-    (found,) = catalog.named([str(ear_root / "models/ear" / model)], recipe.Recipe(), *modalities)
+    (found,) = listing.named([str(ear_root / "models/ear" / model)], recipe.Recipe(), *modalities)
     assert isinstance(found, Candidate) and found.modality == read
 
 
@@ -324,5 +326,5 @@ def test_the_address_of_kept_features_has_the_decoders_versions_and_the_seconds(
 
     before, of_texts = address(), address("text")
     assert address(max_seconds=5.0) != before and address("text", max_seconds=5.0) == of_texts
-    monkeypatch.setattr(sounds, "versions", lambda: {"soundfile": "9", "soxr": "9"})
+    monkeypatch.setattr(audio, "versions", lambda: {"soundfile": "9", "soxr": "9"})
     assert address() != before and address("text") == of_texts

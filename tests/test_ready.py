@@ -11,10 +11,10 @@ import pytest
 import torch
 from transformers import ViTImageProcessor, Wav2Vec2FeatureExtractor, WhisperFeatureExtractor
 
-from hubscan.encoders import Batch, Prepared
-from hubscan.encoders.audio import PreparedSounds
-from hubscan.encoders.image import PreparedPictures
-from hubscan.finetune.ready import Ready
+from hubscan.encoders.audio import PreparedAudio
+from hubscan.encoders.image import PreparedImages
+from hubscan.encoders.protocols import Batch, Prepared
+from hubscan.finetune.cached_inputs import CachedInputs
 from tests.families.audio import sound
 from tests.families.image import picture
 
@@ -45,14 +45,14 @@ class Counted:
 def pictures() -> Counted:
     files = [picture(0), picture(1, 64, 30), picture(2, 17, 90), picture(3)]
     processor = ViTImageProcessor(size={"height": SIDE, "width": SIDE})
-    return Counted(PreparedPictures(processor, files, [1] * len(files)))
+    return Counted(PreparedImages(processor, files, [1] * len(files)))
 
 
 def sounds(seconds: Sequence[float], *, window: bool) -> Counted:
     files = [sound(seed, length) for seed, length in enumerate(seconds)]
     extractor = WhisperFeatureExtractor(chunk_length=2) if window else Wav2Vec2FeatureExtractor()
     name, hop = ("input_features", 320) if window else ("input_values", None)
-    return Counted(PreparedSounds(extractor, name, 2.0, hop, files, [1] * len(files)))
+    return Counted(PreparedAudio(extractor, name, 2.0, hop, files, [1] * len(files)))
 
 
 def same(one: Batch, other: Batch) -> bool:
@@ -61,7 +61,7 @@ def same(one: Batch, other: Batch) -> bool:
 
 def read(prepared: Counted, most: int = 1 << 20) -> Counter[int]:
     """Read all batches, held against what *prepared* itself gives; return how often each row was made."""
-    ready = Ready(prepared, most)
+    ready = CachedInputs(prepared, most)
     assert ready.lengths == prepared.lengths
     assert ready.vectors([2, 1]) == [2, 1]
     found = [ready.batch(rows) for rows in BATCHES]

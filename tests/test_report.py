@@ -23,15 +23,15 @@ from rich.text import Text
 
 from hubscan import recipe as recipes
 from hubscan.errors import RankingError
+from hubscan.publish.card import as_card, card_of
+from hubscan.publish.public import public
 from hubscan.records import Candidate, Listed, Ranking, Score, Scored, Skipped
 from hubscan.report import FORMATS, listing, sentences
-from hubscan.report.card import as_card, card_of
+from hubscan.report.flat import flat_rows
+from hubscan.report.formatting import plain
 from hubscan.report.human import as_text
 from hubscan.report.json_form import as_json
 from hubscan.report.markdown import as_markdown, escaped
-from hubscan.report.public import public
-from hubscan.report.rows import flat_rows
-from hubscan.report.words import plain
 from tests.by_hand import (
     BGE,
     COMMIT,

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import chisquare
 
-from hubscan.sample.keys import row_keys
-from hubscan.sample.reservoir import Reservoir
+from hubscan.sample.select.random_keys import row_keys
+from hubscan.sample.select.reservoir import Reservoir
 
 LABELS = st.lists(st.integers(0, 6), min_size=1, max_size=200)
 

@@ -18,10 +18,11 @@ from datasets import Audio, Features, Value
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hubscan import recipe, sounds
+from hubscan import recipe
+from hubscan.media import audio
+from hubscan.media.audio import AudioError
 from hubscan.records import Sample
 from hubscan.sample import draw
-from hubscan.sounds import SoundError
 from tests.hub import LabHub, environment
 
 RATE = 16_000
@@ -39,8 +40,8 @@ def file(samples: npt.NDArray[Any], rate: int = RATE, form: str = "WAV", **how: 
 
 
 def refused(content: bytes, seconds: float = 30.0) -> str:
-    with pytest.raises(SoundError) as error:
-        sounds.decode(content, RATE, seconds)
+    with pytest.raises(AudioError) as error:
+        audio.decode(content, RATE, seconds)
     return str(error.value)
 
 
@@ -65,40 +66,40 @@ def refused(content: bytes, seconds: float = 30.0) -> str:
 def test_every_form_and_width_of_samples_gives_the_wave_that_was_written(
     form: str, subtype: str, close: float
 ) -> None:
-    found = sounds.decode(file(tone(), form=form, subtype=subtype), RATE, 30)
+    found = audio.decode(file(tone(), form=form, subtype=subtype), RATE, 30)
     assert found.dtype == np.float32 and found.shape == (RATE,)
     np.testing.assert_allclose(found[800:-800], tone()[800:-800], atol=close)
 
 
 @pytest.mark.parametrize("rate", [8_000, 11_025, 22_050, 44_100, 48_000, 96_000])
 def test_any_rate_is_brought_to_the_wanted_one_with_the_tone_as_it_was(rate: int) -> None:
-    found = sounds.decode(file(tone(rate=rate), rate, subtype="FLOAT"), RATE, 30)
+    found = audio.decode(file(tone(rate=rate), rate, subtype="FLOAT"), RATE, 30)
     assert abs(len(found) - RATE) <= 1
     np.testing.assert_allclose(found[800:15_200], tone()[800:15_200], atol=1e-3)
 
 
 def test_what_lies_above_half_the_wanted_rate_is_gone_and_not_folded_back() -> None:
     high = file(tone(rate=48_000, pitch=12_000), 48_000, subtype="FLOAT")
-    assert np.abs(sounds.decode(high, RATE, 30)[800:-800]).max() < 1e-4
+    assert np.abs(audio.decode(high, RATE, 30)[800:-800]).max() < 1e-4
 
 
 def test_channels_are_averaged() -> None:
     left, right = tone(), tone(pitch=1_000)
-    found = sounds.decode(file(np.stack([left, right], 1), subtype="FLOAT"), RATE, 30)
+    found = audio.decode(file(np.stack([left, right], 1), subtype="FLOAT"), RATE, 30)
     np.testing.assert_allclose(found, (left + right) / 2, atol=1e-6)
 
 
 @given(st.integers(1, 400), st.sampled_from([8_000, 16_000, 44_100, 96_000]))
 def test_even_a_few_samples_give_some(count: int, rate: int) -> None:
-    found = sounds.decode(file(np.full(count, 0.25), rate), RATE, 30)
+    found = audio.decode(file(np.full(count, 0.25), rate), RATE, 30)
     assert len(found) >= 1 and np.isfinite(found).all()
 
 
 def test_the_first_seconds_are_read_and_no_more() -> None:
     samples = np.concatenate([tone(), np.full(RATE, np.nan)])
-    found = sounds.decode(file(samples, subtype="FLOAT"), RATE, 1.0)
+    found = audio.decode(file(samples, subtype="FLOAT"), RATE, 1.0)
     np.testing.assert_allclose(found, tone(), atol=1e-6)
-    assert sounds.duration(file(samples)) == 2.0
+    assert audio.duration(file(samples)) == 2.0
 
 
 CUT = {
@@ -127,19 +128,19 @@ def test_what_is_no_whole_sound_is_refused_with_a_reason(content: bytes, said: s
 
 def test_what_is_cut_off_behind_the_wanted_seconds_is_whole_enough() -> None:
     whole = file(tone(3))
-    assert len(sounds.decode(whole[:-1000], RATE, 2.0)) == 2 * RATE
+    assert len(audio.decode(whole[:-1000], RATE, 2.0)) == 2 * RATE
 
 
 def test_a_wav_that_a_program_wrote_to_a_pipe_does_not_know_its_length_and_is_read() -> None:
     piped = bytearray(file(tone()))
     piped[4:8] = piped[40:44] = b"\xff\xff\xff\xff"
-    assert len(sounds.decode(bytes(piped), RATE, 30)) == RATE
+    assert len(audio.decode(bytes(piped), RATE, 30)) == RATE
 
 
 def test_an_hour_of_silence_in_a_few_bytes_costs_no_more_than_its_beginning() -> None:
     bomb = file(np.zeros(3600 * 8_000, np.int16), 8_000, form="FLAC")
     assert len(bomb) < 300_000
-    assert len(sounds.decode(bomb, RATE, 30)) == 30 * RATE
+    assert len(audio.decode(bomb, RATE, 30)) == 30 * RATE
 
 
 def test_a_header_that_claims_more_samples_than_any_sound_has_is_refused_before_they_are_made() -> None:
@@ -155,8 +156,8 @@ def test_no_bytes_do_anything_but_give_a_sound_or_a_reason(noise: bytes, start: 
     content = bytearray(file(tone(0.05), form=form))
     content[start : start + len(noise)] = noise
     try:
-        found = sounds.decode(bytes(content), RATE, 30)
-    except SoundError as error:
+        found = audio.decode(bytes(content), RATE, 30)
+    except AudioError as error:
         assert "\n" not in str(error) and str(error)
     else:
         assert len(found) and np.isfinite(found).all()
@@ -164,7 +165,7 @@ def test_no_bytes_do_anything_but_give_a_sound_or_a_reason(noise: bytes, start: 
 
 def test_samples_become_a_file_that_gives_them_back_as_they_were() -> None:
     samples = np.random.default_rng(0).normal(size=1000).astype(np.float32) * 3  # beyond full scale
-    np.testing.assert_array_equal(sounds.decode(sounds.encode(samples, RATE), RATE, 30), samples)
+    np.testing.assert_array_equal(audio.decode(audio.encode(samples, RATE), RATE, 30), samples)
 
 
 # -- in a draw --------------------------------------------------------------------------------------

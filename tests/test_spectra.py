@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hubscan.scores.spectra import VARIANTS, Variant, transrate_from_spectra
+from hubscan.scores.published_spectra import VARIANTS, Variant, transrate_from_spectra
 
 Array = npt.NDArray[Any]
 Spectra = tuple[Array, Array, Array]

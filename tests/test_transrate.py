@@ -13,8 +13,8 @@ from scipy.optimize import bisect
 from hubscan.scores import transrate
 from hubscan.scores.coding_rate import coding_rate, conditional_rate
 from hubscan.scores.gather import seen
-from hubscan.scores.row_space import row_space
-from hubscan.scores.rows import rows_of
+from hubscan.scores.linalg.centered import rows_of
+from hubscan.scores.linalg.row_space import row_space
 
 Array = npt.NDArray[Any]
 
@@ -162,7 +162,7 @@ def test_halves_show_the_hat_matrices_of_their_rows(
     n: int, d: int, block_numbers: int | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if block_numbers:
-        monkeypatch.setattr("hubscan.scores.rows.BLOCK_NUMBERS", block_numbers)
+        monkeypatch.setattr("hubscan.scores.linalg.centered.BLOCK_NUMBERS", block_numbers)
     space = row_space(rows_of(made(n, d, 3)[0]))
     coordinates = np.asarray(space.coordinates(slice(None)))
     labels = np.arange(n) % 3

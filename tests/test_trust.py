@@ -10,7 +10,7 @@ import pytest
 
 from hubscan import recipe
 from hubscan.sample import draw
-from hubscan.trust import rows_by_default, rows_needed
+from hubscan.sample_size import rows_by_default, rows_needed
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from hubscan.ranking import leading
 from hubscan.records import Score, Scored
 from hubscan.report import sentences
 from hubscan.report.json_form import as_object
-from hubscan.verdict import verdict
+from hubscan.verify.verdict import verdict
 from tests.by_hand import BGE, RXNFP, ranking, scored
 from tests.families import audio, image, text
 from tests.families.made import Made

@@ -22,18 +22,18 @@ from torch import nn
 
 import hubscan.report
 from hubscan.errors import RankingError, RecipeError
-from hubscan.finetune.average import Average
 from hubscan.finetune.candidate import tuned as candidate_tuned
+from hubscan.finetune.ema import WeightAverage
 from hubscan.finetune.head import fitted
-from hubscan.finetune.parts import parts
+from hubscan.finetune.split import split_rows
 from hubscan.finetune.targets import Target
 from hubscan.finetune.training import _to_train
 from hubscan.ranking import rank
 from hubscan.recipe import Recipe
 from hubscan.records import Candidate, Draw, LabelKind, Ranking, Sample, Training, Tuned
 from hubscan.report.verified import said
-from hubscan.verdict import verdict
-from hubscan.verify import chosen
+from hubscan.verify.run import select_candidates
+from hubscan.verify.verdict import verdict
 from tests.by_hand import scored
 from tests.families.text import WORDS, model2vec
 from tests.hub import LabHub
@@ -65,7 +65,7 @@ def sample(labels: Any, kind: LabelKind = "class", places: Any = None) -> Sample
 
 @given(st.lists(st.integers(0, 4), min_size=20, max_size=300), st.integers(0, 9))
 def test_every_row_is_in_one_part_and_classes_have_their_shares_in_each(labels: list[int], seed: int) -> None:
-    found = parts(sample(labels), seed)
+    found = split_rows(sample(labels), seed)
     assert sorted(np.concatenate(found).tolist()) == list(range(len(labels)))
     for share, rows in zip((0.6, 0.15, 0.25), found, strict=True):
         for name in set(labels):
@@ -76,7 +76,7 @@ def test_every_row_is_in_one_part_and_classes_have_their_shares_in_each(labels: 
 def test_the_words_of_a_sentence_stay_together() -> None:
     places = np.repeat(np.arange(40), 5)
     words = np.stack([places, np.tile(np.arange(5), 40)], axis=1)
-    found = parts(sample(np.arange(200) % 3, "token", words), 0)
+    found = split_rows(sample(np.arange(200) % 3, "token", words), 0)
     sentences = [set(places[rows]) for rows in found]
     assert [len(s) for s in sentences] == [24, 6, 10]
     assert not sentences[0] & sentences[1] and not sentences[2] & (sentences[0] | sentences[1])
@@ -84,7 +84,7 @@ def test_the_words_of_a_sentence_stay_together() -> None:
 
 def test_numbers_are_dealt_out_over_their_range() -> None:
     values = np.random.default_rng(0).normal(size=400)
-    means = [values[rows].mean() for rows in parts(sample(values, "number"), 0)]
+    means = [values[rows].mean() for rows in split_rows(sample(values, "number"), 0)]
     assert max(means) - min(means) < 0.2
 
 
@@ -123,7 +123,7 @@ def test_a_head_reads_what_is_there_and_levels_what_is_not() -> None:
     features = rng.normal(size=(200, 6)).astype(np.float32)
     features[:, 2] = 1e-3 * (labels + 0.1 * rng.normal(size=200)) + 5  # small, far off, and all of it
     features[:, 3] = 7.0
-    target, rows = Target.of(sample(labels)), parts(sample(labels), 0)
+    target, rows = Target.of(sample(labels)), split_rows(sample(labels), 0)
     head = fitted(torch.from_numpy(features), target, rows)
     given = head(torch.from_numpy(features[rows.held])).detach()
     assert target.outcomes(given, torch.from_numpy(rows.held)).mean() > 0.95
@@ -211,7 +211,7 @@ def test_the_first_ones_are_chosen_and_some_of_the_others_by_chance() -> None:
     ranking = ranking_of(a=5.0, b=4.0, c=3.0, d=2.0, e=1.0)
 
     def names(*how: Any) -> str:
-        return "".join(candidate.model for candidate in chosen(ranking, *how))
+        return "".join(candidate.model for candidate in select_candidates(ranking, *how))
 
     assert names(3, 0) == "abc"
     assert names(9, 9) == "abcde"
@@ -419,7 +419,7 @@ def test_batch_norms_keep_the_statistics_that_they_came_with() -> None:
 
 def test_an_average_follows_the_weights_and_stands_in_for_them() -> None:
     weight = torch.tensor([0.0, 8.0])
-    average = Average([weight], steps=4)
+    average = WeightAverage([weight], steps=4)
     weight += torch.tensor([4.0, -8.0])
     average.follow()
     with average.in_place():

@@ -17,7 +17,7 @@ def command() -> None:
 def ls() -> None:
     """Say where features lie, how many there are and how large they are."""
     from hubscan import cache
-    from hubscan.report.words import byte_count
+    from hubscan.report.formatting import byte_count
 
     sizes = [file.stat().st_size for file in cache.entries()]
     click.echo(f"{cache.folder()}: {len(sizes)} features, {byte_count(sum(sizes))}")
@@ -32,7 +32,7 @@ def prune(keep: str) -> None:
     from hubscan import cache
     from hubscan.errors import RecipeError
     from hubscan.recipe import count
-    from hubscan.report.words import byte_count
+    from hubscan.report.formatting import byte_count
 
     limit = count(keep)
     if not isinstance(limit, int):

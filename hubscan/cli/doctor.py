@@ -64,7 +64,7 @@ def _endpoint() -> str:
     from huggingface_hub import constants
 
     from hubscan.errors import HubError
-    from hubscan.hub import ask_once
+    from hubscan.hub.client import ask_once
 
     try:
         ask_once()
@@ -75,7 +75,7 @@ def _endpoint() -> str:
 
 def _login() -> str:
     from hubscan.errors import HubError
-    from hubscan.hub import api, explained
+    from hubscan.hub.client import api, explained
 
     try:
         with explained("the login"):
@@ -93,7 +93,7 @@ def _cache() -> str:
 
 
 def _pictures() -> str:
-    from hubscan import torchvision
+    from hubscan.media import torchvision
 
     try:
         torchvision.require_whole()
@@ -104,13 +104,13 @@ def _pictures() -> str:
 
 
 def _sounds() -> str:
-    from hubscan import sounds
+    from hubscan.media import audio
 
     try:
-        sounds.require()
+        audio.require()
     except HubscanError as error:
         return str(error)
-    return ", ".join(f"{name} {version}" for name, version in sounds.versions().items())
+    return ", ".join(f"{name} {version}" for name, version in audio.versions().items())
 
 
 def _versions() -> str:

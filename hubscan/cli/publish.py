@@ -23,7 +23,7 @@ def command(folder: Path, repo: str, private: bool, dry_run: bool, force: bool) 
     hubscan publish runs/imdb --repo me/imdb-ranking --dry-run
     hubscan publish runs/imdb --repo me/imdb-ranking
     """  # noqa: D301 - click looks for the character, not for a backslash
-    from hubscan.publish import CARD, check_repo, contents, publish
+    from hubscan.publish.upload import CARD, check_repo, contents, publish
     from hubscan.run import load_run
 
     run = load_run(folder)

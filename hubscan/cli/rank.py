@@ -71,7 +71,7 @@ def command(
         recipe_file = folder / "recipe.yaml"
     recipe, lock = recipes.resolve(asked, recipe_file), lock_beside(recipe_file, asked)
     if dry_run:
-        from hubscan.cli.plan import as_text
+        from hubscan.report.plan import as_text
 
         plan = followed(prepare(recipe, lock), quiet=form == "quiet")
         click.echo(as_text(plan))

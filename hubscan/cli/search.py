@@ -33,15 +33,15 @@ def command(recipe_file: Path | None, form: str, **flags: Any) -> None:
     \b
     hubscan search --task text-classification --max-params 50M --license apache-2.0
     """  # noqa: D301 - click reads the escape as "do not wrap"
-    from hubscan import catalog
     from hubscan import recipe as recipes
+    from hubscan.hub import listing
     from hubscan.report.listing import FORMATS
 
     recipe = recipes.resolve(given(flags), recipe_file)
     if recipe.task is None and not recipe.modalities:
         raise RecipeError("--task or --modality is needed: it says whose encoders to list")
     modalities = recipe.modalities or (recipes.TASKS[str(recipe.task)],)
-    rows = list(catalog.search(recipe, *dict.fromkeys(modalities)))
+    rows = list(listing.search(recipe, *dict.fromkeys(modalities)))
     if not rows:
         raise RankingError("the query gives no checkpoint; widen it")
     click.echo(FORMATS[form](rows).rstrip("\n"))

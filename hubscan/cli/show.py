@@ -17,7 +17,7 @@ from hubscan.cli.output import FORMS, write
 def command(folder: Path, form: str) -> None:
     """Print the ranking in the folder RUN; of a running scan, what there is so far."""
     from hubscan.run import load_run
-    from hubscan.verified import with_verdict
+    from hubscan.verify.results import with_verdict
 
     run = load_run(folder)
     left = len(run.unfinished())

@@ -13,11 +13,11 @@ import torch
 from torch.nn.utils.rnn import pad_sequence
 from transformers import AutoFeatureExtractor
 
-from hubscan import sounds
-from hubscan.encoders import Batch, Pooled
-from hubscan.encoders.pooling import as_sequence, chosen, pool, pooled_layers
+from hubscan.encoders.pooling import as_sequence, choose_pooling, pool, pooled_layers
+from hubscan.encoders.protocols import Batch, Pooled
 from hubscan.encoders.weights import load_errors, load_model
 from hubscan.errors import CheckpointError
+from hubscan.media import audio
 from hubscan.records import Input, Layers, Pooling, Precision
 
 CONVENTIONS: Final[Mapping[str, str | None]] = {
@@ -36,7 +36,7 @@ SHORTEST: Final = 0.1  # seconds; silence follows a shorter sound, of which a ne
 
 
 @dataclass(frozen=True)
-class PreparedSounds:
+class PreparedAudio:
     """The files of the sounds, decoded and brought to the model's rate when their batch comes."""
 
     extractor: Any
@@ -68,7 +68,7 @@ class PreparedSounds:
 
     def _waveform(self, content: bytes) -> torch.Tensor:
         rate = self.extractor.sampling_rate
-        waveform = torch.from_numpy(sounds.decode(content, rate, self.seconds))
+        waveform = torch.from_numpy(audio.decode(content, rate, self.seconds))
         missing = math.ceil(SHORTEST * rate) - len(waveform)
         return torch.nn.functional.pad(waveform, (0, max(0, missing)))
 
@@ -102,7 +102,7 @@ class AudioEncoder:
             HubscanError: if nothing here decodes sounds.
             CheckpointError: if it reads none, or not in a way that is known here.
         """
-        sounds.require()
+        audio.require()
         if not any((folder / f"{name}_config.json").exists() for name in ("preprocessor", "processor")):
             raise CheckpointError("no preprocessor_config.json, so it does not say how it reads sounds")
         model, _ = load_model(folder, "audio", dtype)
@@ -113,23 +113,23 @@ class AudioEncoder:
             extractor = AutoFeatureExtractor.from_pretrained(
                 folder, trust_remote_code=False, local_files_only=True
             )
-        if getattr(extractor, "sampling_rate", None) not in sounds.RATES:
+        if getattr(extractor, "sampling_rate", None) not in audio.RATES:
             raise CheckpointError("its preprocessor_config.json gives no sampling rate of sounds")
         window = _window(extractor)
         seconds = max_seconds if window is None else min(max_seconds, window)
-        return cls(model, extractor, chosen(asked, None, CONVENTIONS[kind]), layers, seconds, window)
+        return cls(model, extractor, choose_pooling(asked, None, CONVENTIONS[kind]), layers, seconds, window)
 
     @property
     def processor(self) -> str:
         """Return the feature extractor's class."""
         return type(self.extractor).__name__
 
-    def prepare(self, inputs: Sequence[Input]) -> PreparedSounds:
+    def prepare(self, inputs: Sequence[Input]) -> PreparedAudio:
         """Take the files as they are, and look at their headers only."""
         files = [content for content in inputs if isinstance(content, bytes)]
         lengths = [math.ceil(STATES_A_SECOND * self._work(content)) for content in files]
         hop = 2 * self.extractor.hop_length if self._kind == "whisper" else None
-        return PreparedSounds(self.extractor, self._input, self.seconds, hop, files, lengths)
+        return PreparedAudio(self.extractor, self._input, self.seconds, hop, files, lengths)
 
     def encode(self, batch: Batch) -> Pooled:
         """Return the pooled states of the layers.
@@ -166,7 +166,7 @@ class AudioEncoder:
         return str(self.extractor.model_input_names[0])
 
     def _work(self, content: bytes) -> float:
-        return self.window or min(sounds.duration(content), self.seconds)
+        return self.window or min(audio.duration(content), self.seconds)
 
 
 def _window(extractor: Any) -> float | None:

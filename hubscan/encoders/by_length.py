@@ -9,7 +9,7 @@ import torch
 from torch.nn.functional import pad
 from transformers.modeling_outputs import BaseModelOutputWithPooling
 
-from hubscan.encoders import Batch
+from hubscan.encoders.protocols import Batch
 from hubscan.errors import CheckpointError
 
 

@@ -10,13 +10,13 @@ from typing import Any, Final
 import torch
 from transformers import AutoImageProcessor
 
-from hubscan.encoders import Batch, Pooled
 from hubscan.encoders.conventions import accepted
 from hubscan.encoders.image_conventions import prefix_length, reading
-from hubscan.encoders.pooling import as_sequence, chosen, pool, pooled_layers, refuse_made_up_pooler
+from hubscan.encoders.pooling import as_sequence, choose_pooling, pool, pooled_layers, refuse_made_up_pooler
+from hubscan.encoders.protocols import Batch, Pooled
 from hubscan.encoders.weights import load_errors, load_model
 from hubscan.errors import CheckpointError
-from hubscan.pictures import decode
+from hubscan.media.images import decode
 from hubscan.records import Input, Layers, Pooling, Precision
 
 PATCH_PIXELS: Final = 16 * 16  # a patch of a usual vision transformer costs about what a token does
@@ -27,7 +27,7 @@ PATCH_MASK: Final = (
 
 
 @dataclass(frozen=True)
-class PreparedPictures:
+class PreparedImages:
     """The files of the pictures, decoded and resized when their batch comes."""
 
     processor: Any
@@ -63,7 +63,7 @@ class ImageEncoder:
             raise CheckpointError("no preprocessor_config.json, so it does not say how it reads pictures")
         model, missing = load_model(folder, "image", dtype)
         known = reading(model, missing)
-        pooling = chosen(asked, None, known and known.last)
+        pooling = choose_pooling(asked, None, known and known.last)
         if pooling.name == "pooler":
             refuse_made_up_pooler(missing)
         with load_errors():
@@ -78,12 +78,12 @@ class ImageEncoder:
         """Return the image processor's class; its backends differ in pixels."""
         return type(self.image_processor).__name__
 
-    def prepare(self, inputs: Sequence[Input]) -> PreparedPictures:
+    def prepare(self, inputs: Sequence[Input]) -> PreparedImages:
         """Take the files as they are: decoded, a sample would fill the memory."""
         files = [content for content in inputs if isinstance(content, bytes)]
         patches = getattr(self.image_processor, "max_num_patches", None)  # of any picture, padded
         length = patches or max(1, self._pixels() // PATCH_PIXELS)
-        return PreparedPictures(self.image_processor, files, [length] * len(files))
+        return PreparedImages(self.image_processor, files, [length] * len(files))
 
     def encode(self, batch: Batch) -> Pooled:
         """Return the pooled states of the layers."""

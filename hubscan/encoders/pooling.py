@@ -39,10 +39,10 @@ def pool(
         return states.masked_fill(~there.unsqueeze(-1), -torch.inf).amax(1)
     places = torch.arange(mask.shape[1], device=mask.device)
     if name == "cls":
-        chosen = torch.where(there, places, mask.shape[1]).amin(1)
+        place = torch.where(there, places, mask.shape[1]).amin(1)
     else:
-        chosen = torch.where(there, places, -1).amax(1)
-    return states[torch.arange(len(states), device=states.device), chosen]
+        place = torch.where(there, places, -1).amax(1)
+    return states[torch.arange(len(states), device=states.device), place]
 
 
 def as_sequence(states: torch.Tensor, how: str) -> torch.Tensor:
@@ -143,7 +143,7 @@ def refuse_made_up_pooler(missing: frozenset[str]) -> None:
         )
 
 
-def chosen(asked: str, declared: str | None, convention: str | None) -> Pooling:
+def choose_pooling(asked: str, declared: str | None, convention: str | None) -> Pooling:
     """Return the pooling to use: the asked one, else what is declared, else the family's, else the mean."""
     if asked != "auto":
         return Pooling(asked, "asked")

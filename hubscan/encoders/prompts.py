@@ -7,7 +7,7 @@ from typing import Any
 from hubscan.encoders.declared import Declaration
 
 
-def chosen_prompt(asked: str, declared: Declaration) -> str:
+def choose_prompt(asked: str, declared: Declaration) -> str:
     """Return the prompt, "" for none.
 
     "auto" is the prompt that the checkpoint applies by default, else the one that it calls

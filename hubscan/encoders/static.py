@@ -13,9 +13,9 @@ from safetensors.torch import load_file
 from torch import nn
 from transformers import PreTrainedTokenizerFast
 
-from hubscan.encoders import Batch, Pooled
 from hubscan.encoders.declared import Declaration, declaration, stated
-from hubscan.encoders.prompts import chosen_prompt
+from hubscan.encoders.prompts import choose_prompt
+from hubscan.encoders.protocols import Batch, Pooled
 from hubscan.encoders.readout import Readout, normalizing, static_readout
 from hubscan.encoders.tokenizer import refuse_all_unknown
 from hubscan.encoders.weights import load_errors
@@ -86,7 +86,7 @@ class StaticEncoder:
             tokenizer = PreTrainedTokenizerFast(tokenizer_file=str(declared.network / "tokenizer.json"))
         if table.num_embeddings < len(tokenizer):
             raise CheckpointError(f"has {table.num_embeddings} vectors for {len(tokenizer)} tokens")
-        text = chosen_prompt(prompt, declared)
+        text = choose_prompt(prompt, declared)
         return cls(
             nn.ModuleDict({"table": table, "head": reading.head}).eval(),
             tokenizer,

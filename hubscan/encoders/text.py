@@ -9,12 +9,12 @@ from typing import Any
 
 import torch
 
-from hubscan.encoders import Batch, Pooled
 from hubscan.encoders.conventions import convention
 from hubscan.encoders.declared import declaration
 from hubscan.encoders.pairs import encoded_pairs
-from hubscan.encoders.pooling import chosen, pool, pooled_layers, refuse_made_up_pooler
-from hubscan.encoders.prompts import chosen_prompt, prompt_tokens
+from hubscan.encoders.pooling import choose_pooling, pool, pooled_layers, refuse_made_up_pooler
+from hubscan.encoders.prompts import choose_prompt, prompt_tokens
+from hubscan.encoders.protocols import Batch, Pooled
 from hubscan.encoders.readout import Readout, readout
 from hubscan.encoders.token_encoder import TokenEncoder
 from hubscan.encoders.tokenizer import length_limit, load_tokenizer, padded, refuse_all_unknown
@@ -75,10 +75,10 @@ class TextEncoder(TokenEncoder):
         limit = length_limit(model, tokenizer, max_length, declared.max_length)
         with load_errors():
             usual = convention(model, missing) if asked == "auto" and said is None else None
-        pooling = chosen(asked, said.poolings if said else None, usual)
+        pooling = choose_pooling(asked, said.poolings if said else None, usual)
         if pooling.name == "pooler":
             refuse_made_up_pooler(missing)
-        text = chosen_prompt(prompt, declared)
+        text = choose_prompt(prompt, declared)
         reading = said or Readout(pooling.name)
         if layers == "mean":
             reading = Readout(reading.poolings, reading.include_prompt)

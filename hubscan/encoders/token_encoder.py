@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from hubscan.encoders import Batch
 from hubscan.encoders.by_length import by_length
 from hubscan.encoders.conventions import READS_PADDING, accepted, fills_up
+from hubscan.encoders.protocols import Batch
 from hubscan.records import Layers, Pooling
 
 

@@ -104,7 +104,7 @@ class LocalEngine:
         """Take in one message, and give the worker its next candidate when it is free."""
         worker.last_word = time.monotonic()
         if message is None:
-            yield from self._buried(worker, waiting)
+            yield from self._on_exit(worker, waiting)
         elif message["kind"] == "broken":
             raise HubscanError(message["reason"])
         elif message["kind"] == "progress":
@@ -192,9 +192,9 @@ class LocalEngine:
                 worker.stalled = True
                 worker.process.kill()
 
-    def _buried(self, worker: Worker, waiting: deque[Candidate]) -> Iterator[Skipped]:
+    def _on_exit(self, worker: Worker, waiting: deque[Candidate]) -> Iterator[Skipped]:
         """Say what ended *worker*, and start another in its place while there is work."""
-        reason = _obituary(worker.process.wait(), _last_words(worker.errors))
+        reason = _exit_reason(worker.process.wait(), _last_stderr_line(worker.errors))
         if worker.stalled:
             reason = f"no progress for {self._patience:.0f} s, so its process was ended"
         self._workers.remove(worker)
@@ -231,7 +231,7 @@ def _visible(place: int) -> dict[str, str]:
     return {"CUDA_VISIBLE_DEVICES": listed[place] if listed else str(place)}
 
 
-def _obituary(code: int, last_words: str) -> str:
+def _exit_reason(code: int, last_words: str) -> str:
     if code < 0:
         name = signal.Signals(-code).name
         hint = " (out of memory?)" if name == "SIGKILL" else ""
@@ -239,7 +239,7 @@ def _obituary(code: int, last_words: str) -> str:
     return f"its process ended with exit code {code}" + (f": {last_words}" if last_words else "")
 
 
-def _last_words(errors: IO[bytes]) -> str:
+def _last_stderr_line(errors: IO[bytes]) -> str:
     errors.seek(max(0, errors.seek(0, os.SEEK_END) - 4096))
     lines = errors.read().decode("utf-8", "replace").split("\n")
     return next((line.strip()[:200] for line in reversed(lines) if line.strip()), "")

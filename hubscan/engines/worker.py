@@ -72,7 +72,7 @@ def main(device: str) -> None:
 
 
 def _what_is_broken(error: Exception) -> str:
-    from hubscan import torchvision
+    from hubscan.media import torchvision
 
     try:
         torchvision.require_whole()

@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 
 from hubscan.assess import Enter, Report, guarded, loaded
-from hubscan.fetch import fetch
-from hubscan.finetune.parts import parts
+from hubscan.finetune.split import split_rows
 from hubscan.finetune.targets import MEASURES
 from hubscan.finetune.training import fine_tuned
+from hubscan.hub.fetch import fetch
 from hubscan.recipe import Recipe
 from hubscan.records import Candidate, Sample, Skipped, Training, Tuned
 
@@ -51,7 +51,7 @@ def _tuned(
         measure=MEASURES[sample.draw.label_kind],
         outcomes=tuple(float(x) for x in outcome.outcomes.round(6)),
         frozen=tuple(float(x) for x in outcome.frozen.round(6)),
-        held=tuple(int(row) for row in parts(sample, training.seed).held),
+        held=tuple(int(row) for row in split_rows(sample, training.seed).held),
         rate=outcome.rate,
         epochs=outcome.epochs,
         settled=outcome.settled,

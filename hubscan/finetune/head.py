@@ -10,7 +10,7 @@ from torch import nn
 from hubscan.finetune.targets import Target
 
 if TYPE_CHECKING:
-    from hubscan.finetune.parts import Parts
+    from hubscan.finetune.split import Split
 
 PENALTIES: Final = (1e-4, 1e-3, 1e-2, 1e-1)  # on the squared weights; the rows that stop training choose
 STEPS: Final = 200
@@ -39,7 +39,7 @@ class Head(nn.Module):
         return given
 
 
-def fitted(features: torch.Tensor, target: Target, parts: Parts) -> Head:
+def fitted(features: torch.Tensor, target: Target, parts: Split) -> Head:
     """Return the head with the least loss on the rows to train on, penalised as suits those that stop it.
 
     Args:

@@ -16,15 +16,15 @@ from accelerate.utils.memory import clear_device_cache, should_reduce_batch_size
 from torch import nn
 
 from hubscan import extract
-from hubscan.encoders import Encoder, Prepared
+from hubscan.encoders.protocols import Encoder, Prepared
 from hubscan.encoders.static import StaticEncoder
 from hubscan.errors import CheckpointError
 from hubscan.extract import Progress, batches, exact, moved
-from hubscan.finetune.average import Average
+from hubscan.finetune.cached_inputs import CachedInputs
+from hubscan.finetune.ema import WeightAverage
 from hubscan.finetune.head import Head, fitted
-from hubscan.finetune.parts import Parts, parts
 from hubscan.finetune.precision import mixed
-from hubscan.finetune.ready import Ready
+from hubscan.finetune.split import Split, split_rows
 from hubscan.finetune.targets import Target
 from hubscan.records import Training
 
@@ -61,7 +61,7 @@ def fine_tuned(
     training: Training,
     device: str,
     progress: Progress | None = None,
-    rows: Parts | None = None,
+    rows: Split | None = None,
 ) -> Outcome:
     """Fine-tune *encoder* as *training* says, and return how the held-out rows come out.
 
@@ -102,10 +102,10 @@ def _fine_tuned(
     training: Training,
     device: str,
     progress: Progress | None,
-    rows: Parts | None,
+    rows: Split | None,
 ) -> Outcome:
     torch.manual_seed(training.seed)
-    rows, target = rows or parts(sample, training.seed), Target.of(sample)
+    rows, target = rows or split_rows(sample, training.seed), Target.of(sample)
     features = torch.from_numpy(extract.extract(encoder, inputs, device).matrix)
     head = fitted(features, target, rows)
     with torch.no_grad():
@@ -126,7 +126,7 @@ class _Tuner:
         inputs: Sequence[Input],
         head: Head,
         target: Target,
-        rows: Parts,
+        rows: Split,
         training: Training,
         device: str,
     ) -> None:
@@ -137,7 +137,7 @@ class _Tuner:
         self.network = nn.ModuleList([encoder.model.to(self.place), self.head])
         self.autocast = mixed(training, encoder.model, self.place)
         prepared = encoder.prepare(inputs)
-        self.prepared: Prepared = Ready(prepared) if isinstance(inputs[0], bytes) else prepared
+        self.prepared: Prepared = CachedInputs(prepared) if isinstance(inputs[0], bytes) else prepared
         self.of_part = _windows(self.prepared, rows, len(target.values))
         self.budget = PART_TOKENS
         self.ends = time.monotonic() + training.seconds
@@ -173,7 +173,7 @@ class _Tuner:
         """Train with *rate*; yield each epoch's number and merit, until there are no better ones."""
         optimiser = torch.optim.AdamW(list(self._weights()), lr=rate, weight_decay=WEIGHT_DECAY)
         steps = math.ceil(len(self.of_part.train) / self.training.batch)
-        average = Average(list(self._weights()), AVERAGED_EPOCHS * steps)
+        average = WeightAverage(list(self._weights()), AVERAGED_EPOCHS * steps)
         warmed = torch.optim.lr_scheduler.LinearLR(optimiser, 1 / (steps + 1), total_iters=steps)
         shuffle = np.random.default_rng(self.training.seed)
         best, waited = -math.inf, 0  # the first epoch, which warms up, may well be worse than the start
@@ -258,13 +258,13 @@ def _to_train(network: nn.Module) -> None:
             part.eval()
 
 
-def _windows(prepared: Prepared, rows: Parts, count: int) -> Parts:
+def _windows(prepared: Prepared, rows: Split, count: int) -> Split:
     """Return which rows of *prepared* each part has; where words are read a row is a window of a sentence."""
     part_of = np.empty(count, dtype=np.int64)
     for number, part in enumerate(rows):
         part_of[part] = number
     first = np.array([prepared.vectors([window])[0] for window in range(len(prepared.lengths))])
-    return Parts(*(np.flatnonzero(part_of[first] == number) for number in range(len(rows))))
+    return Split(*(np.flatnonzero(part_of[first] == number) for number in range(len(rows))))
 
 
 def _trainable(encoder: Encoder, how: str) -> Encoder:

@@ -68,7 +68,7 @@ class Ranking:
         """Return one row a checkpoint as a `pandas.DataFrame`."""
         import pandas as pd
 
-        from hubscan.report.rows import flat_rows
+        from hubscan.report.flat import flat_rows
 
         return pd.DataFrame(flat_rows(self))
 

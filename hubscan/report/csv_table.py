@@ -6,8 +6,8 @@ import csv
 import io
 
 from hubscan.records import Ranking
-from hubscan.report.rows import flat_rows
-from hubscan.report.words import plain
+from hubscan.report.flat import flat_rows
+from hubscan.report.formatting import plain
 
 
 def as_csv(ranking: Ranking) -> str:

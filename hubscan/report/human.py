@@ -15,9 +15,7 @@ from rich.text import Text
 from hubscan.ranking import leading
 from hubscan.records import Ranked, Ranking
 from hubscan.report import sentences
-from hubscan.report.terminal import GAP, bare_table, shown
-from hubscan.report.verified import as_parts
-from hubscan.report.words import (
+from hubscan.report.formatting import (
     beside,
     cut,
     decimals,
@@ -29,6 +27,8 @@ from hubscan.report.words import (
     speed,
     tied_ranks,
 )
+from hubscan.report.terminal import GAP, bare_table, shown
+from hubscan.report.verified import as_parts
 
 MODEL: Final = "model"
 NARROWEST_MODEL: Final = 25  # columns give way until ids have so much room, or all they need

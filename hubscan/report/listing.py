@@ -12,8 +12,8 @@ from typing import Any, Final
 from rich.text import Text
 
 from hubscan.records import Listed
+from hubscan.report.formatting import magnitude, plain
 from hubscan.report.terminal import bare_table, shown
-from hubscan.report.words import magnitude, plain
 
 Rows = Sequence[Listed]
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from hubscan.ranking import leading
 from hubscan.records import Ranked, Ranking
 from hubscan.report import sentences
-from hubscan.report.words import (
+from hubscan.report.formatting import (
     beside,
     cut,
     decimals,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hubscan.records import Ranking
-from hubscan.report.words import plain
+from hubscan.report.formatting import plain
 
 
 def as_ids(ranking: Ranking) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hubscan.fusion import STAGE, outcome
 from hubscan.ranking import leading
 from hubscan.records import Draw, Ranked, Ranking
-from hubscan.report.words import (
+from hubscan.report.formatting import (
     byte_count,
     decimals,
     factor,

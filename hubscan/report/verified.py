@@ -10,9 +10,9 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from hubscan.records import Bounded, Ranking, Tuned, Verdict
+from hubscan.report.formatting import plain
 from hubscan.report.json_form import verified
 from hubscan.report.terminal import plain_table, shown
-from hubscan.report.words import plain
 
 ORDINALS: Final = ("best", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth")
 Cells = tuple[list[str], list[list[str]], str]

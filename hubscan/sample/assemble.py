@@ -13,11 +13,11 @@ import numpy.typing as npt
 
 from hubscan.errors import DatasetError
 from hubscan.records import Draw, Input, Sample
-from hubscan.sample import words
-from hubscan.sample.coding import Coder
 from hubscan.sample.columns import Columns
-from hubscan.sample.kept import Collected, Kept
-from hubscan.sample.source import Source
+from hubscan.sample.label_codes import Coder
+from hubscan.sample.select import token_labels
+from hubscan.sample.select.drawn_rows import Collected, Kept
+from hubscan.sample.sources.open import Source
 
 if TYPE_CHECKING:
     from hubscan.recipe import Recipe
@@ -36,7 +36,7 @@ def assembled(recipe: Recipe, source: Source, columns: Columns, coder: Coder, fo
     if not found.kept:
         reasons = ", ".join(f"{count} × {reason}" for reason, count in dropped.items()) or "no rows"
         raise DatasetError(f"{where}: no labelled row ({reasons}); try another --split or --label-column")
-    drawn = words.chosen(found.kept, found.strata, recipe) if columns.kind == "token" else []
+    drawn = token_labels.choose_words(found.kept, found.strata, recipe) if columns.kind == "token" else []
     kept = _with_words(found.kept, drawn) if columns.kind == "token" else found.kept
     labels, classes = _labels(kept, drawn, columns, coder)
     _tell_apart(labels, classes, columns, where)
@@ -67,18 +67,18 @@ def assembled(recipe: Recipe, source: Source, columns: Columns, coder: Coder, fo
     return replace(sample, draw=replace(description, fingerprint=_fingerprint(sample)))
 
 
-def _with_words(kept: Sequence[Kept], drawn: Sequence[words.Word]) -> list[Kept]:
+def _with_words(kept: Sequence[Kept], drawn: Sequence[token_labels.Word]) -> list[Kept]:
     used = {row for row, _, _ in drawn}
     return [one for one in kept if one.row in used]
 
 
-def _places(kept: Sequence[Kept], drawn: Sequence[words.Word]) -> npt.NDArray[np.int64]:
+def _places(kept: Sequence[Kept], drawn: Sequence[token_labels.Word]) -> npt.NDArray[np.int64]:
     number = {one.row: place for place, one in enumerate(kept)}
     return np.array([(number[row], place) for row, place, _ in drawn], np.int64).reshape(-1, 2)
 
 
 def _labels(
-    kept: Sequence[Kept], drawn: Sequence[words.Word], columns: Columns, coder: Coder
+    kept: Sequence[Kept], drawn: Sequence[token_labels.Word], columns: Columns, coder: Coder
 ) -> tuple[npt.NDArray[Any], dict[str, int]]:
     """Return the labels as a `Sample` has them, and the rows of each by name."""
     if columns.kind == "number":

@@ -7,8 +7,8 @@ from typing import Any, Final
 
 import pyarrow as pa
 
-from hubscan import sounds
-from hubscan.pictures import PictureError, decode
+from hubscan.media import audio
+from hubscan.media.images import ImageError, decode
 from hubscan.records import Input, LabelKind, Modality
 
 MOST_CHARACTERS: Final = 500_000  # no encoder reads as many; a few such texts would fill the memory
@@ -35,7 +35,7 @@ class Reader:
             HubscanError: if there are sounds among them, and nothing here decodes sounds.
         """
         if "audio" in inputs:
-            sounds.require()
+            audio.require()
         self._inputs = inputs
         self._seconds = seconds
         self._tokens = kind == "token"
@@ -75,8 +75,8 @@ class Reader:
             if modality == "image":
                 decode(content)
             else:
-                sounds.read(content, self._seconds)
-        except (PictureError, sounds.SoundError) as reason:
+                audio.read(content, self._seconds)
+        except (ImageError, audio.AudioError) as reason:
             raise Unusable(str(reason)) from reason
         return content
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from hubscan.errors import DatasetError
 from hubscan.records import LabelKind, Modality
-from hubscan.sample.column_kinds import declared_names
+from hubscan.sample.column_types import declared_names
 
 if TYPE_CHECKING:
     from datasets import Features

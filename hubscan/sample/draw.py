@@ -8,24 +8,24 @@ from typing import TYPE_CHECKING
 import datasets
 
 from hubscan.errors import DatasetError
-from hubscan.hub import Traffic, counted
+from hubscan.hub.client import Traffic, counted
 from hubscan.records import Sample
-from hubscan.sample import indexed, stream
-from hubscan.sample.arrow import ArrowTable
 from hubscan.sample.assemble import assembled
 from hubscan.sample.cells import MOST_CHARACTERS, Reader
-from hubscan.sample.coding import Coder, ManyValues
-from hubscan.sample.column_kinds import kinds_of
+from hubscan.sample.column_types import kinds_of
 from hubscan.sample.columns import Columns, find
-from hubscan.sample.parquet import ParquetTable
-from hubscan.sample.rows import DatasetStream
-from hubscan.sample.source import Source, open_split
-from hubscan.sample.tar import TarStream
-from hubscan.trust import rows_by_default
+from hubscan.sample.label_codes import Coder, ManyValues
+from hubscan.sample.select import one_pass, random_access
+from hubscan.sample.sources.arrow import ArrowTable
+from hubscan.sample.sources.builders import DatasetStream
+from hubscan.sample.sources.open import Source, open_split
+from hubscan.sample.sources.parquet import ParquetTable
+from hubscan.sample.sources.tar import TarStream
+from hubscan.sample_size import rows_by_default
 
 if TYPE_CHECKING:
     from hubscan.recipe import Recipe
-    from hubscan.sample.kept import Collected
+    from hubscan.sample.select.drawn_rows import Collected
 
 
 def draw(recipe: Recipe) -> Sample:
@@ -82,6 +82,6 @@ def _collected(
 ) -> Collected:
     rows = source.rows
     if isinstance(rows, ParquetTable | ArrowTable):
-        return indexed.collected(rows, columns, coder, reader, recipe)
+        return random_access.collected(rows, columns, coder, reader, recipe)
     assert isinstance(rows, TarStream | DatasetStream)
-    return stream.collected(rows, columns, coder, reader, recipe, lambda: source.spent(traffic.bytes_read))
+    return one_pass.collected(rows, columns, coder, reader, recipe, lambda: source.spent(traffic.bytes_read))

@@ -17,7 +17,8 @@ row; of token labels, each token is a row.
 from __future__ import annotations
 
 from hubscan.scores.evidence import evidence
-from hubscan.scores.measures import (
+from hubscan.scores.published_spectra import transrate_from_spectra
+from hubscan.scores.registry import (
     hscore,
     knn,
     logme,
@@ -28,7 +29,6 @@ from hubscan.scores.measures import (
     transrate_plain,
     transrate_projected,
 )
-from hubscan.scores.spectra import transrate_from_spectra
 from hubscan.scores.transfer import transfer
 from hubscan.scores.transrate import transrate
 

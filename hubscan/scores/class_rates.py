@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from hubscan.scores.algebra import Block
-from hubscan.scores.labels import Classes, Matrix64
-from hubscan.scores.row_space import RowSpace
-from hubscan.scores.rows import blocks_of
+from hubscan.scores.linalg.backend import Block
+from hubscan.scores.linalg.centered import blocks_of
+from hubscan.scores.linalg.row_space import RowSpace
+from hubscan.scores.targets import Classes, Matrix64
 
 Place = tuple[int, Classes]  # number of the labelling, and the rows of one class in it
 

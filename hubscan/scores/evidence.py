@@ -10,11 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from hubscan.records import Score
-from hubscan.scores.algebra import Block
-from hubscan.scores.halves import groups_of, pair_of_halves
-from hubscan.scores.labels import Classes, Matrix64, Targets, as_targets, same_rows
-from hubscan.scores.row_space import RowSpace, row_space
-from hubscan.scores.rows import Rows, rows_of
+from hubscan.scores.linalg.backend import Block
+from hubscan.scores.linalg.centered import Rows, rows_of
+from hubscan.scores.linalg.row_space import RowSpace, row_space
+from hubscan.scores.resampling import groups_of, pair_of_halves
+from hubscan.scores.targets import Classes, Matrix64, Targets, as_targets, same_rows
 
 VERSION: Final = 1
 STEP: Final = 0.25

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hubscan.scores.algebra import Algebra, Block
-from hubscan.scores.labels import Matrix64
+from hubscan.scores.linalg.backend import Backend, Block
+from hubscan.scores.targets import Matrix64
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class Frame:
     a: Matrix64  # (K,)
     b: Matrix64  # (K−1,)
 
-    def turned(self, sums: Block, algebra: Algebra) -> Block:
+    def turned(self, sums: Block, algebra: Backend) -> Block:
         """Return CᵀA (K−1, q) from the *sums* EᵀA·√counts (K, q) of the rows of A (m, q) by class."""
         units = sums * algebra.block(1.0 / np.sqrt(self.counts))[:, None]
         return units[1:] - algebra.block(self.b)[:, None] * (algebra.block(self.a) @ units)[None, :]

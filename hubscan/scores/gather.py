@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from hubscan.scores.algebra import Block
 from hubscan.scores.frames import frame
-from hubscan.scores.halves import Half
 from hubscan.scores.hats import Hat, InnerHat, WholeHat, inner_hat, outer_hat, scaled_leverages, whole_hat
-from hubscan.scores.labels import Classes, Matrix64
+from hubscan.scores.linalg.backend import Block
+from hubscan.scores.linalg.row_space import RowSpace
 from hubscan.scores.pooled_rate import Seen
-from hubscan.scores.row_space import RowSpace
+from hubscan.scores.resampling import Half
+from hubscan.scores.targets import Classes, Matrix64
 
 Leverages = tuple[Matrix64, Matrix64]  # diagonals of H and Ḣ
 Pair = tuple[Half, Half]

@@ -10,10 +10,10 @@ from typing import Protocol
 
 import numpy as np
 
-from hubscan.scores.algebra import Algebra, Block
 from hubscan.scores.frames import frame
-from hubscan.scores.labels import Classes, Matrix64
-from hubscan.scores.row_space import RowSpace
+from hubscan.scores.linalg.backend import Backend, Block
+from hubscan.scores.linalg.row_space import RowSpace
+from hubscan.scores.targets import Classes, Matrix64
 
 PINCH = 1e-11  # of a dimension that all rows have, for those that may lack it
 ROUNDING = 1e-15  # of the largest variance: what a weak dimension, one that few rows have, is known to
@@ -37,7 +37,7 @@ class Hat(Protocol):
 class WholeHat:
     """H = U·diag(kept)·Uᵀ of all rows."""
 
-    algebra: Algebra
+    algebra: Backend
     kept: Matrix64  # (r,) w/(w + Λ)
 
     @property
@@ -60,7 +60,7 @@ class WholeHat:
 class InnerHat:
     """H = A·(AᵀA + Λ/w)⁻¹·Aᵀ of m rows A of U, centred, where there are fewer dimensions than rows."""
 
-    algebra: Algebra
+    algebra: Backend
     inverse: Block  # (r, r) (AᵀA + Λ/w)⁻¹
     shrinkage: Matrix64  # (r,) Λ/w
 
@@ -90,7 +90,7 @@ class InnerHat:
 class OuterHat:
     """H (m, m) itself, of m rows, where there are more dimensions than rows."""
 
-    algebra: Algebra
+    algebra: Backend
     matrix: Block
 
     @property
@@ -163,11 +163,11 @@ def scaled_leverages(hat: Hat, whole: tuple[Matrix64, Matrix64]) -> tuple[Matrix
     return h + (wanted - h.mean()), h_falling * (falling / max(h_falling.mean(), 1e-300))
 
 
-def _products(rows: Block, algebra: Algebra) -> Matrix64:
+def _products(rows: Block, algebra: Backend) -> Matrix64:
     return algebra.host(algebra.gram(rows.T))
 
 
-def _falling(rows: Block, lost: Matrix64, algebra: Algebra) -> Matrix64:
+def _falling(rows: Block, lost: Matrix64, algebra: Backend) -> Matrix64:
     """Return rows·diag(lost)·rowsᵀ; without a ridge nothing is lost, and nothing to be multiplied."""
     if not lost.any():
         return np.zeros((len(rows), len(rows)))

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
-from hubscan.scores.labels import Classes, Matrix64, checked
-from hubscan.scores.rows import centred
+from hubscan.scores.linalg.centered import centred
+from hubscan.scores.targets import Classes, Matrix64, checked
 
 
 def h_score(features: npt.ArrayLike, labels: npt.ArrayLike) -> float:
@@ -35,7 +35,7 @@ def h_score(features: npt.ArrayLike, labels: npt.ArrayLike) -> float:
 
     Args:
         features: (n, d) finite real numbers of any type, or a tensor; computed in float64.
-        labels: (n,) classes, (n, L) of 0 and 1, or (n,) floats; see `hubscan.scores.labels`.
+        labels: (n,) classes, (n, L) of 0 and 1, or (n,) floats; see `hubscan.scores.targets`.
 
     Raises:
         ValueError: if the shapes do not fit, a number is not finite, or the labels are constant.

@@ -6,9 +6,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from hubscan.scores.agreement import agreement
-from hubscan.scores.halves import groups_of
-from hubscan.scores.labels import Classes, Matrix64, checked
+from hubscan.scores.prediction import agreement
+from hubscan.scores.resampling import groups_of
+from hubscan.scores.targets import Classes, Matrix64, checked
 
 NEIGHBOURS = 5
 TIED = 1e-10  # cosines this close differ by rounding
@@ -26,7 +26,7 @@ def nearest_neighbours(
 
     The prediction is the mean of the neighbours' label columns. Classes: accuracy of the most
     frequent class; numbers: R²; multi-label: average precision, weighted by how often a label
-    occurs (`hubscan.scores.agreement`). 1 is best; there is no bias with the width to correct.
+    occurs (`hubscan.scores.prediction`). 1 is best; there is no bias with the width to correct.
 
     Nearest is by cosine: how long a feature vector is tells more of the input's length and of the
     encoder than of its content, and one long row would be nobody's neighbour. Rotating the
@@ -44,7 +44,7 @@ def nearest_neighbours(
 
     Args:
         features: (n, d) finite real numbers of any type, or a tensor; computed in float64.
-        labels: (n,) classes, (n, L) of 0 and 1, or (n,) floats; see `hubscan.scores.labels`.
+        labels: (n,) classes, (n, L) of 0 and 1, or (n,) floats; see `hubscan.scores.targets`.
         k: how many neighbours, at least 1.
         groups: (n,) names; rows of one group, as the words of a sentence, are not one another's neighbours.
 

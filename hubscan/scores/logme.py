@@ -11,8 +11,8 @@ from scipy.linalg import svd
 from scipy.special import binom
 from threadpoolctl import threadpool_limits
 
-from hubscan.scores.band import banded
-from hubscan.scores.labels import Classes, Matrix64, checked
+from hubscan.scores.linalg.banded import banded
+from hubscan.scores.targets import Classes, Matrix64, checked
 
 NOISE_FLOOR = 1e-12  # least noise variance, as a share of the target's mean square
 
@@ -61,7 +61,7 @@ def log_evidence(features: npt.ArrayLike, labels: npt.ArrayLike) -> float:
 
     Args:
         features: (n, d) finite real numbers of any type, or a tensor; computed in float64.
-        labels: (n,) classes, (n, L) of 0 and 1, or (n,) floats; see `hubscan.scores.labels`.
+        labels: (n,) classes, (n, L) of 0 and 1, or (n,) floats; see `hubscan.scores.targets`.
 
     Raises:
         ValueError: if the shapes do not fit, a number is not finite, or the labels are constant.

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.linalg import eigh
 
-from hubscan.scores.labels import Classes, Matrix64, checked
-from hubscan.scores.rows import centred
+from hubscan.scores.linalg.centered import centred
+from hubscan.scores.targets import Classes, Matrix64, checked
 
 VARIANCE_KEPT = 0.8
 CLUSTERS_PER_CLASS = 5
@@ -43,7 +43,7 @@ def n_leep(features: npt.ArrayLike, labels: npt.ArrayLike, *, seed: int = 0) -> 
 
     Args:
         features: (n, d) finite real numbers of any type, or a tensor; computed in float64.
-        labels: (n,) classes, (n, L) of 0 and 1, or (n,) floats; see `hubscan.scores.labels`.
+        labels: (n,) classes, (n, L) of 0 and 1, or (n,) floats; see `hubscan.scores.targets`.
         seed: of the start of the mixture; the same seed gives the same score.
 
     Raises:

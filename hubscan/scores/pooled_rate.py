@@ -13,7 +13,7 @@ import numpy as np
 from scipy.linalg import eigh, eigvalsh
 
 from hubscan.scores.frames import frame
-from hubscan.scores.labels import Matrix64
+from hubscan.scores.targets import Matrix64
 
 SEPARATE = 1e-9  # share of a direction that is left within the classes, at least
 CROWDED = 0.9  # leverage of a class, at most: a lone row far out has one near 1 and shows nothing

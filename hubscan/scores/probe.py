@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
+from scipy.linalg import eigh
 
-from hubscan.scores.agreement import agreement
-from hubscan.scores.folds import FOLDS, folds
-from hubscan.scores.halves import groups_of
-from hubscan.scores.labels import Kind, Matrix64, checked
-from hubscan.scores.rows import centred
-from hubscan.scores.singular import singular, standardised
+from hubscan.scores.linalg.centered import centred
+from hubscan.scores.prediction import agreement
+from hubscan.scores.resampling import FOLDS, folds, groups_of
+from hubscan.scores.targets import Kind, Matrix64, checked
 
 PENALTIES = 10.0 ** np.arange(-5, 3.5, 0.5)  # of the mean non-zero eigenvalue of ZᵀZ
 
@@ -27,7 +26,7 @@ def linear_probe(
     simulation it cost up to 4 points of accuracy.) The predictions of the five folds are judged
     together. Classes: accuracy of the largest column; numbers: R², negative if worse than the mean;
     multi-label: average precision, weighted by how often a label occurs
-    (`hubscan.scores.agreement`). 1 is best.
+    (`hubscan.scores.prediction`). 1 is best.
 
     Ridge on one-hot columns and not logistic regression: it is exact, with nothing to iterate, to
     converge or to seed. The two are within a point of each other on simulated features of 512 and
@@ -41,7 +40,7 @@ def linear_probe(
 
     Args:
         features: (n, d) finite real numbers of any type, or a tensor; computed in float64.
-        labels: (n,) classes, (n, L) of 0 and 1, or (n,) floats; see `hubscan.scores.labels`.
+        labels: (n,) classes, (n, L) of 0 and 1, or (n,) floats; see `hubscan.scores.targets`.
         groups: (n,) names; rows of one group, as the words of a sentence, go into one fold.
 
     Raises:
@@ -95,3 +94,23 @@ def _closeness(predicted: Matrix64, target: Matrix64) -> float:
 def _cosine(predicted: Matrix64, target: Matrix64) -> float:
     length = float(np.linalg.norm(predicted) * np.linalg.norm(target))
     return float((predicted * target).sum()) / length if length > 0 else 0.0
+
+
+def standardised(seen: Matrix64, unseen: Matrix64) -> tuple[Matrix64, Matrix64]:
+    """Return both less the mean of *seen* and over its deviation; a column constant there becomes 0."""
+    mean, spread = seen.mean(axis=0), seen.std(axis=0)
+    scale = np.where(spread > 1e-13, spread, np.inf)  # features are at most 1: below lies rounding
+    return (seen - mean) / scale, (unseen - mean) / scale
+
+
+def singular(z: Matrix64) -> tuple[Matrix64, Matrix64, Matrix64]:
+    """Return σ (r,), U (n, r) and V (d, r) of Z = U √σ Vᵀ, from the smaller Gram matrix.
+
+    Directions with less than 1e-12 of the largest σ are left out: they are rounding.
+    """
+    over_rows = len(z) <= z.shape[1]
+    sigma, vectors = eigh(z @ z.T if over_rows else z.T @ z, driver="evd")
+    kept = sigma > 1e-12 * max(sigma[-1], 0.0)
+    sigma, vectors = sigma[kept], vectors[:, kept]
+    other = (z.T if over_rows else z) @ (vectors / np.sqrt(sigma))
+    return (sigma, vectors, other) if over_rows else (sigma, other, vectors)

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from hubscan.records import Score
 from hubscan.scores.evidence import HALVES, evidence
-from hubscan.scores.labels import Targets, as_targets
+from hubscan.scores.targets import Targets, as_targets
 from hubscan.scores.transrate import NULLS, transrate
 
 VERSION: Final = 1

@@ -12,11 +12,11 @@ from threadpoolctl import ThreadpoolController
 from hubscan.records import Score
 from hubscan.scores.class_rates import class_rates
 from hubscan.scores.gather import Pair, seen
-from hubscan.scores.halves import groups_of, pair_of_halves
-from hubscan.scores.labels import Classes, Matrix64, as_targets, same_rows
+from hubscan.scores.linalg.centered import rows_of
+from hubscan.scores.linalg.row_space import RowSpace, row_space
 from hubscan.scores.pooled_rate import pooled_rate
-from hubscan.scores.row_space import RowSpace, row_space
-from hubscan.scores.rows import rows_of
+from hubscan.scores.resampling import groups_of, pair_of_halves
+from hubscan.scores.targets import Classes, Matrix64, as_targets, same_rows
 
 EPS: Final = 1e-4
 VERSION: Final = 3

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from hubscan import encoders, extract
-from hubscan.encoders import Encoder
+from hubscan.encoders.protocols import Encoder
 from hubscan.errors import CheckpointError
 from hubscan.records import Input
 from tests.families.family import Family

@@ -1,0 +1,172 @@
+"""Sentences as words in, a vector for each labelled word out: the mean of its sub-words' states."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import torch
+from torch.nn.utils.rnn import pad_sequence
+
+from hubscan.encoders.declared import declaration
+from hubscan.encoders.pooling import choose_pooling, pool, pooled_layers
+from hubscan.encoders.protocols import Batch, Pooled
+from hubscan.encoders.static import is_static
+from hubscan.encoders.token_encoder import TokenEncoder
+from hubscan.encoders.tokenizer import length_limit, load_tokenizer, padded, refuse_all_unknown
+from hubscan.encoders.weights import load_errors, load_model
+from hubscan.encoders.windows import Span, spans, windows
+from hubscan.errors import CheckpointError
+from hubscan.records import WORD_POOLINGS, Input, Layers, Precision
+
+if TYPE_CHECKING:
+    from hubscan.records import Rows
+
+SUBWORDS: Final = "subwords"  # beside a batch's tokens: (words, most sub-words) places in it, -1 for none
+NOWHERE: Final = -1
+
+
+@dataclass(frozen=True)
+class PreparedWords:
+    """Token ids of each window that has a labelled word, and where in it the words are."""
+
+    tokenizer: Any
+    rows: list[dict[str, list[int]]]
+    words: list[list[tuple[int, Span]]]  # of each window: number of the labelled word, where it stands
+    width: int | None  # of every batch, where rows are not padded to the longest of theirs
+
+    @property
+    def lengths(self) -> Sequence[int]:
+        """Return how many tokens of each window are read."""
+        return [self.width or len(row["input_ids"]) for row in self.rows]
+
+    def batch(self, rows: Sequence[int]) -> Batch:
+        """Pad *rows* to the longest of them, and say where the sub-words of their words are."""
+        tokens = padded(self.tokenizer, [self.rows[row] for row in rows], self.width)
+        width = tokens["input_ids"].shape[1]
+        found = [
+            torch.arange(span.start, span.stop) + place * width
+            for place, row in enumerate(rows)
+            for _, span in self.words[row]
+        ]
+        return tokens | {SUBWORDS: pad_sequence(found, batch_first=True, padding_value=NOWHERE)}
+
+    def vectors(self, rows: Sequence[int]) -> Sequence[int]:
+        """Return the numbers of the words that the windows *rows* give."""
+        return [number for row in rows for number, _ in self.words[row]]
+
+
+@dataclass(frozen=True)
+class WordEncoder(TokenEncoder):
+    """A text checkpoint that reads words of sentences.
+
+    The feature of a word is the mean of the states of its sub-words ("max" and "last" can be asked
+    for). The first alone is what fine-tuning usually takes, and a model then learns to gather the word
+    there. A frozen one has not: what tells a tag is often in the ending, which comes last; the first of
+    a decoder has not seen the others; and the first piece of a fine cutter is a letter.
+
+    Every labelled word is read, so that all checkpoints have the same rows:
+
+    - a sentence longer than the limit is read in overlapping windows, each word where most is around it;
+    - a word longer than a window is read as far as the window with most of it goes;
+    - a word of which the tokenizer makes nothing (a lone control character, say) is read as the token
+      for what it does not know, since that is what the word is to this checkpoint; one that has no such
+      token is refused.
+    """
+
+    places: Rows  # (n, 2): which of the inputs, which of its words
+
+    @classmethod
+    def load(
+        cls,
+        folder: Path,
+        asked: str,
+        max_length: int | None,
+        layers: Layers,
+        dtype: Precision,
+        places: Rows,
+    ) -> WordEncoder:
+        """Return the encoder in *folder*; a pooling that it declares is of whole texts, and left aside.
+
+        Raises:
+            CheckpointError: if it cannot be used, or its tokenizer does not tell words.
+        """
+        pooling = choose_pooling(asked, None, None)
+        if pooling.name not in WORD_POOLINGS:
+            raise CheckpointError(f"{pooling.name} gives one vector a text, and none a word")
+        if is_static(folder):
+            raise CheckpointError("static embeddings are read as whole texts, and not by the word")
+        declared = declaration(folder)
+        model, _ = load_model(declared.network, "text", dtype)
+        tokenizer = load_tokenizer(declared.network, lower_case=declared.lower_case)
+        if not tokenizer.is_fast:
+            raise CheckpointError(
+                "its tokenizer is not a fast one, so it does not say which token is of which word"
+            )
+        tokenizer.truncation_side = "right"  # nothing is cut off; windows are to come in reading order
+        limit = length_limit(model, tokenizer, max_length, declared.max_length)
+        return cls(model, tokenizer, pooling, limit, layers, places)
+
+    def prepare(self, inputs: Sequence[Input]) -> PreparedWords:
+        """Tokenise every sentence once, and keep the windows in which a labelled word is read."""
+        with load_errors():
+            encoded, found = self._read([tuple(map(str, words)) for words in inputs])
+        refuse_all_unknown(self.tokenizer, encoded["input_ids"])
+        numbers = {window: row for row, window in enumerate(sorted({span.window for span in found}))}
+        words: list[list[tuple[int, Span]]] = [[] for _ in numbers]
+        for number, span in enumerate(found):
+            words[numbers[span.window]].append((number, span))
+        names = [name for name in encoded if name != "overflow_to_sample_mapping"]
+        rows = [{name: encoded[name][window] for name in names} for window in numbers]
+        return PreparedWords(self.tokenizer, rows, words, self.width)
+
+    def encode(self, batch: Batch) -> Pooled:
+        """Return the pooled states of the layers, (words, width) each."""
+        tokens = {name: tensor for name, tensor in batch.items() if name != SUBWORDS}
+        output = self.output(tokens)
+        subwords = batch[SUBWORDS]
+        there = (subwords != NOWHERE).long()
+
+        def pooled(states: torch.Tensor, how: str) -> torch.Tensor:
+            if states.shape[:2] != tokens["input_ids"].shape:
+                raise CheckpointError("does not give a state for each token, so words have none")
+            return pool(states.flatten(0, 1)[subwords.clamp(min=0)], there, how)
+
+        return pooled_layers(output, self.layers, self.pooling, pooled)
+
+    def _read(self, sentences: list[tuple[str, ...]]) -> tuple[Any, list[Span]]:
+        """Return the windows, and where each place is read in them."""
+        joint = _joint(self.tokenizer)
+        spaced = [[words[0], *(joint + word for word in words[1:])] for words in sentences]
+        places = [(int(sentence), int(word)) for sentence, word in self.places]
+        encoded = windows(self.tokenizer, spaced, self.max_length)
+        found = spans(encoded, places)
+        unread = [place for place, span in zip(places, found, strict=True) if span is None]
+        if unread and self.tokenizer.unk_token is not None:
+            for sentence, word in unread:
+                spaced[sentence][word] = self.tokenizer.unk_token
+            encoded = windows(self.tokenizer, spaced, self.max_length)
+            found = spans(encoded, places)
+        read = [span for span in found if span is not None]
+        if len(read) < len(found):
+            raise CheckpointError(
+                f"its tokenizer makes nothing of {len(found) - len(read)} of the {len(found)} words, "
+                "and has no token for what it does not know"
+            )
+        return encoded, read
+
+
+def _joint(tokenizer: Any) -> str:
+    """Return what stands in front of every word but the first, so that words are read as in a text.
+
+    Most tokenizers see to it that a word begins as after a space. To a byte-level one "Rome" goes on
+    with the word before it, and only " Rome" begins a word.
+    """
+    text = tokenizer("in in", add_special_tokens=False)["input_ids"]
+    for joint in ("", " "):
+        words = [["in", joint + "in"]]
+        if tokenizer(words, is_split_into_words=True, add_special_tokens=False)["input_ids"][0] == text:
+            return joint
+    return ""

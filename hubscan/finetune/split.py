@@ -1,0 +1,42 @@
+"""The labels of a sample in; which rows train, which stop the training and which are held out, out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from hubscan.records import Labels, Rows, Sample
+
+PATTERN: Final = "THTSTHTTTHTSTHTTTHTS"
+"""What every twenty rows of like label become: 12 to train on, 3 that say when to stop, 5 held out."""
+
+
+class Split(NamedTuple):
+    """Numbers of rows, each in one part only."""
+
+    train: Rows
+    stop: Rows
+    held: Rows
+
+
+def split_rows(sample: Sample, seed: int, pattern: str = PATTERN) -> Split:
+    """Return the parts of *sample*, 60, 15 and 25 % of each class, the same for every checkpoint.
+
+    Rows are put in the order of their labels, in random order among equal ones, and dealt out: so
+    classes have their shares in every part, and so have the ranges of a number. The words of a
+    sentence go to one part together, by the label of the first; with several labels a row, by chance.
+    Another *pattern* of T, S and H gives other shares.
+    """
+    groups = np.arange(len(sample.labels)) if sample.groups is None else sample.groups
+    names, first, of_row = np.unique(groups, return_index=True, return_inverse=True)
+    chance = np.random.default_rng(seed).permutation(len(names))
+    order = np.lexsort((chance, _label_order(sample.labels[first])))
+    dealt = np.empty(len(names), dtype="U1")
+    dealt[order] = np.resize(np.array(list(pattern)), len(names))
+    return Split(*(np.flatnonzero(dealt[of_row] == part) for part in "TSH"))
+
+
+def _label_order(labels: Labels) -> Labels:
+    return labels if labels.ndim == 1 else np.zeros(len(labels), np.int64)

@@ -1,0 +1,105 @@
+"""A candidate in, its folder on this disk out: safetensors and what is needed to read inputs, nothing else.
+
+The only downloader of checkpoints.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from huggingface_hub import snapshot_download
+
+from hubscan import __version__
+from hubscan.errors import CheckpointError
+from hubscan.hub import eligibility
+from hubscan.hub.client import explained, patient
+from hubscan.records import Candidate
+
+WANTED: Final = (
+    "config.json",
+    "model.safetensors",
+    "model.safetensors.index.json",
+    "model-?????-of-?????.safetensors",
+    "preprocessor_config.json",
+    "processor_config.json",
+    "tokenizer*",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab*",
+    "merges.txt",
+    "*.model",
+    "spm*",
+    "bpe.codes",
+    "modules.json",
+    "sentence_*_config.json",
+    "config_sentence_transformers.json",
+    *(
+        f"[0-9]*_*/{name}"
+        for name in ("*config.json", "model.safetensors", "tokenizer*", "special_tokens_map.json", "vocab*")
+    ),
+    "[0-9]*_*/merges.txt",
+)
+FIRST: Final = ("config.json", "modules.json", "preprocessor_config.json", "processor_config.json")
+"""Files of a repository's root, and of the modules of sentence-transformers (`1_Pooling`, `2_Dense`,
+`0_Transformer`): variants in other folders (onnx, openvino, fp16 copies) would cost many times the bytes
+and are never read. The first ones say whether the rest can be used."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """A checkpoint's folder, and what it took to get it."""
+
+    folder: Path
+    download_bytes: int
+
+
+def fetch(candidate: Candidate) -> Fetched:
+    """Return the folder of *candidate* at its commit, from the client's cache or the Hub.
+
+    Raises:
+        HubError: if the Hub cannot be reached or refuses.
+        CheckpointError: if the repository holds no config or no safetensors weights, or its config says
+            that it cannot be used; that is found out before weights are fetched.
+    """
+    modality = candidate.modality
+    assert modality != "image+text", "a joined pair has no files of its own"
+    if candidate.local:
+        folder, arrived = Path(candidate.model).expanduser(), 0
+        eligibility.check(folder, modality)
+    else:
+        begun = time.time()
+        eligibility.check(_downloaded(candidate, FIRST), modality)
+        folder = _downloaded(candidate, WANTED)
+        arrived = _written_since(begun, folder)
+    if not any(any(folder.glob(weights)) for weights in eligibility.WEIGHTS):
+        raise CheckpointError(eligibility.NO_SAFETENSORS)
+    return Fetched(folder, arrived)
+
+
+def _downloaded(candidate: Candidate, wanted: Sequence[str]) -> Path:
+    with explained(candidate.model):
+        folder = patient(
+            lambda: snapshot_download(
+                candidate.model,
+                revision=candidate.revision,
+                allow_patterns=list(wanted),
+                ignore_patterns=["[!0-9]*/*.model", "*/*/*"],
+                library_name="hubscan",
+                library_version=__version__,
+            )
+        )
+    return Path(folder)
+
+
+def _written_since(begun: float, folder: Path) -> int:
+    """Return the bytes that arrived; those of files in the cache before are older.
+
+    Weights may come over another client than the one whose traffic can be counted (Xet), so the
+    files that were written are counted instead.
+    """
+    written = (file.stat() for file in folder.rglob("*") if file.is_file())
+    return sum(file.st_size for file in written if file.st_mtime >= begun)

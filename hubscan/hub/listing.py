@@ -1,0 +1,296 @@
+"""A query in, candidates out, each pinned to the commit that the listing gave; downloads no weights.
+
+The only reader of the Hub's listing. Whatever the listing tells is checked here, so that a
+checkpoint which cannot be used is left out, with its reason, before a byte of it is fetched.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import heapq
+import json
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from hubscan.errors import CheckpointError, HubError
+from hubscan.hub import eligibility
+from hubscan.hub.client import api, explained, patient
+from hubscan.records import Candidate, Listed, Modality, Skipped
+
+if TYPE_CHECKING:
+    from huggingface_hub import ModelInfo
+
+    from hubscan.recipe import Recipe
+
+ENCODER_TAGS: Final[Mapping[Modality, tuple[str, ...]]] = {
+    "text": ("feature-extraction", "sentence-similarity", "fill-mask", "text-classification"),
+    "image": ("image-feature-extraction", "image-classification", "zero-shot-image-classification"),
+    "audio": ("audio-classification", "feature-extraction", "automatic-speech-recognition"),
+}
+"""Pipeline tags under which encoders are listed; one listing each, merged."""
+
+AUDIO_TYPES: Final = frozenset(
+    [
+        *("wav2vec2", "wav2vec2-conformer", "wav2vec2-bert", "hubert", "wavlm", "unispeech", "unispeech-sat"),
+        *("data2vec-audio", "sew", "sew-d", "whisper", "audio-spectrogram-transformer", "clap"),
+    ]
+)
+"""Model types that read sounds: pipeline tags are shared, and so are the names of files."""
+TOWERS: Final[Mapping[str, tuple[Modality, ...]]] = {
+    **dict.fromkeys(eligibility.TWO_TOWERS, ("image", "text")),
+    "clap": ("text", "audio"),
+}
+"""What dual encoders read, by model type."""
+
+TAGS_OF_TASK: Final[Mapping[str, tuple[str, ...]]] = {
+    "token-classification": (
+        "feature-extraction",
+        "sentence-similarity",
+        "fill-mask",
+        "token-classification",
+    ),
+}
+"""Where a task has encoders of its own among those of its modality."""
+
+SHARED_TAG: Final = "feature-extraction"  # of texts and of sounds; what the config says tells them apart
+TOWERS_TAG: Final = "zero-shot-image-classification"  # dual encoders of pictures and texts
+PAIR_TAG: Final = "text-ranking"  # cross-encoders: trained to see two texts in one pass
+
+FIELDS: Final = [
+    "sha", "safetensors", "gated", "library_name", "pipeline_tag", "tags", "config", "downloads",
+    "likes", "lastModified", "createdAt", "trendingScore", "cardData",
+]  # fmt: skip
+FILES: Final = ["siblings"]  # of one checkpoint; a listing would grow by megabytes
+
+TOKENIZERS: Final = ("tokenizer*", "vocab*", "*.model", "modules.json")
+
+DECIDING: Final = (
+    *("config.json", "*.safetensors", "modules.json", "sentence_*_config.json"),
+    *("preprocessor_config.json", "processor_config.json"),
+    *("config_sentence_transformers.json", "[0-9]*_*/config.json", "[0-9]*_*/*.safetensors"),
+)
+"""Files of a local checkpoint whose content is its revision: they decide the features."""
+
+ROWS_A_CANDIDATE: Final = 5  # rows of each listing looked at for one candidate wanted
+
+
+def search(recipe: Recipe, *modalities: Modality) -> Iterator[Listed]:
+    """Yield the rows of the merged listings, best first, until `limit` candidates have come.
+
+    Of several modalities the candidates come in turns: the most downloaded text encoders have many
+    times the downloads of the most downloaded vision encoders, and would leave no place to these.
+
+    Raises:
+        HubError: if the endpoint cannot be reached or refuses.
+    """
+    waiting = deque(_merged(recipe, modality, modalities) for modality in modalities)
+    wanted = recipe.limit
+    while waiting and wanted:
+        rows = waiting.popleft()
+        for row in rows:
+            yield row
+            if row.excluded is None:
+                wanted -= 1
+                waiting.append(rows)
+                break
+
+
+def _merged(recipe: Recipe, modality: Modality, modalities: Sequence[Modality]) -> Iterator[Listed]:
+    """Yield the rows of one modality's listings, best first."""
+    key = _sort_key(recipe.sort)
+    with explained("the listing of models"):
+        listings = [_listing(recipe, tag) for tag in _tags(recipe, modality, modalities)]
+        seen = set[str]()
+        for info in heapq.merge(*listings, key=key, reverse=True):
+            if info.id in seen:
+                continue
+            seen.add(info.id)
+            towers = set(TOWERS.get(_model_type(info) or "", ())) & set(modalities)
+            if info.pipeline_tag == TOWERS_TAG and modality not in (towers or {"image"}):
+                continue
+            if info.pipeline_tag != SHARED_TAG or _may_read(_model_type(info), modality):
+                row = _listed(info, recipe, modality)
+                yield replace(row, candidate=replace(row.candidate, tower=len(towers) > 1))
+
+
+def named(models: Iterable[str], recipe: Recipe, *modalities: Modality) -> Iterator[Candidate | Skipped]:
+    """Yield a candidate for each of *models*: an id, `id@revision`, or a folder on this disk.
+
+    Of several *modalities* each gets the one that its files read, and a dual encoder is a candidate of
+    each that its towers read. Ids that were moved are followed; one that cannot be resolved is skipped,
+    not fatal.
+    """
+    for name in dict.fromkeys(models):
+        try:
+            folder = Path(name).expanduser()
+            if not folder.is_dir() and _looks_like_a_path(name):
+                raise CheckpointError(f"{name}: no such folder")
+            local = folder.is_dir()
+            yield from (_local(name, folder, modalities) if local else _remote(name, recipe, modalities))
+        except (HubError, CheckpointError) as error:
+            yield Skipped(name, None, "resolve", str(error).removeprefix(f"{name}: "))
+
+
+def _looks_like_a_path(name: str) -> bool:
+    return name.startswith((".", "/", "~")) or name.count("/") > 1 or "\\" in name
+
+
+def _model_type(info: ModelInfo) -> str | None:
+    found = (info.config or {}).get("model_type")
+    return found if isinstance(found, str) else None
+
+
+def _may_read(model_type: str | None, modality: Modality) -> bool:
+    """Return whether a config of *model_type* leaves it open that *modality* is read."""
+    if modality == "audio":
+        return model_type in AUDIO_TYPES
+    return model_type not in AUDIO_TYPES or (modality == "text" and model_type in TOWERS)
+
+
+def _tags(recipe: Recipe, modality: Modality, modalities: Sequence[Modality]) -> tuple[str, ...]:
+    """Return the pipeline tags to list.
+
+    Of a pair of texts, known by its two columns, there is one more. Texts that come with pictures are
+    read by the other towers of the dual encoders, too.
+    """
+    tags = TAGS_OF_TASK.get(recipe.task or "", ENCODER_TAGS[modality])
+    if modality == "text" and "image" in modalities:
+        return (*tags, TOWERS_TAG)
+    return (*tags, PAIR_TAG) if modality == "text" and len(recipe.input_columns) == 2 else tags
+
+
+def _listing(recipe: Recipe, pipeline_tag: str) -> Iterable[ModelInfo]:
+    tags = ["safetensors", *recipe.languages]
+    tags += [f"license:{recipe.license}"] if recipe.license else []
+    tags += [recipe.library] if recipe.library else []
+    bounds = [f"max:{recipe.max_params}"] + ([f"min:{recipe.min_params}"] if recipe.min_params else [])
+    return api().list_models(
+        pipeline_tag=pipeline_tag,
+        filter=tags,
+        author=recipe.author,
+        search=recipe.search,
+        trained_dataset=recipe.trained_on,
+        num_parameters=",".join(bounds),
+        gated=None if recipe.include_gated else False,
+        sort=recipe.sort,
+        limit=ROWS_A_CANDIDATE * max(recipe.limit, 10),
+        expand=FIELDS,  # type: ignore[arg-type]
+    )
+
+
+def _sort_key(sort: str) -> Callable[[ModelInfo], tuple[float, str]]:
+    def key(info: ModelInfo) -> tuple[float, str]:
+        value = getattr(info, sort, None) or 0
+        return (value.timestamp() if isinstance(value, datetime) else float(value), info.id)
+
+    return key
+
+
+def _listed(info: ModelInfo, recipe: Recipe, modality: Modality) -> Listed:
+    candidate = _candidate(info, recipe, modality)
+    reason = _unusable(info, modality)
+    if reason is None and not _may_read(_model_type(info), modality):
+        reason = f"of type {_model_type(info) or 'unknown'}, and none whose {modality} is read here"
+    if reason is None and "safetensors" not in (info.tags or []):
+        reason = eligibility.NO_SAFETENSORS
+    if reason is None and info.gated and not recipe.include_gated:
+        reason = "gated"
+    if reason is None and (candidate.downloads or 0) < recipe.min_downloads:
+        reason = f"{candidate.downloads or 0} downloads, fewer than {recipe.min_downloads}"
+    if reason is None and candidate.parameters and candidate.parameters > recipe.max_params:
+        reason = f"{candidate.parameters} parameters, more than {recipe.max_params}"
+    return Listed(candidate, reason)
+
+
+def _candidate(info: ModelInfo, recipe: Recipe, modality: Modality) -> Candidate:
+    card = info.card_data
+    tags = info.tags or []
+    license_tag = next((tag.removeprefix("license:") for tag in tags if tag.startswith("license:")), None)
+    trained = {tag.removeprefix("dataset:") for tag in tags if tag.startswith("dataset:")}
+    return Candidate(
+        model=info.id,
+        revision=str(info.sha),
+        modality=modality,
+        parameters=info.safetensors.total if info.safetensors else None,
+        license=license_tag or (str(card.license) if card and card.license else None),
+        downloads=info.downloads,
+        pipeline_tag=info.pipeline_tag,
+        library=info.library_name,
+        flags=("trained on this dataset",) if recipe.dataset in trained else (),
+    )
+
+
+def _unusable(info: ModelInfo, modality: Modality) -> str | None:
+    if info.sha is None:
+        return "the listing gives no commit to pin"
+    by_tags = eligibility.reason_in_tags(info.tags or [], info.library_name)
+    return by_tags or eligibility.reason(info.config or {}, modality)
+
+
+def _read_by(
+    files: Collection[str], tag: str | None, model_type: str | None, modalities: Sequence[Modality]
+) -> Sequence[Modality]:
+    """Return which of *modalities* a checkpoint with *files* reads.
+
+    What reads sounds, and what has two towers, is known by its type, whatever its files. What reads
+    pictures says how in a file of its own, without which no vision checkpoint can be used; what reads
+    texts has a tokenizer.
+    """
+    open_to = [modality for modality in modalities if _may_read(model_type, modality)] or list(modalities)
+    has_tokenizer = any(fnmatch(name, kind) for name in files for kind in TOKENIZERS)
+    towers = [one for one in TOWERS.get(model_type or "", ()) if one != "text" or has_tokenizer]
+    if any(modality in towers for modality in open_to):
+        return [modality for modality in open_to if modality in towers]
+    if len(open_to) == 1 or "audio" in open_to:
+        return open_to[:1] if len(open_to) == 1 else ["audio"]
+    if "image" in open_to and "preprocessor_config.json" in files:
+        return ["image"]
+    if "text" in open_to and has_tokenizer:
+        return ["text"]
+    tagged = [modality for modality in open_to if tag in ENCODER_TAGS.get(modality, ())]
+    return (tagged or open_to)[:1]
+
+
+def _of_each(candidate: Candidate, modalities: Sequence[Modality]) -> Iterator[Candidate]:
+    """Yield *candidate* once for each of its towers that is to be ranked."""
+    for modality in modalities:
+        yield replace(candidate, modality=modality, tower=len(modalities) > 1)
+
+
+def _remote(name: str, recipe: Recipe, modalities: Sequence[Modality]) -> Iterator[Candidate]:
+    repo, _, revision = name.partition("@")
+    with explained(repo):
+        info = patient(lambda: api().model_info(repo, revision=revision or None, expand=FIELDS + FILES))  # type: ignore[arg-type]
+    names = [file.rfilename for file in info.siblings or []]
+    read = _read_by(names, info.pipeline_tag, _model_type(info), modalities)
+    reason = _unusable(info, read[0]) or eligibility.reason_in_names(names)
+    if reason:
+        raise CheckpointError(f"{name}: {reason}")
+    yield from _of_each(_candidate(info, recipe, read[0]), read)
+
+
+def _local(name: str, folder: Path, modalities: Sequence[Modality]) -> Iterator[Candidate]:
+    files = sorted({file for kind in DECIDING for file in folder.glob(kind)})
+    if not {folder / "config.json", folder / "modules.json"} & set(files):
+        raise CheckpointError(f"{name}: the folder has no config.json")
+    digest = hashlib.sha256()
+    for file in files:
+        with file.open("rb") as opened:
+            digest.update(hashlib.file_digest(opened, "sha256").digest())
+    read = _read_by([file.name for file in folder.iterdir()], None, _type_in(folder), modalities)
+    found = Candidate(name, f"sha256:{digest.hexdigest()}", read[0], local=True, library="transformers")
+    yield from _of_each(found, read)
+
+
+def _type_in(folder: Path) -> str | None:
+    """Return the model type in a folder's config; a broken one is told of where it is loaded."""
+    try:
+        found = json.loads((folder / "config.json").read_text(encoding="utf-8"))["model_type"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return found if isinstance(found, str) else None

@@ -1,0 +1,195 @@
+"""An address in, any bytes of what lies there out: over HTTP ranges, with patience, not the whole file.
+
+A file on the Hub is resolved once, with the Hub's client; from then on its bytes come from where
+that pointed to, which costs neither the Hub's rate limit nor a redirect a read. A mirror that knows
+no ranges gives the file once, into the client's cache.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Final, TypeVar
+
+from huggingface_hub import constants, get_hf_file_metadata, hf_hub_download, hf_hub_url
+from huggingface_hub.utils import build_hf_headers, get_session, httpx  # type: ignore[attr-defined]
+
+from hubscan.errors import HubError
+from hubscan.hub.client import LONGEST_WAIT, explained, patient
+
+T = TypeVar("T")
+S = TypeVar("S")
+
+TRIES: Final = 5
+READERS: Final = 8  # threads: a range costs a round trip, whatever its size
+TIMEOUT_SECONDS: Final = 30.0
+HUB_PATH: Final = re.compile(r"hf://datasets/(?P<repo>[^/]+/[^/@]+)@(?P<revision>[^/]+)/(?P<path>.+)")
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a file's bytes are to be had, and how many there are."""
+
+    url: str
+    size: int
+    headers: dict[str, str]
+
+
+class _Temporary(Exception):
+    """An answer that may be another one the next time."""
+
+    def __init__(self, reason: str, wait: float | None = None, *, moved: bool = False) -> None:
+        super().__init__(reason)
+        self.wait = wait
+        self.moved = moved  # the place may have expired: resolve the file anew
+
+
+class _WholeOnly(Exception):
+    """The server sends the file from its beginning, whatever was asked for."""
+
+
+class RemoteFile:
+    """A file at `hf://datasets/<id>@<commit>/<path>` or at an http(s) URL; safe to read from many threads."""
+
+    def __init__(self, address: str) -> None:
+        self.name = address
+        self._lock = threading.Lock()
+        self._known: _Place | None = None
+        self._copy: Path | None = None  # on this disk, where the server knows no ranges
+
+    @property
+    def size(self) -> int:
+        """Length in bytes.
+
+        Raises:
+            HubError: if the file is not there, or cannot be reached.
+        """
+        return self._place().size
+
+    def read(self, start: int, stop: int) -> bytes:
+        """Return the bytes from *start* up to *stop*.
+
+        A connection that breaks off, a busy server and an expired link are tried again.
+
+        Raises:
+            HubError: naming the file, when it stays so.
+        """
+        wait = 0.5
+        for attempt in range(1, TRIES + 1):
+            try:
+                return self._range(start, stop) if self._copy is None else self._copied(start, stop)
+            except _WholeOnly:
+                return self._copied(start, stop)
+            except (_Temporary, httpx.HTTPError) as error:
+                reason = str(error) or type(error).__name__
+                if attempt == TRIES:
+                    raise HubError(
+                        f"{self.name}: cannot be read, tried {TRIES} times: {reason}; try again later"
+                    ) from error
+                asked = error.wait if isinstance(error, _Temporary) else None
+                time.sleep(wait if asked is None else min(asked, LONGEST_WAIT))
+                wait *= 2
+                if isinstance(error, _Temporary) and error.moved:
+                    self._known = None
+        raise AssertionError("the last try returns or raises")
+
+    def _range(self, start: int, stop: int) -> bytes:
+        if stop <= start:
+            return b""
+        place = self._place()
+        headers = {**place.headers, "Range": f"bytes={start}-{stop - 1}", "Accept-Encoding": "identity"}
+        body = bytearray()
+        with get_session().stream(
+            "GET", place.url, headers=headers, timeout=TIMEOUT_SECONDS, follow_redirects=True
+        ) as answer:
+            _check(answer, whole=start == 0 and stop == place.size)
+            for part in answer.iter_raw():
+                body += part
+                if len(body) > stop - start:
+                    raise _Temporary("more bytes came than were asked for")
+        if len(body) < stop - start:
+            raise _Temporary(f"the connection ended after {len(body)} of {stop - start} bytes")
+        return bytes(body)
+
+    def _copied(self, start: int, stop: int) -> bytes:
+        with self._lock:
+            if self._copy is None:
+                self._copy = _downloaded(self.name)
+        with self._copy.open("rb") as file:
+            file.seek(start)
+            return file.read(stop - start)
+
+    def _place(self) -> _Place:
+        with self._lock:
+            if self._known is None:
+                self._known = _on_hub(self.name) if self.name.startswith("hf://") else _on_web(self.name)
+            return self._known
+
+
+def ahead(call: Callable[[S], T], items: Iterable[S], workers: int = READERS) -> Iterator[T]:
+    """Yield call(item) for each of *items*, in their order, with the next few under way already."""
+    left = iter(items)
+    with ThreadPoolExecutor(workers) as pool:
+        running: list[Future[T]] = [pool.submit(call, item) for item in islice(left, workers)]
+        try:
+            while running:
+                yield running.pop(0).result()
+                running += [pool.submit(call, item) for item in islice(left, 1)]
+        finally:
+            for future in running:
+                future.cancel()
+
+
+def _check(answer: httpx.Response, *, whole: bool) -> None:
+    status = answer.status_code
+    if status == 206 or (status == 200 and whole):
+        return
+    if status == 200:
+        raise _WholeOnly
+    if status == 429 or status >= 500:
+        asked = answer.headers.get("Retry-After", "")
+        raise _Temporary(f"status {status}", float(asked) if asked.isdecimal() else None)
+    raise _Temporary(f"status {status}", moved=True)
+
+
+def _on_hub(address: str) -> _Place:
+    found = HUB_PATH.fullmatch(address)
+    if found is None:
+        raise HubError(f"{address}: no address of a file at a commit")
+    url = hf_hub_url(found["repo"], found["path"], repo_type="dataset", revision=found["revision"])
+    with explained(f"dataset {found['repo']}, {found['path']}"):
+        metadata = patient(lambda: get_hf_file_metadata(url, timeout=TIMEOUT_SECONDS))
+    # The token is for the Hub alone: what it points to elsewhere is signed already.
+    ours = metadata.location.startswith(f"{constants.ENDPOINT}/")
+    return _Place(metadata.location, int(metadata.size or 0), build_hf_headers() if ours else {})
+
+
+def _downloaded(address: str) -> Path:
+    found = HUB_PATH.fullmatch(address)
+    if found is None:
+        raise HubError(f"{address}: the server sends whole files only, and no ranges of them")
+    with explained(f"dataset {found['repo']}, {found['path']}"):
+        return Path(
+            hf_hub_download(found["repo"], found["path"], repo_type="dataset", revision=found["revision"])
+        )
+
+
+def _on_web(url: str) -> _Place:
+    headers = {"Range": "bytes=0-0", "Accept-Encoding": "identity"}
+    try:
+        with get_session().stream(
+            "GET", url, headers=headers, timeout=TIMEOUT_SECONDS, follow_redirects=True
+        ) as answer:
+            said = re.fullmatch(r"bytes \d+-\d+/(\d+)", answer.headers.get("Content-Range", ""))
+            if answer.status_code != 206 or said is None:
+                why = "no ranges of it are to be had" if answer.is_success else f"status {answer.status_code}"
+                raise HubError(f"{url}: cannot be read: {why}")
+            return _Place(str(answer.url), int(said[1]), {})
+    except httpx.HTTPError as error:
+        raise HubError(f"{url}: cannot be reached: {str(error) or type(error).__name__}") from error

@@ -1,0 +1,150 @@
+"""A URL in, its bytes from the first to the last out: in one answer, taken up again where it broke off."""
+
+from __future__ import annotations
+
+import io
+import re
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Final
+
+from huggingface_hub.utils import get_session, httpx  # type: ignore[attr-defined]
+
+from hubscan.errors import HubError
+from hubscan.hub.client import COUNTED_APART, LONGEST_WAIT
+from hubscan.hub.ranges import TIMEOUT_SECONDS, TRIES
+
+PROGRESS_BYTES: Final = 2**20  # that came since the last break: the line is not dead, so tries begin anew
+
+
+class RemoteStream(io.RawIOBase):
+    """What lies at an http(s) URL, for a reader that never goes back; no ranges are needed.
+
+    A connection that breaks off is taken up where it did, if the server gives ranges and the file is
+    the same still.
+    """
+
+    def __init__(self, url: str) -> None:
+        """Ask for the file.
+
+        Raises:
+            HubError: naming the file, if it is not to be had.
+        """
+        self.name = url
+        self.position = 0  # bytes given out
+        self.received = 0
+        self.size: int | None = None  # None: the server does not say
+        self.tag = ""  # what the server says of this version of the file
+        self._steady = False  # the tag tells versions apart, byte for byte
+        self._answer = ExitStack()
+        self._parts: Iterator[bytes] = iter(())
+        self._held = b""
+        self._broke_at, self._breaks = 0, 0
+        self._asked()
+
+    def readable(self) -> bool:
+        """Say that it can be read."""
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        """Fill *buffer* with the next bytes; return how many, 0 at the end.
+
+        Raises:
+            HubError: if the connection broke and cannot be taken up.
+        """
+        if not self._held:
+            self._held = self._next()
+        count = min(len(buffer), len(self._held))
+        buffer[:count] = self._held[:count]
+        self._held = self._held[count:]
+        self.position += count
+        return count
+
+    def close(self) -> None:
+        """Leave the rest where it is."""
+        self._answer.close()
+        super().close()
+
+    def _next(self) -> bytes:
+        while True:
+            try:
+                part = next(self._parts, b"")
+                if part or self.size in (None, self.received):
+                    self.received += len(part)
+                    return part
+                reason = f"the connection ended after {self.received} of {self.size} bytes"
+            except httpx.HTTPError as error:
+                reason = str(error) or type(error).__name__
+            if self.received - self._broke_at >= PROGRESS_BYTES:
+                self._broke_at, self._breaks = self.received, 0
+            self._breaks += 1
+            self._wait(self._breaks, reason)
+            self._asked()
+
+    def _asked(self) -> None:
+        """Begin an answer: of all, or of what is missing."""
+        headers = {"Accept-Encoding": "identity"}
+        if self.received:
+            headers["Range"] = f"bytes={self.received}-"
+            if self._steady:
+                headers["If-Range"] = self.tag
+        for attempt in range(1, TRIES + 1):
+            wait = None
+            try:
+                answer = self._sent(headers)
+                status = answer.status_code
+                if status != 429 and status < 500:
+                    return self._begun(answer)
+                reason = f"status {status}"
+                asked = answer.headers.get("Retry-After", "")
+                wait = min(float(asked), LONGEST_WAIT) if asked.isdecimal() else None
+            except (httpx.HTTPError, httpx.InvalidURL) as error:
+                reason = str(error) or type(error).__name__
+                if isinstance(error, httpx.InvalidURL | httpx.UnsupportedProtocol):
+                    raise HubError(f"{self.name}: cannot be reached: {reason}") from error
+            self._wait(attempt, reason, wait)
+        raise AssertionError("the last try returns or raises")
+
+    def _sent(self, headers: dict[str, str]) -> httpx.Response:
+        self._answer.close()
+        return self._answer.enter_context(
+            get_session().stream(
+                "GET",
+                self.name,
+                headers=headers,
+                timeout=TIMEOUT_SECONDS,
+                follow_redirects=True,
+                extensions={COUNTED_APART: True},
+            )
+        )
+
+    def _begun(self, answer: httpx.Response) -> None:
+        headers = answer.headers
+        if not self.received:
+            if answer.status_code != 200:
+                raise HubError(f"{self.name}: cannot be read: status {answer.status_code}")
+            length = headers.get("Content-Length", "")
+            self.size = int(length) if length.isdecimal() else None
+            etag = headers.get("ETag", "")
+            self._steady = etag.startswith('"')
+            self.tag = etag or headers.get("Last-Modified", "")
+        elif answer.status_code != 206 or not self._goes_on(headers):
+            raise HubError(
+                f"{self.name}: the connection broke after {self.received} bytes, and the server does not "
+                "send the rest of the same file; download it and pass the path"
+            )
+        self._parts = answer.iter_raw()
+
+    def _goes_on(self, headers: httpx.Headers) -> bool:
+        """Return whether an answer begins where the last one ended, in the same version of the file."""
+        said = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", headers.get("Content-Range", ""))
+        same = (headers.get("ETag") or headers.get("Last-Modified", "")) == self.tag
+        if said is None or int(said[1]) != self.received:
+            return False
+        return same and (said[2] == "*" or self.size is None or int(said[2]) == self.size)
+
+    def _wait(self, attempt: int, reason: str, seconds: float | None = None) -> None:
+        if attempt >= TRIES:
+            raise HubError(f"{self.name}: cannot be read, tried {TRIES} times: {reason}; try again later")
+        time.sleep(0.5 * 2 ** (attempt - 1) if seconds is None else seconds)

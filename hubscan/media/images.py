@@ -1,0 +1,36 @@
+"""The bytes of an image file in, an RGB picture out, or the reason why there is none."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from typing import Final
+
+from PIL import Image, UnidentifiedImageError
+
+LARGEST_PICTURE: Final = 100_000_000  # pixels; more is taken for a decompression bomb
+
+
+class ImageError(Exception):
+    """These bytes are no picture that can be used; the message is a reason to count rows by."""
+
+
+def decode(content: bytes) -> Image.Image:
+    """Return the picture in RGB; of an animation the first frame.
+
+    Raises:
+        ImageError: if the bytes are no image, are cut off, or claim too many pixels.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow warns at a size below ours, on every worker's stderr
+            with Image.open(io.BytesIO(content)) as picture:
+                if picture.width * picture.height > LARGEST_PICTURE:
+                    raise ImageError("too many pixels")
+                return picture.convert("RGB")
+    except UnidentifiedImageError as error:
+        raise ImageError("not an image") from error
+    except Image.DecompressionBombError as error:
+        raise ImageError("too many pixels") from error
+    except (OSError, SyntaxError, ValueError, EOFError) as error:  # what Pillow's readers raise
+        raise ImageError("corrupt image") from error

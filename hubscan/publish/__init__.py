@@ -1,0 +1,1 @@
+"""A run's model card, made public and written to the Hub."""

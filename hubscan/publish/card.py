@@ -1,0 +1,205 @@
+"""A run in, the model card of its ranking out: README.md of a repository, with the recipe beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from itertools import islice
+from typing import Any, Final
+
+from huggingface_hub import EvalResult, ModelCardData
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from hubscan.errors import RankingError
+from hubscan.fusion import outcome
+from hubscan.publish.public import Public, public
+from hubscan.publish.renamed import renamed, renamed_verdict
+from hubscan.ranking import leading
+from hubscan.records import Candidate, Draw, Ranking
+from hubscan.report import sentences
+from hubscan.report.formatting import byte_count, plain
+from hubscan.report.json_form import provenance
+from hubscan.report.markdown import Markdown, escaped, ranking_table, skipped_table, table
+from hubscan.report.verified import lists_table, said, tuned_table
+from hubscan.run import Run
+
+LICENSE: Final = "cc0-1.0"  # of the card and its numbers; checkpoints and data keep their own
+TAGS: Final = ["hubscan", "transferability", "transrate"]
+SHOWN_CLASSES: Final = 50
+
+
+def as_card(run: Run, repo: str | None = None) -> str:
+    """Return README.md for the ranking of *run*; *repo* is where it will lie, if that is known.
+
+    Local folders appear by their own names, never with the path to them.
+
+    Raises:
+        RankingError: if nothing was scored, or the best score is not a finite number.
+    """
+    return card_of(public(run), repo)
+
+
+def card_of(shown: Public, repo: str | None = None) -> str:
+    """Return the card of a run that was made public already."""
+    environment = Environment(
+        loader=PackageLoader("hubscan.publish", "."),
+        finalize=escaped,  # every expression, unless it is Markdown by its type
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,  # that would escape for HTML; `finalize` does for Markdown
+    )
+    return environment.get_template("card.md.jinja").render(_said(shown, repo))
+
+
+def _metadata(ranking: Ranking) -> ModelCardData:
+    """Return the card's YAML.
+
+    Raises:
+        RankingError: if the best score is not a finite number.
+    """
+    draw, chosen = ranking.draw, sentences.recommended(ranking)
+    joined = outcome(ranking)
+    if joined and chosen is joined.entry:  # two bases would make the card that of a merge
+        chosen = joined.better
+    base = chosen.scored.candidate if chosen else None
+    data_id = None if draw.local else plain(draw.dataset)
+    return ModelCardData(
+        license=LICENSE,
+        tags=TAGS,
+        datasets=[data_id] if data_id else None,
+        # The Hub lists a card under each of its base models, as something made from them; of several
+        # it makes a "merge". The recommended checkpoint is the one that a model here would start
+        # from; the others were only looked at, and stand below with their commits.
+        base_model=plain(base.model) if base and not base.local else None,
+        model_name=plain(ranking.best.model),
+        eval_results=[_result(ranking)],
+        hubscan={
+            "version": str(ranking.provenance.get("hubscan", "")) or None,
+            "metric": ranking.metric,
+            "seed": draw.seed,
+            "rows": draw.rows,
+            "fingerprint": draw.fingerprint,
+            "ranked": [_pinned(entry.scored.candidate) for entry in ranking if not entry.scored.parts],
+        },
+    )
+
+
+def _result(ranking: Ranking) -> EvalResult:
+    score, draw = leading(ranking.best.scored), ranking.draw
+    known = {key: getattr(score, key) for key in ("value", "low", "high", "raw", "null")}
+    numbers = {key: float(number) for key, number in known.items() if number is not None}
+    if not all(abs(number) < float("inf") for number in numbers.values()):
+        raise RankingError(f"{ranking.best.model}: its {ranking.metric} is not a finite number: {numbers}")
+    return EvalResult(
+        task_type=plain(ranking.task),
+        # Where an id of the Hub is expected, the name of a folder might be somebody else's dataset.
+        dataset_type="local" if draw.local else plain(draw.dataset),
+        dataset_name=plain(draw.dataset),
+        dataset_config=plain(draw.config) if draw.config else None,
+        dataset_split=plain(draw.split),
+        dataset_revision=plain(draw.revision),
+        metric_type=score.name,
+        metric_name=score.label,
+        metric_value=numbers.pop("value"),
+        metric_args=numbers,
+    )
+
+
+def _said(shown: Public, repo: str | None) -> dict[str, Any]:
+    ranking = _marked(shown.ranking)
+    return {
+        "metadata": Markdown(_metadata(ranking).to_yaml()),
+        "ranking": ranking,
+        "draw": ranking.draw,
+        "data_name": plain(ranking.draw.dataset),
+        "local_dataset": shown.local_dataset,
+        "local_models": any(candidate.local for candidate in shown.lock.candidates),
+        "unfinished": shown.unfinished,
+        "candidates": len(shown.lock.candidates),
+        "answer": sentences.answer(ranking),
+        "legend": sentences.legend(ranking),
+        "table": ranking_table(ranking),
+        "sample": _sample_table(ranking.draw),
+        "classes": _class_table(ranking.draw.classes),
+        "more_classes": max(0, len(ranking.draw.classes) - SHOWN_CLASSES),
+        "commits": _commit_table(ranking),
+        "skipped": skipped_table(ranking) if ranking.skipped else None,
+        "repo": Markdown(plain(repo)) if repo else None,
+        "provenance": _provenance_table(ranking),
+        "verified": _verified(ranking),
+        "score": leading(ranking.best.scored),
+        "widest": max(entry.scored.width for entry in ranking),
+    }
+
+
+def _sample_table(draw: Draw) -> Markdown:
+    facts = {
+        "dataset": draw.dataset,
+        "commit": draw.revision,
+        "config": draw.config or "none",
+        "split": draw.split,
+        "columns": ", ".join(f"{role}: {column}" for role, column in draw.columns.items()),
+        "rows": f"{draw.rows:,} of the {draw.rows_seen:,} seen",
+        "exact copies among them": draw.duplicates,
+        "left out": sentences.dropped(draw),
+        "seed": draw.seed,
+        "fingerprint": draw.fingerprint,
+        "read over the network": byte_count(draw.bytes_read),
+        **({"how they came": "; ".join(draw.notes)} if draw.notes else {}),
+    }
+    return table(["sample", "value"], facts.items())
+
+
+def _class_table(classes: Mapping[str, int]) -> Markdown:
+    return table(["class", "rows"], islice(classes.items(), SHOWN_CLASSES), right="rows")
+
+
+def _commit_table(ranking: Ranking) -> Markdown:
+    rows = (
+        [entry.rank, c.model, c.revision, c.modality, entry.scored.layer, entry.scored.processor]
+        for entry in ranking
+        for c in [entry.scored.candidate]
+    )
+    return table(["rank", "checkpoint", "commit", "modality", "layer", "processor"], rows, right="rank")
+
+
+def _provenance_table(ranking: Ranking) -> Markdown:
+    known = provenance(ranking)
+    facts = {
+        "hubscan": ranking.provenance.get("hubscan", "not recorded"),
+        **{key: known[key] for key in ("python", "device", "dtype", "endpoint") if key in known},
+        **known["versions"],
+    }
+    return table(["what", "version"], facts.items())
+
+
+def _verified(ranking: Ranking) -> dict[str, Any] | None:
+    verdict = ranking.verdict
+    if verdict is None:
+        return None
+    return {
+        "said": " ".join(said(verdict)),
+        "tuned": table(*tuned_table(verdict, ranking)),
+        "lists": table(*lists_table(verdict)),
+    }
+
+
+def _pinned(candidate: Candidate) -> str:
+    return f"{plain(candidate.model)}@{plain(candidate.revision)}"
+
+
+def _marked(ranking: Ranking) -> Ranking:
+    """Return *ranking* with each `./name`, which only what is local has, as `name (local)`."""
+    return replace(
+        ranking,
+        entries=renamed(ranking, _local_name),
+        verdict=renamed_verdict(ranking.verdict, _local_name),
+        skipped=tuple(replace(one, model=_local_name(one.model)) for one in ranking.skipped),
+        draw=replace(ranking.draw, dataset=_local_name(ranking.draw.dataset)),
+    )
+
+
+def _local_name(name: str) -> str:
+    return f"{name.removeprefix('./')} (local)" if name.startswith("./") else name

@@ -1,0 +1,179 @@
+"""A run in, the same run for other people's eyes out: nothing in it tells where files lie on this machine.
+
+A folder on this disk keeps its own name and loses the path to it: `/home/me/models/mine` becomes
+`./mine`. With such a folder beside the recipe, the recipe still repeats the scan.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+from huggingface_hub import constants
+from huggingface_hub.errors import HFValidationError
+from huggingface_hub.utils._validators import validate_repo_id
+
+from hubscan import fusion
+from hubscan import recipe as recipes
+from hubscan.publish.renamed import renamed, renamed_verdict
+from hubscan.recipe import Recipe
+from hubscan.records import Candidate, Draw, Ranking, Skipped
+from hubscan.run import Lock, Run
+from hubscan.verify.results import with_verdict
+
+PUBLIC_ENDPOINT: Final = constants._HF_DEFAULT_ENDPOINT
+
+# An absolute path in a stranger's message, on any system; not the path of a web address.
+_PATH = re.compile(r"(?<![\w/.:~\\-])(?:~|[A-Za-z]:)?(?:[/\\]+[^\s/\\'\"`,;:()\[\]{}<>|]+){2,}[/\\]?")
+
+
+@dataclass(frozen=True, slots=True)
+class Public:
+    """What of a run may be shown to everybody."""
+
+    recipe: Recipe
+    lock: Lock
+    ranking: Ranking
+    unfinished: int  # candidates without a result yet
+
+    @property
+    def local_dataset(self) -> bool:
+        """Return whether the data lies on the user's disk, where nobody else can read it."""
+        return self.lock.draw.local
+
+    def recipe_yaml(self) -> str:
+        """Return `recipe.yaml`."""
+        return recipes.to_yaml(self.recipe)
+
+    def lock_yaml(self) -> str:
+        """Return `lock.yaml`, as a run folder has it."""
+        return self.lock.to_yaml()
+
+
+def public(run: Run) -> Public:
+    """Return *run* as others may see it, in its recipe, its lock and its ranking alike.
+
+    Raises:
+        RankingError: if nothing was scored.
+    """
+    sweep = _Anonymizer(run)
+    lock, recipe = run.lock, run.recipe
+    return Public(
+        recipe=recipe.model_copy(
+            update={
+                "dataset": recipe.dataset and sweep.name(recipe.dataset),
+                "models": tuple(sweep.name(model) for model in recipe.models),
+            }
+        ),
+        lock=Lock(
+            task=lock.task,
+            draw=sweep.draw(lock.draw),
+            candidates=tuple(sweep.candidate(candidate) for candidate in lock.candidates),
+            unresolved=tuple(sweep.skipped(one) for one in lock.unresolved),
+            provenance=sweep.provenance(lock.provenance),
+        ),
+        ranking=sweep.ranking(with_verdict(run)),
+        unfinished=len(run.unfinished()),
+    )
+
+
+def is_hub_id(name: str) -> bool:
+    """Return whether *name* could be that of a repository, with or without its namespace."""
+    try:
+        validate_repo_id(name)
+    except HFValidationError:
+        return False
+    return True
+
+
+class _Anonymizer:
+    """The local names of one run, and what stands for each in public."""
+
+    def __init__(self, run: Run) -> None:
+        self._names: dict[str, str] = {}
+        for path in _local_names(run):
+            self._names.setdefault(path, self._free(f"./{_base_name(path)}"))
+        known = {form: name for path, name in self._names.items() for form in _forms(path)}
+        known |= {form: f"./{_base_name(str(run.folder))}" for form in _forms(str(run.folder))}
+        known |= {form: "~" for form in _forms("~")}
+        endpoint = run.lock.provenance.get("endpoint", PUBLIC_ENDPOINT)
+        known |= {endpoint: "the Hub"} if endpoint != PUBLIC_ENDPOINT else {}
+        # The longest first: one path may be the beginning of another.
+        self._known = sorted(known.items(), key=lambda pair: len(pair[0]), reverse=True)
+
+    def name(self, name: str) -> str:
+        """Return the public name of a model or dataset; an id of the Hub is public as it is."""
+        return self._names.get(name, name)
+
+    def text(self, text: str) -> str:
+        """Return a message without the paths in it."""
+        for path, name in self._known:
+            text = text.replace(path, name)
+        return _PATH.sub(lambda found: f"…/{_base_name(found[0])}", text)
+
+    def draw(self, draw: Draw) -> Draw:
+        return replace(draw, dataset=self.name(draw.dataset))
+
+    def candidate(self, candidate: Candidate) -> Candidate:
+        return replace(candidate, model=self.name(candidate.model))
+
+    def skipped(self, one: Skipped) -> Skipped:
+        # A pair that could not be joined has two names in one.
+        name = self.text(one.model) if fusion.is_joined(one) else self.name(one.model)
+        return replace(one, model=name, reason=self.text(one.reason))
+
+    def provenance(self, provenance: Mapping[str, Any]) -> dict[str, Any]:
+        """Leave out an endpoint of one's own: where a company keeps its mirror is its affair."""
+        return {k: v for k, v in provenance.items() if k != "endpoint" or v == PUBLIC_ENDPOINT}
+
+    def ranking(self, ranking: Ranking) -> Ranking:
+        return replace(
+            ranking,
+            entries=renamed(ranking, self.name),
+            verdict=renamed_verdict(ranking.verdict, self.name),
+            skipped=tuple(self.skipped(one) for one in ranking.skipped),
+            draw=self.draw(ranking.draw),
+            run=None,
+            provenance=self.provenance(ranking.provenance),
+        )
+
+    def _free(self, name: str) -> str:
+        """Return *name*, or with a number behind it if another folder has that name already."""
+        taken = set(self._names.values())
+        numbered = (f"{name}-{number}" for number in range(2, len(taken) + 3))
+        return next(free for free in (name, *numbered) if free not in taken)
+
+
+def _local_names(run: Run) -> Iterator[str]:
+    """Yield each name in the run that is a path, in the order of its mention."""
+    if run.lock.draw.local:
+        yield run.lock.draw.dataset
+        if run.recipe.dataset:
+            yield run.recipe.dataset
+    yield from (candidate.model for candidate in run.lock.candidates if candidate.local)
+    unfound = [one.model for one in run.lock.unresolved]
+    yield from (name for name in [*run.recipe.models, *unfound] if not is_hub_id(name.partition("@")[0]))
+
+
+def _base_name(path: str) -> str:
+    """Return the last part of a path of any system; of `.` and `~` that of the folder meant."""
+    full = path.rstrip("/\\")
+    if full in ("", ".", "..", "~") or full.endswith(("/.", "/..")):
+        full = str(_expanded(path).resolve())
+    return re.split(r"[/\\]", full)[-1] or "root"
+
+
+def _forms(path: str) -> list[str]:
+    """Return the ways a message may spell *path*; a bare name would be found in other words."""
+    forms = [path, str(_expanded(path)), str(_expanded(path).absolute())]
+    return [form for form in forms if re.search(r"[/\\].", form) and len(form) > 3]
+
+
+def _expanded(path: str) -> Path:
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:  # `~nobody` is no home
+        return Path(path)

@@ -1,0 +1,1 @@
+"""Which rows make the sample: labels in, the drawn rows out."""

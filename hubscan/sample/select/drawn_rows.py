@@ -1,0 +1,85 @@
+"""A row that was drawn, from the moment it is read until it stands in the sample."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from hubscan.records import Input, Modality
+from hubscan.sample.cells import Unusable
+
+if TYPE_CHECKING:
+    pass
+
+from itertools import pairwise
+
+import pyarrow as pa
+
+from hubscan.records import LabelKind
+from hubscan.sample.label_codes import Coded
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """The label of one row, in the codes of a `Coder`."""
+
+    codes: tuple[int, ...] = ()  # one of a class; of several labels any number; of words those that have one
+    words: tuple[int, ...] = ()  # the places of these words
+    number: float = float("nan")
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A row with its label and its inputs."""
+
+    row: int
+    label: Label
+    inputs: Mapping[Modality, Input]
+
+
+@dataclass(slots=True)
+class Collected:
+    """What a draw brought home."""
+
+    kept: list[Kept]  # by row
+    rows_seen: int
+    dropped: Counter[str]
+    strata: list[tuple[int, int]] = field(default_factory=list)  # of words: (row, tag) that was drawn
+    groups: int = 0
+    groups_read: int = 0
+    block_rows: int = 1
+    notes: tuple[str, ...] = ()
+
+
+def labels_of(coded: Coded, kind: LabelKind, rows: int) -> list[Label]:
+    """Return the label of each of *rows* rows."""
+    if kind == "number":
+        assert coded.numbers is not None
+        return [Label(number=number) for number in coded.numbers.tolist()]
+    bounds = np.searchsorted(coded.places, np.arange(rows + 1)).tolist()
+    codes = coded.codes.tolist()
+    words = coded.words.tolist() if coded.words is not None else [0] * len(codes)
+    return [
+        Label(tuple(c for c in codes[start:stop] if c >= 0), tuple(words[start:stop]))
+        for start, stop in pairwise(bounds)
+    ]
+
+
+def one_row(table: pa.Table, place: int) -> pa.Table:
+    """Return row *place* of *table* without the rest, which would stay in memory with it."""
+    return table.take(pa.array([place]))
+
+
+def checked(inputs: dict[Modality, Input], label: Label) -> dict[Modality, Input]:
+    """Return *inputs* if every labelled word is there.
+
+    Raises:
+        Unusable: if there are labels for words beyond the last.
+    """
+    if label.words and isinstance(words := inputs.get("text"), tuple) and max(label.words) >= len(words):
+        raise Unusable("more labels than words")
+    return inputs

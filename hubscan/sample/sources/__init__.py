@@ -1,0 +1,1 @@
+"""Where rows come from: one split of a dataset, opened but not yet read."""

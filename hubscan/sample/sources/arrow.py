@@ -1,0 +1,112 @@
+"""Arrow files on this disk in, a `Table` out: memory-mapped, so that only what is drawn is read."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import pyarrow as pa
+
+from hubscan.errors import DatasetError
+from hubscan.sample.column_types import features_of
+from hubscan.sample.sources.protocols import Rows
+
+if TYPE_CHECKING:
+    from datasets import Features
+
+GROUP_ROWS: Final = 10_000
+HEAD_ROWS: Final = 100
+
+
+class ArrowTable:
+    """One Arrow table, whose rows cost nothing to find."""
+
+    def __init__(self, table: pa.Table, features: Features | None = None) -> None:
+        self._table = table
+        self.features = features or features_of(table.schema)
+        self.starts: Rows = np.append(np.arange(0, table.num_rows, GROUP_ROWS), table.num_rows)
+        self.total_bytes = int(table.nbytes)
+
+    def head(self, columns: Sequence[str]) -> pa.Table:
+        """Return the first rows of *columns*."""
+        return validated(self._table.select(list(columns)).slice(0, HEAD_ROWS))
+
+    def labels(self, columns: Sequence[str]) -> Iterator[pa.Table]:
+        """Yield *columns* of each group of rows."""
+        table = self._table.select(list(columns))
+        for start in self.starts[:-1].tolist():
+            yield validated(table.slice(start, GROUP_ROWS))
+
+    def costs(self, columns: Sequence[str]) -> Rows:
+        """Return zeros (G,): nothing comes over a network, and rows are read one by one."""
+        return np.zeros(len(self.starts) - 1, np.int64)
+
+    def take(self, wanted: Mapping[int, Rows], columns: Sequence[str]) -> Iterator[tuple[Rows, pa.Table]]:
+        """Yield the wanted rows of each group."""
+        table = self._table.select(list(columns))
+        for group in sorted(wanted):
+            rows = self.starts[group] + wanted[group]
+            found = pa.concat_tables([validated(table.slice(row, 1)) for row in rows.tolist()])
+            yield rows, found.combine_chunks()
+
+
+def validated(table: pa.Table) -> pa.Table:
+    """Return *table* if no place in it leads out of it, which would end the process.
+
+    Text that is no UTF-8 is not looked for: such a row is dropped, and counted, when it is read.
+
+    Raises:
+        DatasetError: if one does.
+    """
+    try:
+        for column in table.columns:
+            _bare(column).validate(full=True)
+    except pa.ArrowException as error:
+        raise DatasetError(f"the Arrow data is corrupt: {' '.join(str(error).split())[:200]}") from error
+    return table
+
+
+def _bare(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    kinds = {pa.string(): pa.binary(), pa.large_string(): pa.large_binary()}
+    return column.cast(kinds[column.type]) if column.type in kinds else column
+
+
+def mapped(files: Sequence[Path]) -> pa.Table:
+    """Return the rows of Arrow files, of the stream format or the file format, one behind the other.
+
+    Raises:
+        DatasetError: if one is no such file.
+    """
+    return pa.concat_tables([_opened(file) for file in files])
+
+
+def spooled(tables: Iterator[pa.Table]) -> pa.Table:
+    """Return *tables* as one, kept in a file without a name and not in memory."""
+    file = tempfile.NamedTemporaryFile(prefix="hubscan-rows-", suffix=".arrow")  # noqa: SIM115 - mapped below
+    writer = None
+    for table in tables:
+        writer = writer or pa.ipc.new_stream(file, table.schema)
+        writer.write_table(table)
+    if writer is None:
+        raise DatasetError("the split has no rows")
+    writer.close()
+    file.flush()
+    found = pa.ipc.open_stream(pa.memory_map(file.name)).read_all()
+    file.close()  # what is mapped stays
+    return found
+
+
+def _opened(file: Path) -> pa.Table:
+    source = pa.memory_map(str(file))
+    try:
+        try:
+            return pa.ipc.open_stream(source).read_all()
+        except pa.ArrowInvalid:
+            return pa.ipc.open_file(source).read_all()
+    except (pa.ArrowException, OSError) as error:
+        raise DatasetError(
+            f"{file}: not an Arrow file, or corrupt: {' '.join(str(error).split())[:200]}"
+        ) from error

@@ -1,0 +1,127 @@
+"""A builder of `datasets`, which knows a split's files, in; the split's rows, as they are best read, out."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import pyarrow as pa
+from datasets import Audio, Features, Image, IterableDataset
+from datasets.packaged_modules.arrow.arrow import Arrow
+from datasets.packaged_modules.folder_based_builder.folder_based_builder import FolderBasedBuilder
+from datasets.packaged_modules.parquet.parquet import Parquet
+from datasets.packaged_modules.webdataset.webdataset import WebDataset
+
+from hubscan.errors import DatasetError
+from hubscan.sample.column_types import features_of
+from hubscan.sample.sources.arrow import ArrowTable, mapped, spooled, validated
+from hubscan.sample.sources.files import File, open_file
+from hubscan.sample.sources.parquet import ParquetTable
+from hubscan.sample.sources.protocols import Stream, Table
+from hubscan.sample.sources.read_errors import damage, one_line
+from hubscan.sample.sources.tar import TarStream
+
+HEAD_ROWS: Final = 100
+BATCH_ROWS: Final = 1000
+
+
+def opened(builder: Any, split: str) -> tuple[Table | Stream, Sequence[File]]:
+    """Return the rows of *split*, and the files behind them where we read these ourselves.
+
+    Parquet and local Arrow files are read from anywhere. A folder of images or sounds is a small
+    table of their names, which is kept; what they name is fetched when it is drawn. Everything else
+    goes by once.
+
+    Raises:
+        DatasetError: if the split is empty or its files are not what they seem.
+        HubError: if a file cannot be had.
+    """
+    addresses = [str(address) for address in builder.config.data_files[split]]
+    files = [open_file(address) for address in addresses]
+    if isinstance(builder, Parquet):
+        return ParquetTable(files, builder.info.features), files
+    if isinstance(builder, WebDataset):
+        return TarStream(files), files
+    if isinstance(builder, Arrow) and all(Path(address).exists() for address in addresses):
+        return ArrowTable(mapped([Path(address) for address in addresses]), builder.info.features), files
+    if hasattr(builder.config, "decode_num_threads"):
+        builder.config.decode_num_threads = 0  # or the Hub's files would be decoded ahead of us
+    stream = DatasetStream(builder.as_streaming_dataset(split=split), addresses[0] if addresses else split)
+    if isinstance(builder, FolderBasedBuilder):
+        return ArrowTable(spooled(stream.tables(list(stream.features))), stream.features), ()
+    return stream, ()
+
+
+class DatasetStream:
+    """What `datasets` streams, as it comes: nothing is decoded."""
+
+    def __init__(self, rows: IterableDataset, name: str) -> None:
+        """Read the first rows, and keep the reading open: what it took is not paid twice.
+
+        Args:
+            rows: the split.
+            name: what to call it where it cannot be read.
+
+        Raises:
+            DatasetError: if there are no rows, or they cannot be read.
+        """
+        # Decoding is ours: a corrupt picture would end the stream.
+        self._rows = (_as_files(rows).decode(False) if rows.features else rows).with_format("arrow")
+        self._name = name
+        self._begun: Iterator[pa.Table] | None = self._read()
+        first = next(self._begun, None)
+        if first is None:
+            raise DatasetError(f"{name}: the split has no rows")
+        self._head: pa.Table = first
+        self.features = rows.features or features_of(first.schema)
+
+    def head(self, columns: Sequence[str]) -> pa.Table:
+        """Return the first rows of *columns*."""
+        return self._head.select(list(columns)).slice(0, HEAD_ROWS)
+
+    def tables(self, columns: Sequence[str]) -> Iterator[pa.Table]:
+        """Yield all rows, some at a time.
+
+        Raises:
+            DatasetError: if they cannot be read to their end.
+        """
+        begun, self._begun = self._begun, None
+        for table in itertools.chain([self._head], begun) if begun else self._read():
+            yield self._like_head(table, columns)
+
+    def _like_head(self, table: pa.Table, columns: Sequence[str]) -> pa.Table:
+        """Return *columns* in the types of the first rows: readers of text guess them batch by batch."""
+        missing = [name for name in columns if name not in table.schema.names]
+        if missing:
+            raise DatasetError(f"{self._name}: column {missing[0]!r} is missing behind its first rows")
+        return pa.table({name: self._column(table[name], name) for name in columns})
+
+    def _column(self, column: pa.ChunkedArray, name: str) -> pa.ChunkedArray:
+        kind = self._head.schema.field(name).type
+        if column.type.equals(kind):
+            return column
+        try:
+            return column.cast(kind)
+        except pa.ArrowException as error:
+            if pa.types.is_integer(kind) and pa.types.is_floating(column.type):
+                return column  # a number is a number
+            raise DatasetError(
+                f"{self._name}: column {name!r} holds {kind} values in its first rows, and further on "
+                f"{column.type}: {one_line(error)}"
+            ) from error
+
+    def _read(self) -> Iterator[pa.Table]:
+        with damage(self._name):
+            for table in self._rows.iter(BATCH_ROWS):
+                yield validated(table)
+
+
+def _as_files(rows: IterableDataset) -> IterableDataset:
+    """Return *rows* with their sounds as files, which lie in a table just as pictures do.
+
+    `datasets` asks for a library of its own, torchcodec, before it names the file of a sound.
+    """
+    files = {name: Image() for name, feature in rows.features.items() if isinstance(feature, Audio)}
+    return rows.cast(Features({**rows.features, **files})) if files else rows

@@ -1,0 +1,180 @@
+"""An address in, a file that gives any of its bytes out; and such a file as Python's readers want it."""
+
+from __future__ import annotations
+
+import io
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Final, Protocol
+
+import fsspec
+from fsspec.core import url_to_fs
+
+from hubscan.errors import DatasetError
+from hubscan.hub.ranges import RemoteFile, ahead
+
+AHEAD_BYTES: Final = 2**20  # read at once where a reader goes from the beginning to the end
+
+
+class File(Protocol):
+    """A file that is not read yet."""
+
+    name: str
+
+    @property
+    def size(self) -> int:
+        """Length in bytes."""
+        ...
+
+    def read(self, start: int, stop: int) -> bytes:
+        """Return the bytes from *start* up to *stop*; from many threads at once, if need be."""
+        ...
+
+
+class StoredFile:
+    """A file in any place that fsspec knows: this disk, memory, s3, gcs and the like."""
+
+    def __init__(self, address: str) -> None:
+        self.name = address
+        self.bytes_read = 0  # zero for ever on this disk
+        self.requests = 0
+        self._lock = threading.Lock()
+        protocol = address.partition("://")[0]
+        with _said_by_backend(f"{address}: cannot read {protocol}:// here"):
+            self._system, self._path = url_to_fs(address)
+        self.local = isinstance(self._system, fsspec.get_filesystem_class("file"))
+
+    @property
+    def size(self) -> int:
+        """Length in bytes.
+
+        Raises:
+            DatasetError: if there is no such file.
+        """
+        with _said_by_backend(f"{self.name}: cannot be read"):
+            return int(self._system.info(self._path)["size"])
+
+    def read(self, start: int, stop: int) -> bytes:
+        """Return the bytes from *start* up to *stop*.
+
+        Raises:
+            DatasetError: if they are not to be had.
+        """
+        with _said_by_backend(f"{self.name}: cannot be read"):
+            found = bytes(self._system.cat_file(self._path, start=start, end=stop)) if stop > start else b""
+        if len(found) != stop - start:
+            raise DatasetError(f"{self.name}: cannot be read: it ends before byte {stop}")
+        if not self.local:
+            with self._lock:
+                self.bytes_read += len(found)
+                self.requests += 1
+        return found
+
+
+def names_like(pattern: str) -> list[str]:
+    """Return the addresses that a pattern with `*` stands for, sorted.
+
+    Raises:
+        DatasetError: if the place cannot be asked.
+    """
+    with _said_by_backend(f"{pattern}: cannot be listed"):
+        system, path = url_to_fs(pattern)
+        return [system.unstrip_protocol(name) for name in sorted(system.glob(path))]
+
+
+@contextmanager
+def _said_by_backend(what: str) -> Iterator[None]:
+    """Turn what a backend of fsspec raises into one line."""
+    try:
+        yield
+    except Exception as error:  # each has kinds of its own: botocore's and gcsfs' know nothing of OSError
+        reason = " ".join(str(error).split())[:300] or type(error).__name__
+        raise DatasetError(f"{what}: {reason}") from error
+
+
+def open_file(address: str) -> File:
+    """Return the file at *address*: `hf://`, http(s), anything fsspec knows, or a path."""
+    remote = address.startswith(("hf://", "http://", "https://"))
+    return RemoteFile(address) if remote else StoredFile(address)
+
+
+class Window(io.RawIOBase):
+    """A file for readers that seek: what was fetched before is in memory, the rest comes when asked for."""
+
+    def __init__(self, file: File, *, read_ahead: int = 0) -> None:
+        self._file = file
+        self._size = file.size
+        self._at = 0
+        self._read_ahead = read_ahead
+        self._held: list[tuple[int, bytes]] = []  # start and bytes
+
+    def fetch(self, ranges: Iterable[tuple[int, int]], hole: int = 0) -> None:
+        """Hold *ranges* (start, stop) and nothing else; those at most *hole* apart come together."""
+        wanted = coalesced(ranges, hole)
+        self._held = list(zip([start for start, _ in wanted], self._parts(wanted), strict=True))
+
+    def hold(self, start: int, content: bytes) -> None:
+        """Hold bytes that are known already."""
+        self._held.append((start, content))
+
+    def _parts(self, wanted: list[tuple[int, int]]) -> list[bytes]:
+        if len(wanted) == 1:
+            return [self._file.read(*wanted[0])]
+        return list(ahead(lambda part: self._file.read(*part), wanted))
+
+    def readable(self) -> bool:
+        """Say that it can be read."""
+        return True
+
+    def seekable(self) -> bool:
+        """Say that it can be read from anywhere."""
+        return True
+
+    def tell(self) -> int:
+        """Return where the next read begins."""
+        return self._at
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Go to *offset*."""
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
+        self._at = max(0, base + offset)
+        return self._at
+
+    def read(self, size: int | None = -1) -> bytes:
+        """Return the next *size* bytes, or as many as there are."""
+        stop = self._size if size is None or size < 0 else min(self._at + size, self._size)
+        found = self._bytes(self._at, stop) if stop > self._at else b""
+        self._at += len(found)
+        return found
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        """Fill *buffer* with the next bytes; return how many."""
+        found = self.read(len(buffer))
+        buffer[: len(found)] = found
+        return len(found)
+
+    def _bytes(self, start: int, stop: int) -> bytes:
+        for held, content in self._held:
+            if held <= start and stop <= held + len(content):
+                return content[start - held : stop - held]
+        if not self._read_ahead:
+            return self._file.read(start, stop)
+        more = min(max(stop, start + self._read_ahead), self._size)
+        self._held = [(start, self._file.read(start, more))]
+        return self._held[0][1][: stop - start]
+
+
+def coalesced(ranges: Iterable[tuple[int, int]], hole: int) -> list[tuple[int, int]]:
+    """Return *ranges* in order, with those joined that lie at most *hole* bytes apart.
+
+    >>> coalesced([(30, 40), (0, 10), (12, 20)], hole=2)
+    [(0, 20), (30, 40)]
+    """
+    joined: list[tuple[int, int]] = []
+    for start, stop in sorted(ranges):
+        if joined and start - joined[-1][1] <= hole:
+            joined[-1] = (joined[-1][0], max(stop, joined[-1][1]))
+        else:
+            joined.append((start, stop))
+    return joined

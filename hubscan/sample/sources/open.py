@@ -1,0 +1,230 @@
+"""A dataset id, a URL or a path in; one split with the commit that it has, not yet read, out."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any, Final
+
+import datasets
+from datasets import load_dataset_builder
+
+from hubscan.errors import DatasetError
+from hubscan.hub.client import api, explained, patient
+from hubscan.hub.ranges import RemoteFile
+from hubscan.sample.cells import Fetch
+from hubscan.sample.sources.arrow import ArrowTable
+from hubscan.sample.sources.builders import DatasetStream, opened
+from hubscan.sample.sources.content_hash import content_hash
+from hubscan.sample.sources.files import File, StoredFile, names_like, open_file
+from hubscan.sample.sources.parquet import ParquetTable
+from hubscan.sample.sources.protocols import Stream, Table
+from hubscan.sample.sources.read_errors import read_errors
+from hubscan.sample.sources.sequential import SequentialFile, addresses
+from hubscan.sample.sources.tar import TarStream
+
+if TYPE_CHECKING:
+    from hubscan.recipe import Recipe
+
+READERS: Final = {
+    ".csv": ("csv", {}),
+    ".tsv": ("csv", {"sep": "\t"}),
+    ".jsonl": ("json", {}),
+    ".json": ("json", {}),
+    ".parquet": ("parquet", {}),
+    ".arrow": ("arrow", {}),
+    ".tar": ("webdataset", {}),
+}
+IN_ONE_PASS: Final = (".csv", ".tsv", ".jsonl", ".json", ".arrow")  # how these are read at a URL
+PACKED: Final = (".gz", ".bz2", ".xz")
+SINGLE_SPLIT: Final = "train"  # what a file that knows nothing of splits is called
+
+
+@dataclass(frozen=True)
+class Source:
+    """One split, not yet read."""
+
+    dataset: str  # the canonical id, the URL, or the local path
+    revision: str
+    config: str | None
+    split: str
+    rows: Table | Stream
+    fetch: Fetch  # gives the files that cells name
+    files: Sequence[File | SequentialFile] = field(default_factory=tuple)
+
+    def stored(self) -> tuple[int, int]:
+        """Return the bytes and requests that did not go through the Hub's client."""
+        found = [file for file in self.files if isinstance(file, StoredFile | SequentialFile)]
+        return sum(file.bytes_read for file in found), sum(file.requests for file in found)
+
+    def spent(self, fetched: int) -> int:
+        """Return the bytes to hold against a budget, where *fetched* went through the Hub's client."""
+        passages = [file for file in self.files if isinstance(file, SequentialFile)]
+        # How far a passage is, not what it took: a broken connection must not change what is drawn.
+        return sum(one.passed for one in passages) if passages else fetched + self.stored()[0]
+
+    def pinned(self) -> Source:
+        """Return the same with its revision, where only reading it tells that."""
+        passages = [file for file in self.files if isinstance(file, SequentialFile)]
+        if not passages:
+            return self
+        digest = hashlib.sha256("".join(f"{one.name} {one.pin()}\n" for one in passages).encode())
+        return replace(self, revision=f"url:{digest.hexdigest()}")
+
+
+def open_split(recipe: Recipe) -> Source:
+    """Return the split that *recipe* asks for.
+
+    A bare name such as `imdb` is resolved to its canonical id and commit first: the current
+    `datasets` cannot follow the redirect that the Hub answers with.
+
+    Raises:
+        HubError: if the Hub cannot be reached or does not know the dataset.
+        DatasetError: naming the configs or splits that there are, if the one asked for is not there.
+    """
+    if recipe.dataset is None:
+        raise DatasetError("no dataset: pass --dataset ID_OR_PATH, or set it in the recipe")
+    if "://" in recipe.dataset:
+        return _at_url(recipe, recipe.dataset)
+    path = Path(recipe.dataset).expanduser()
+    if path.exists():
+        return _open_local(recipe, path)
+    name = recipe.dataset
+    with explained(f"dataset {name}"):
+        info = patient(lambda: api().dataset_info(name, revision=recipe.revision))
+    with read_errors(info.id):
+        builder = load_dataset_builder(info.id, recipe.config, revision=info.sha)
+        split = _chosen_split(recipe, info.id, [str(split) for split in builder.config.data_files])
+        rows, files = opened(builder, split)
+    config = recipe.config or builder.config.name
+    return Source(
+        info.id, str(info.sha), config, split, rows, _from_hub(f"hf://datasets/{info.id}@{info.sha}/"), files
+    )
+
+
+def _open_local(recipe: Recipe, path: Path) -> Source:
+    name = str(recipe.dataset)
+    with read_errors(name):
+        if _saved(path):
+            return _open_saved(recipe, path)
+        if path.is_dir():
+            builder = load_dataset_builder(str(path.resolve()), recipe.config)
+            files = sorted(file for file in path.rglob("*") if file.is_file())
+        else:
+            reader, options = _reader(path)
+            builder = load_dataset_builder(reader, data_files=str(path.resolve()), **options)
+            files = [path]
+        split = _chosen_split(recipe, name, [str(split) for split in builder.config.data_files])
+        rows, parts = opened(builder, split)
+    return Source(name, content_hash(path, files), recipe.config, split, rows, _from_disk, parts)
+
+
+def _saved(path: Path) -> bool:
+    """Return whether *path* is what `save_to_disk` of `datasets` writes."""
+    return any((path / name).is_file() for name in ("state.json", "dataset_dict.json"))
+
+
+def _open_saved(recipe: Recipe, path: Path) -> Source:
+    name = str(recipe.dataset)
+    found = datasets.load_from_disk(str(path))
+    single = isinstance(found, datasets.Dataset)
+    split = _chosen_split(recipe, name, [SINGLE_SPLIT] if single else list(found))
+    dataset = found if single else found[split]
+    if dataset._indices is not None:  # rows were selected: their places lie beside the table
+        dataset = dataset.flatten_indices()
+    files = sorted(file for file in path.rglob("*") if file.is_file())
+    table = ArrowTable(dataset.data.table, dataset.features)
+    return Source(name, content_hash(path, files), None, split, table, _from_disk)
+
+
+def _at_url(recipe: Recipe, url: str) -> Source:
+    """Return the files that *url* names; `{000..012}` and, but for http, `*` name several."""
+    if re.match(r"\w+://[^/]*:[^/]*@", url):
+        raise DatasetError("the URL holds a password, which would stand in every result; take it out")
+    found = _expanded(url)
+    if not found:
+        raise DatasetError(f"{url}: no such files")
+    split = _chosen_split(recipe, url, [SINGLE_SPLIT])
+    suffix = _suffix(url.partition("?")[0])
+    if suffix in IN_ONE_PASS:
+        return _passed(recipe, url, split, suffix, found)
+    files = [open_file(address) for address in found]
+    if suffix == ".tar":
+        rows: Table | Stream = TarStream(files)
+    elif suffix == ".parquet":
+        rows = ParquetTable(files)
+    else:
+        known = ", ".join(READERS)
+        raise DatasetError(f"{url}: not a kind of file that is read at a URL; known are {known}")
+    facts = "".join(f"{file.name} {file.size}\n" for file in files)
+    footers = rows.footer_hash if isinstance(rows, ParquetTable) else ""
+    digest = hashlib.sha256((facts + footers).encode()).hexdigest()
+    return Source(url, f"url:{digest}", None, split, rows, _from_nowhere, files)
+
+
+def _passed(recipe: Recipe, url: str, split: str, suffix: str, found: Sequence[str]) -> Source:
+    """Return files that can only be read from their beginning; their revision is known when they are."""
+    passages = [SequentialFile(address, 2 * recipe.max_bytes) for address in found]
+    reader, options = READERS[suffix]
+    with read_errors(url):
+        builder = load_dataset_builder(reader, data_files=addresses(passages, suffix), **options)
+        rows = DatasetStream(builder.as_streaming_dataset(split=split), url)
+    return Source(url, "", None, split, rows, _from_nowhere, passages)
+
+
+def _expanded(url: str) -> list[str]:
+    found = re.search(r"\{(\d+)\.\.(\d+)\}", url)
+    if found:
+        width, last = len(found[1]), min(int(found[2]), int(found[1]) + 100_000)
+        numbers = range(int(found[1]), last + 1)
+        return [f"{url[: found.start()]}{number:0{width}}{url[found.end() :]}" for number in numbers]
+    if "*" in url and not url.startswith("http"):
+        return names_like(url)
+    return [url]
+
+
+def _from_hub(prefix: str) -> Fetch:
+    """Return what gives the files of the dataset's own commit, and no others."""
+
+    def fetch(path: str) -> bytes:
+        if not path.startswith(prefix):
+            raise FileNotFoundError(path)
+        file = RemoteFile(path)
+        return file.read(0, file.size)
+
+    return fetch
+
+
+def _from_disk(path: str) -> bytes:
+    return Path(path).read_bytes()
+
+
+def _from_nowhere(path: str) -> bytes:
+    raise FileNotFoundError(path)
+
+
+def _reader(path: Path) -> tuple[str, dict[str, Any]]:
+    suffix = _suffix(path.name)
+    if suffix not in READERS:
+        known = ", ".join(READERS)
+        raise DatasetError(
+            f"{path}: cannot read {path.suffix or 'such a file'}; known are {known} and folders"
+        )
+    return READERS[suffix]
+
+
+def _suffix(name: str) -> str:
+    """Return the ending that tells the kind of a file, in small letters: of `x.csv.gz` it is `.csv`."""
+    path = PurePosixPath(name.lower())
+    return (path.with_suffix("") if path.suffix in PACKED else path).suffix
+
+
+def _chosen_split(recipe: Recipe, dataset: str, splits: list[str]) -> str:
+    if recipe.split is None:
+        return "train" if "train" in splits else splits[0]
+    if recipe.split not in splits:
+        raise DatasetError(f"{dataset}: no split {recipe.split!r}; there are: {', '.join(splits)}")
+    return recipe.split

@@ -1,0 +1,275 @@
+"""Parquet files in, a `Table` out: footers first, then of each column only the row groups that are wanted."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+import threading
+from array import array
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import lru_cache
+from typing import IO, Any, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from hubscan.errors import DatasetError
+from hubscan.hub.ranges import ahead
+from hubscan.sample.column_types import features_of
+from hubscan.sample.sources.files import File, Window
+from hubscan.sample.sources.protocols import Rows
+
+FOOTER_BYTES: Final = 2**16  # read at a file's end in the hope that all of the footer is in it
+MOST_FOOTER_BYTES: Final = 2**29
+HEAD_ROWS: Final = 100
+BATCH_ROWS: Final = 64
+HOLES: Final = 0.01  # of a split: what may be read between label chunks to save requests
+FREE_HOLES: Final = 4_000_000  # bytes, however small the split is: many requests take longer
+LONGEST_BOUND: Final = 32  # characters: some writers shorten the bounds of long texts
+GROUPS_AHEAD: Final = 4
+PORTION_BYTES: Final = 2**22  # of labels, fetched at once
+
+
+class ParquetTable:
+    """The shards of a split, in their order, as one table.
+
+    Of each row group its place and the sizes of its columns are kept, as numbers; the footers lie in
+    a temporary file, and one is parsed when its shard is read.
+    """
+
+    def __init__(self, files: Sequence[File], features: Any = None) -> None:
+        """Read the footers of *files*.
+
+        Args:
+            files: the shards.
+            features: what the dataset declares, if it does.
+
+        Raises:
+            DatasetError: if there is no file, one is no parquet, or it lacks a column of the first.
+            HubError: if one cannot be had.
+        """
+        if not files:
+            raise DatasetError("the split has no files")
+        self._files = files
+        self._footers: IO[bytes] = tempfile.TemporaryFile(prefix="hubscan-footers-")  # noqa: SIM115 - lives on
+        self._reading = threading.Lock()
+        self._footer_places: list[tuple[int, int]] = []
+        shards, rows, sizes = array("q"), array("q"), array("q")
+        hashed = hashlib.sha256()
+        for number, footer in enumerate(ahead(_footer, files)):
+            self._footer_places.append((self._footers.tell(), len(footer)))
+            self._footers.write(footer)
+            hashed.update(footer)
+            metadata = _parsed(footer, files[number].name)
+            if number == 0:
+                self._schema = metadata.schema.to_arrow_schema()
+            _same_columns(self._schema, metadata, files[number].name)
+            for group in range(metadata.num_row_groups):
+                shards.append(number)
+                rows.append(metadata.row_group(group).num_rows)
+                sizes.extend(_column_bytes(metadata.row_group(group), self._schema.names))
+        self._shards = np.array(shards, np.int64)
+        self._sizes = np.array(sizes, np.int64).reshape(len(shards), len(self._schema.names))
+        self.footer_hash = hashed.hexdigest()  # tells what the split is where no commit does
+        self.features = features or features_of(self._schema)
+        self.starts: Rows = np.concatenate([[0], np.cumsum(np.array(rows, np.int64))])
+        self.total_bytes = sum(file.size for file in files)
+        self._metadata = lru_cache(maxsize=2)(self._read_metadata)
+
+    def head(self, columns: Sequence[str]) -> pa.Table:
+        """Return the first rows of *columns*."""
+        for group in range(min(1, len(self._shards))):
+            return self._group(group, columns).slice(0, HEAD_ROWS)
+        return self._schema.empty_table().select(list(columns))
+
+    def labels(self, columns: Sequence[str]) -> Iterator[pa.Table]:
+        """Yield *columns* of each row group; those of one shard are fetched together.
+
+        Where the footer says that all rows of a row group have one value, as in a split sorted by
+        label, nothing is fetched for it.
+        """
+        hole = int(max(HOLES * self.total_bytes, FREE_HOLES) / max(len(self._shards), 1))
+        for shard, file in enumerate(self._files):
+            metadata = self._metadata(shard)
+            window = self._window(shard)
+            with _corrupt(file.name), pq.ParquetFile(window, metadata=metadata) as opened:
+                for groups in _portions(metadata, columns):
+                    known = {group: _constant(metadata, group, self._schema, columns) for group in groups}
+                    unknown = [group for group in groups if known[group] is None]
+                    window.fetch([r for group in unknown for r in _chunk(metadata, group, columns)], hole)
+                    for group in groups:
+                        told = known[group]
+                        if told is None:
+                            yield opened.read_row_group(group, columns=list(columns), use_threads=False)
+                        else:
+                            rows = metadata.row_group(group).num_rows
+                            yield pa.table({name: pa.repeat(told[name], rows) for name in columns})
+
+    def costs(self, columns: Sequence[str]) -> Rows:
+        """Return the bytes (G,) that it takes to read *columns* of each row group."""
+        places = [self._schema.names.index(name) for name in columns]
+        return np.asarray(self._sizes[:, places].sum(axis=1))
+
+    def take(self, wanted: Mapping[int, Rows], columns: Sequence[str]) -> Iterator[tuple[Rows, pa.Table]]:
+        """Yield the wanted rows; a few row groups are fetched ahead."""
+        groups = sorted(wanted)
+        windows = ahead(lambda group: self._fetched(group, columns), groups, GROUPS_AHEAD)
+        for group, window in zip(groups, windows, strict=True):
+            file = self._files[self._shards[group]]
+            with _corrupt(file.name):
+                for first, table in self._batches(group, window, columns):
+                    places = wanted[group][
+                        (wanted[group] >= first) & (wanted[group] < first + table.num_rows)
+                    ]
+                    if len(places):
+                        yield self.starts[group] + places, table.take(pa.array(places - first))
+
+    def _batches(self, group: int, window: Window, columns: Sequence[str]) -> Iterator[tuple[int, pa.Table]]:
+        first = 0
+        with pq.ParquetFile(window, metadata=self._metadata(self._shards[group])) as opened:
+            for batch in opened.iter_batches(
+                BATCH_ROWS, row_groups=[self._within(group)], columns=list(columns), use_threads=False
+            ):
+                yield first, pa.Table.from_batches([batch])
+                first += batch.num_rows
+
+    def _group(self, group: int, columns: Sequence[str]) -> pa.Table:
+        file = self._files[self._shards[group]]
+        with (
+            _corrupt(file.name),
+            pq.ParquetFile(
+                self._fetched(group, columns), metadata=self._metadata(self._shards[group])
+            ) as opened,
+        ):
+            return opened.read_row_group(self._within(group), columns=list(columns), use_threads=False)
+
+    def _fetched(self, group: int, columns: Sequence[str]) -> Window:
+        shard = int(self._shards[group])
+        window = self._window(shard)
+        window.fetch(_chunk(self._metadata(shard), self._within(group), columns))
+        return window
+
+    def _window(self, shard: int) -> Window:
+        return Window(self._files[shard])
+
+    def _within(self, group: int) -> int:
+        """Return the number of a row group within its shard."""
+        return group - int(np.searchsorted(self._shards, self._shards[group]))
+
+    def _read_metadata(self, shard: int) -> Any:
+        start, length = self._footer_places[shard]
+        with self._reading:  # several row groups are fetched at once
+            self._footers.seek(start)
+            footer = self._footers.read(length)
+        return _parsed(footer, self._files[shard].name)
+
+
+def _footer(file: File) -> bytes:
+    """Return the end of a parquet file, from where its metadata begins."""
+    size = file.size
+    tail = file.read(max(0, size - FOOTER_BYTES), size)
+    if len(tail) < 12 or tail[-4:] != b"PAR1":
+        raise DatasetError(f"{file.name}: not a parquet file")
+    length = int.from_bytes(tail[-8:-4], "little") + 8
+    if length > min(size, MOST_FOOTER_BYTES):
+        raise DatasetError(f"{file.name}: corrupt: its footer claims {length} bytes")
+    return tail[-length:] if length <= len(tail) else file.read(size - length, size - len(tail)) + tail
+
+
+def _parsed(footer: bytes, name: str) -> Any:
+    with _corrupt(name):
+        metadata = pq.read_metadata(pa.BufferReader(b"PAR1" + footer))
+        for group in range(metadata.num_row_groups):
+            # Arrow looks a column up in the schema without a check, and would end the process.
+            if metadata.row_group(group).num_columns != metadata.num_columns:
+                raise DatasetError(f"{name}: corrupt: row group {group} has not the columns of its schema")
+    return metadata
+
+
+def _same_columns(schema: pa.Schema, metadata: Any, name: str) -> None:
+    there = metadata.schema.to_arrow_schema().names
+    missing = [column for column in schema.names if column not in there]
+    if missing:
+        raise DatasetError(f"{name}: has no column {missing[0]!r}, which the first file of the split has")
+
+
+def _column_bytes(group: Any, names: Sequence[str]) -> list[int]:
+    """Return the compressed bytes of each top-level column."""
+    found = dict.fromkeys(names, 0)
+    for number in range(group.num_columns):
+        chunk = group.column(number)
+        top = chunk.path_in_schema.split(".")[0]
+        name = top if top in found else next((n for n in names if chunk.path_in_schema.startswith(n)), None)
+        if name is not None:
+            found[name] += max(chunk.total_compressed_size, 0)
+    return [found[name] for name in names]
+
+
+def _portions(metadata: Any, columns: Sequence[str]) -> Iterator[list[int]]:
+    """Yield the row groups of a shard, as many at a time as hold some bytes of *columns*."""
+    groups: list[int] = []
+    held = 0
+    for group in range(metadata.num_row_groups):
+        groups.append(group)
+        held += sum(stop - start for start, stop in _chunk(metadata, group, columns))
+        if held >= PORTION_BYTES:
+            yield groups
+            groups, held = [], 0
+    if groups:
+        yield groups
+
+
+def _chunk(metadata: Any, group: int, columns: Sequence[str]) -> list[tuple[int, int]]:
+    """Return where the bytes of *columns* in a row group lie."""
+    ranges = []
+    described = metadata.row_group(group)
+    for number in range(described.num_columns):
+        chunk = described.column(number)
+        path = chunk.path_in_schema
+        if any(path == name or path.startswith(f"{name}.") for name in columns):
+            offset = chunk.dictionary_page_offset
+            start = chunk.data_page_offset if offset is None else min(offset, chunk.data_page_offset)
+            ranges.append((start, start + chunk.total_compressed_size))
+    return ranges
+
+
+def _constant(
+    metadata: Any, group: int, schema: pa.Schema, columns: Sequence[str]
+) -> dict[str, pa.Scalar] | None:
+    """Return the one value of each of *columns* in a row group, if its bounds in the footer tell them all."""
+    described = metadata.row_group(group)
+    chunks = [described.column(number) for number in range(described.num_columns)]
+    found = {}
+    for name in columns:
+        chunk = next((chunk for chunk in chunks if chunk.path_in_schema == name), None)
+        if chunk is None or chunk.num_values != described.num_rows:
+            return None
+        value = _only_value(chunk, schema.field(name).type)
+        if value is None:
+            return None
+        found[name] = value
+    return found
+
+
+def _only_value(chunk: Any, kind: pa.DataType) -> pa.Scalar | None:
+    """Return the value that all rows of a column chunk have; None if there are more, or nobody says so."""
+    if not any(is_kind(kind) for is_kind in (pa.types.is_integer, pa.types.is_boolean, pa.types.is_string)):
+        return None
+    bounds = chunk.statistics
+    if bounds is None or not (bounds.has_min_max and bounds.has_null_count) or bounds.null_count:
+        return None
+    if bounds.min != bounds.max or (isinstance(bounds.min, str) and len(bounds.min) >= LONGEST_BOUND):
+        return None
+    return pa.scalar(bounds.min, kind)
+
+
+@contextmanager
+def _corrupt(name: str) -> Iterator[None]:
+    """Turn what Arrow says of a file into a line that names it."""
+    try:
+        yield
+    except (pa.ArrowException, OSError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise DatasetError(f"{name}: corrupt, or no parquet: {reason}") from error

@@ -1,0 +1,67 @@
+"""What the readers of `datasets`, Arrow and pandas raise in; one line that names the data out."""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from lzma import LZMAError
+from typing import Final
+
+import datasets
+import pyarrow as pa
+from datasets.exceptions import DatasetNotFoundError
+
+from hubscan.errors import DatasetError
+from hubscan.hub.client import explained
+
+# Of data that is not what it seems; a mistake of ours, such as a wrong name, keeps its traceback.
+DAMAGE: Final = (pa.ArrowException, ValueError, TypeError, KeyError, OverflowError, OSError, EOFError)
+PACKED: Final = (zlib.error, LZMAError)
+
+
+@contextmanager
+def read_errors(dataset: str) -> Iterator[None]:
+    """Turn what `datasets` raises into one line that names the choices there are."""
+    with explained(f"dataset {dataset}"):
+        try:
+            yield
+        except DatasetNotFoundError as error:
+            gated = "gated" in str(error)
+            advice = "gated; accept its terms on its page and log in" if gated else "not found"
+            raise DatasetError(f"dataset {dataset}: {advice}") from error
+        except datasets.exceptions.DatasetsError as error:
+            raise DatasetError(f"dataset {dataset}: {one_line(error)}") from error
+        except RuntimeError as error:
+            if "scripts are no longer supported" not in str(error):
+                raise
+            raise DatasetError(
+                f"dataset {dataset}: needs a loading script, which no longer runs anywhere"
+            ) from error
+        except (ValueError, FileNotFoundError) as error:
+            raise DatasetError(f"dataset {dataset}: {_config_advice(error)}") from error
+
+
+@contextmanager
+def damage(name: str) -> Iterator[None]:
+    """Turn what a reader says of rows that it cannot read into one line that names where they lie."""
+    with explained(name):
+        try:
+            yield
+        except (*DAMAGE, *PACKED, datasets.exceptions.DatasetsError) as error:
+            raise DatasetError(f"{name}: cannot be read: {one_line(error)}") from error
+
+
+def one_line(error: Exception) -> str:
+    """Return what *error* says, short and without line breaks."""
+    return " ".join(str(error).split())[:300] or type(error).__name__
+
+
+def _config_advice(error: Exception) -> str:
+    """Return the configs that a `ValueError` of `datasets` names, or its first sentence."""
+    listed = re.search(r"(?:available configs|Available): (\[[^\]]*\])", str(error))
+    if listed is None:
+        return one_line(error)
+    names = ", ".join(re.findall(r"'([^']+)'", listed[1]))
+    return f"pick a config with --config; there are: {names}"

@@ -1,0 +1,1 @@
+"""Dense linear algebra for the coding rates, in numpy or on a torch device."""

@@ -1,0 +1,19 @@
+"""Which backend computes with given features."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hubscan.scores.linalg.backend import Backend
+from hubscan.scores.targets import is_tensor
+
+
+def backend_of(features: Any) -> Backend:
+    """Return the algebra for *features*: torch's for a tensor, numpy's for all else."""
+    if is_tensor(features):
+        from hubscan.scores.linalg.torch_backend import TorchBackend
+
+        return TorchBackend.beside(features)
+    from hubscan.scores.linalg.numpy_backend import NumpyBackend
+
+    return NumpyBackend()

@@ -1,0 +1,90 @@
+"""A function of features and labels in, a measure out: with its name, version, null and interval."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from hubscan.records import Score
+from hubscan.scores.resampling import groups_of, pair_of_halves
+from hubscan.scores.targets import Classes, as_array
+
+Function = Callable[..., float]
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A named function of (features, labels); higher is better.
+
+    Called like the function it returns a `Score` with the value alone. `nulls` shuffles of the
+    labels add what the function gives to them, in the mean and with its spread; `halves` of the
+    sample, drawn without replacement within the classes, add a 95 % interval: their spread is that
+    of the whole among samples (a delete-half jackknife; see `transrate`).
+    """
+
+    name: str
+    version: int
+    function: Function
+    repeats: int = 20  # how many shuffles and halves stand behind a ranking by it
+    predicts: bool = False  # some rows from others, which are not to be of the same group
+
+    def __post_init__(self) -> None:
+        """Take over what the function says about itself."""
+        object.__setattr__(self, "__doc__", self.function.__doc__)
+
+    def __call__(
+        self,
+        features: npt.ArrayLike,
+        labels: npt.ArrayLike,
+        *,
+        groups: npt.ArrayLike | None = None,
+        nulls: int = 0,
+        halves: int = 0,
+        seed: int = 0,
+    ) -> Score:
+        """Return the score of *features* (n, d) for *labels*.
+
+        Rows that belong together, as the words of one sentence do, have the same name among *groups*
+        (n,): halves keep them together, and a measure that predicts rows from others does not use them
+        for one another.
+
+        Raises:
+            ValueError: if the measure is not defined for them, or they cannot be used.
+        """
+        rows, rng = as_array(labels), np.random.default_rng(seed)
+        together = groups_of(groups, len(rows))
+        value = self._value(features, rows, together)
+        shuffled = [self._value(features, rng.permutation(rows), together) for _ in range(nulls)]
+        error = self._standard_error(features, rows, together, halves, rng)
+        return Score(
+            name=self.name,
+            version=self.version,
+            value=value,
+            low=None if error is None else value - 1.96 * error,
+            high=None if error is None else value + 1.96 * error,
+            null=float(np.mean(shuffled)) if shuffled else None,
+            null_spread=float(np.std(shuffled, ddof=1)) if len(shuffled) > 1 else None,
+        )
+
+    def _value(self, features: Any, labels: Any, groups: Classes | None) -> float:
+        if self.predicts:
+            return self.function(features, labels, groups=groups)
+        return self.function(features, labels)
+
+    def _standard_error(
+        self, features: Any, rows: Any, groups: Classes | None, halves: int, rng: np.random.Generator
+    ) -> float | None:
+        if halves < 2:
+            return None
+        strata = np.unique(rows, return_inverse=True)[1] if _classes(rows) else np.zeros(len(rows), np.int64)
+        chosen = [pair_of_halves(strata, rng, groups)[0] for _ in range(halves)]
+        found = [self._value(features[h], rows[h], None if groups is None else groups[h]) for h in chosen]
+        return float(np.std(found, ddof=1))
+
+
+def _classes(labels: npt.NDArray[Any]) -> bool:
+    return labels.ndim == 1 and labels.dtype.kind in "iub"

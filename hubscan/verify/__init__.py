@@ -1,0 +1,1 @@
+"""Fine-tune some checkpoints of a run, and compare the outcome with its ranking."""

@@ -1,0 +1,81 @@
+"""A run in, its first few fine-tuned, and the verdict on its ranking out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+
+import numpy as np
+
+from hubscan.engines.local import LocalEngine
+from hubscan.errors import RecipeError
+from hubscan.records import Candidate, Ranking, Skipped, Training, Tuned, Verdict
+from hubscan.run import VERIFIED, Run
+from hubscan.scan import Entered, Event, Plan, prepare
+from hubscan.verify.results import identity, of_training, verdict_of
+from hubscan.verify.verdict import key
+
+
+def select_candidates(
+    ranking: Ranking, top: int, also: int, names: Sequence[str] = (), seed: int = 0
+) -> list[Candidate]:
+    """Return which checkpoints of *ranking* to fine-tune, from the best to the worst.
+
+    Those are the *top* first ones, *also* so many of the others by chance, and those of *names*. A
+    checkpoint counts once, whichever of its layers is ranked; a joined pair is none.
+
+    Raises:
+        RecipeError: if one of *names* is not in the ranking, or fewer than two are chosen.
+    """
+    ranked = list({key(e.scored): e.scored.candidate for e in ranking if not e.scored.parts}.values())
+    unknown = [name for name in names if name not in {one.model for one in ranked}]
+    if unknown:
+        raise RecipeError(f"--model {unknown[0]}: not in the ranking of this run")
+    left = range(min(top, len(ranked)), len(ranked))
+    drawn = set(np.random.default_rng(seed).permutation(list(left))[:also].tolist())
+    picked = [one for place, one in enumerate(ranked) if place < top or place in drawn or one.model in names]
+    if len(picked) < 2:
+        raise RecipeError(f"{len(picked)} checkpoint to fine-tune: there must be two to compare; see --top")
+    return picked
+
+
+def verify(
+    run: Run,
+    candidates: Sequence[Candidate],
+    training: Training,
+    *,
+    device: str = "auto",
+    workers: int = 1,
+) -> Iterator[Event | Verdict]:
+    """Yield each thing as it happens, and at last the verdict.
+
+    The rows are drawn again, and must be those of the run. What was fine-tuned before in the same way
+    is taken from the run folder; whatever is new is written to it as it comes.
+
+    Raises:
+        HubscanError: if the rows are not to be had again, or fewer than two could be fine-tuned.
+    """
+    done = {identity(one.candidate) for one in of_training(run, training)}
+    left = [one for one in candidates if identity(one) not in done]
+    if left:
+        yield from _tuned(run, left, training, device, workers)
+    yield verdict_of(run, training)
+
+
+def _tuned(
+    run: Run, candidates: Sequence[Candidate], training: Training, device: str, workers: int
+) -> Iterator[Event]:
+    recipe = run.recipe.model_copy(update={"device": device, "workers": workers})
+    run.drop_torn_line(VERIFIED)
+    patience = training.seconds + recipe.stall_seconds  # an epoch may take as long as there is time
+    with closing(LocalEngine(device, workers, patience=patience)) as engine:
+        plan: Plan | None = None
+        for event in prepare(recipe, run.lock):
+            plan = event if isinstance(event, Plan) else plan
+            if isinstance(event, Entered):
+                yield event
+        assert plan is not None
+        for result in engine.run(candidates, plan.sample, recipe, training):
+            if isinstance(result, Tuned | Skipped):
+                run.append(result, verifies=True)
+            yield result
