@@ -1,4 +1,4 @@
-"""Which measure would have told what fine-tuning gives? Used by `truth.py agree`.
+"""Which measure would have told what fine-tuning gives? Used by `fine_tuned.py agree`.
 
 Every measure that hubscan has, those of transformer-ranker where that is installed, and the list by size
 are held against fine-tuned accuracy: weighted Kendall, and the accuracy lost by taking the first (regret, in

@@ -21,8 +21,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from agreement import List, lists_of
+from fine_tuned import known
 from scipy.stats import weightedtau
-from truth import known
 
 from hubscan.scores.transfer import transfer
 from hubscan.scores.transrate import transrate

@@ -1,7 +1,7 @@
 """Small encoders brought up for the truth: what they have seen, how long and how large they are is known.
 
-    python benchmarks/nursery.py ROOT --teachers ZOO                # minutes; goes on where it was cut off
-    python benchmarks/nursery.py ROOT --teachers ZOO --only image   # one kind: two processes share the work
+    python benchmarks/small_models.py ROOT --teachers ZOO  # minutes; goes on where it was cut off
+    python benchmarks/small_models.py ROOT --teachers ZOO --only image  # one kind: two processes share it
 
 *ROOT* holds `datasets/<org>/<name>` as for `features.py`; there comes out `ROOT/models/nursery/<name>`, an
 ordinary checkpoint of transformers with a card: BERTs of 2 and 4 layers by masked words, by the labels of
@@ -11,7 +11,7 @@ Romero et al., ICLR 2015, arXiv 1412.6550). Teachers are real checkpoints, `ZOO/
 says which: family, depth and width, objective, source, and the share of the steps that was done, in per cent.
 
 They differ as the encoders do that TransRate was tried on (Huang et al., ICML 2022, arXiv 2106.09362): in
-source, objective, size, architecture and stage. Rows that `truth.py` and `features.py` draw are left out,
+source, objective, size, architecture and stage. Rows that `fine_tuned.py` and `features.py` draw are left out
 so that no target's row was seen with its label. The emoji are all drawn; they are learnt from without labels.
 """
 
@@ -365,7 +365,7 @@ license: other
 ---
 # {name}
 
-Made by hubscan's `benchmarks/nursery.py` to measure rankings with; of no other use.
+Made by hubscan's `benchmarks/small_models.py` to measure rankings with; of no other use.
 
 ```
 source: {", ".join(pupil.sources) if step else "none"}

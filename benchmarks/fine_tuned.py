@@ -1,18 +1,18 @@
 """How well does each real encoder do on real data once fine-tuned? And which score would have told?
 
-    python benchmarks/truth.py tune ROOT                       # adds to truth.jsonl what is not there yet
-    python benchmarks/truth.py tune ROOT --only digits --models mobilenet_v2_1.0_224
-    python benchmarks/truth.py tune ROOT --models 'bert-*' --truth benchmarks/truth_nursery.jsonl
-    python benchmarks/truth.py tune ROOT --only emoji --seed 1 # trained once more; trainings are averaged
-    python benchmarks/truth.py agree FOLDER --truth FILE       # FOLDER as features.py writes it
-    python benchmarks/truth.py agree FOLDER FOLDER --truth FILE FILE
-    python benchmarks/truth.py repeated FILE FILE              # do two truths say the same?
+    python benchmarks/fine_tuned.py tune ROOT  # adds to fine_tuned.jsonl what is not there yet
+    python benchmarks/fine_tuned.py tune ROOT --only digits --models mobilenet_v2_1.0_224
+    python benchmarks/fine_tuned.py tune ROOT --models 'bert-*' --truth benchmarks/fine_tuned_small.jsonl
+    python benchmarks/fine_tuned.py tune ROOT --only emoji --seed 1  # trained once more, then averaged
+    python benchmarks/fine_tuned.py agree FOLDER --truth FILE       # FOLDER as features.py writes it
+    python benchmarks/fine_tuned.py agree FOLDER FOLDER --truth FILE FILE
+    python benchmarks/fine_tuned.py repeated FILE FILE  # do two truths say the same?
 
 *ROOT* holds `models/<org>/<name>` and `datasets/<org>/<name>`, as for `features.py`. The rows are another
 draw (seed 1) than those that are scored (seed 0): 2,400 in equal shares of the classes, or all there are.
 300 of them train, 200 say when to stop, and 1,900 are held out: what fine-tuning gives is then known to
 about a point. The recipe is that of `hubscan verify`, unless asked otherwise; every line of
-`truth.jsonl` has it, and the last of a checkpoint on a dataset with a seed counts.
+`fine_tuned.jsonl` has it, and the last of a checkpoint on a dataset with a seed counts.
 
 `agree` is `agreement.py`: every measure held against this truth.
 """
@@ -38,7 +38,7 @@ from hubscan.recipe import Recipe
 from hubscan.records import Modality, Sample, Training
 from hubscan.sample import draw
 
-TRUTH = Path(__file__).with_name("truth.jsonl")
+TRUTH = Path(__file__).with_name("fine_tuned.jsonl")
 ROWS = 2_400
 PATTERN = "HTHHHHHHSHHHTHHHHHHHTHSH"  # 3 of 24 train, 2 stop
 TRAINING = Training(seconds=7_200)
