@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
@@ -16,7 +17,7 @@ import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from hubscan.errors import RecipeError
-from hubscan.records import Modality
+from hubscan.records import EncodingRequest, Layers, Modality, SampleRequest
 
 TASKS: Final[Mapping[str, Modality]] = {
     "text-classification": "text",
@@ -110,6 +111,17 @@ class Recipe(BaseModel):
     device: str = Field("auto", pattern=r"^(auto|cpu|mps|cuda|cuda:\d+)$")
     workers: int = Field(1, ge=1, le=256)
     stall_seconds: float = Field(900.0, gt=0)  # a candidate silent for longer is ended
+
+    @property
+    def sample_request(self) -> SampleRequest:
+        """Return what `hubscan.sample` is asked for."""
+        return SampleRequest(**{field.name: getattr(self, field.name) for field in fields(SampleRequest)})
+
+    @property
+    def encoding_request(self) -> EncodingRequest:
+        """Return what `hubscan.encoders` is asked for: the "best" of the layers is found among all."""
+        layers: Layers = self.layers if self.layers in ("last", "mean") else "each"
+        return EncodingRequest(self.pooling, self.prompt, layers, self.max_length, self.max_seconds)
 
 
 QUERY_KEYS: Final = frozenset(

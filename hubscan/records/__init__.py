@@ -13,6 +13,7 @@ from hubscan.records.candidate import Candidate, Listed, Skipped
 from hubscan.records.features import Features, Pooling
 from hubscan.records.kinds import WORD_POOLINGS, Input, LabelKind, Layers, Modality, Precision, Reads
 from hubscan.records.ranking import Ranked, Ranking
+from hubscan.records.requests import EncodingRequest, SampleRequest
 from hubscan.records.sample import Draw, Sample
 from hubscan.records.score import Cost, Layer, Score, Scored
 from hubscan.records.tuned import Agreement, Bounded, Training, Tuned, Verdict
@@ -27,6 +28,7 @@ __all__ = [
     "Candidate",
     "Cost",
     "Draw",
+    "EncodingRequest",
     "Features",
     "Input",
     "LabelKind",
@@ -43,6 +45,7 @@ __all__ = [
     "Reads",
     "Rows",
     "Sample",
+    "SampleRequest",
     "Score",
     "Scored",
     "Skipped",

@@ -1,0 +1,38 @@
+"""What a stage is asked to do: the keys of a recipe that it needs, and no others."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hubscan.records.kinds import LabelKind, Layers, Modality
+
+
+@dataclass(frozen=True, slots=True)
+class SampleRequest:
+    """Which rows to draw, and from where; see the keys of the same names in `hubscan.recipe.Recipe`."""
+
+    dataset: str | None
+    config: str | None = None
+    split: str | None = None
+    revision: str | None = None
+    task: str | None = None
+    input_columns: tuple[str, ...] = ()
+    label_columns: tuple[str, ...] = ()
+    label_kind: LabelKind | None = None
+    modalities: tuple[Modality, ...] = ()
+    samples: int | None = None  # None: `hubscan.sample_size.rows_by_default`
+    balance: bool = True
+    max_bytes: int = 2_000_000_000
+    max_seconds: float = 30.0  # of an audio file, from its beginning
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class EncodingRequest:
+    """How a checkpoint reads its inputs and makes one vector of each."""
+
+    pooling: str = "auto"
+    prompt: str = "auto"
+    layers: Layers = "last"
+    max_length: int | None = None  # tokens
+    max_seconds: float = 30.0  # of an audio file, from its beginning
