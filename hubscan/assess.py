@@ -63,7 +63,7 @@ def guarded(candidate: Candidate, report: Report, work: Callable[[Enter], T]) ->
         log.exception("%s failed at %s", candidate.model, stage)
         first_line = (str(error).strip() or "no message").splitlines()[0]
         reason = f"{type(error).__name__}: {first_line}"[:300]
-    return Skipped(candidate.model, candidate.revision, stage, reason, candidate.only)
+    return Skipped.of(candidate, stage, reason)
 
 
 def _assessed(
@@ -117,7 +117,6 @@ def _computed(
 ) -> tuple[Features, int]:
     """Return the features, and the bytes that had to be downloaded for them."""
     modality = candidate.modality
-    assert modality != "image+text", "a joined pair has no files of its own"
     enter("fetch")
     fetched = fetch(candidate)
 

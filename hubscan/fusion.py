@@ -8,33 +8,23 @@ No model runs; the features come from the cache.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from hubscan import cache
 from hubscan.errors import RankingError
 from hubscan.ranking import order
-from hubscan.records import Candidate, Cost, Features, Modality, Pooling, Ranked, Ranking, Scored, Skipped
+from hubscan.records import Candidate, Cost, Features, Modality, Pair, Pooling, Scored, Skipped
+from hubscan.records.candidate import BETWEEN, together
+from hubscan.records.joined import STAGE
 from hubscan.scores import scoring
 
 if TYPE_CHECKING:
     from hubscan.records import Labels, Matrix
 
 MODALITIES: Final[tuple[Modality, ...]] = ("image", "text")
-BETWEEN: Final = " + "
-STAGE: Final = "fuse"
 ROUNDING: Final = 1e-6  # of features' size: a smaller spread is what float32 leaves of a constant
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What joining two checkpoints gave."""
-
-    entry: Ranked
-    better: Ranked  # the part that ranks higher, by itself
-    verdict: Literal["beats", "tied", "loses"]  # against that part; tied: the sample supports no order
 
 
 def joined(
@@ -47,7 +37,7 @@ def joined(
     """
     single = [result for result in results if isinstance(result, Scored)]
     parts = [part for part in (_best(single, modality) for modality in MODALITIES) if part]
-    together = candidate([part.candidate for part in parts])
+    pair = Pair(tuple(part.candidate for part in parts if isinstance(part.candidate, Candidate)))
     try:
         missing = set(MODALITIES) - {part.candidate.modality for part in parts}
         if missing:
@@ -55,39 +45,18 @@ def joined(
         features = _joined_features(parts)
         scores = scoring.by_layer(features, labels, metrics, seed)
     except (RankingError, ValueError) as error:
-        name = together.model if len(parts) == len(MODALITIES) else BETWEEN.join(MODALITIES)
+        name = pair.model if len(parts) == len(MODALITIES) else BETWEEN.join(MODALITIES)
         return Skipped(name, None, STAGE, str(error))
     return Scored(
-        candidate=together,
+        candidate=pair,
         parameters=features.parameters,
         pooling=features.pooling,
         cost=_cost([part.cost for part in parts]),
         device=features.device,
         dtype=features.dtype,
         processor=features.processor,
-        parts=tuple(part.candidate for part in parts),
         untrained=features.untrained,
-        **(scoring.layer_fields(scores, "last") | {"layer": _together(part.layer for part in parts)}),
-    )
-
-
-def is_joined(result: Scored | Skipped) -> bool:
-    """Return whether *result* is of a pair, or says why there is none."""
-    return bool(result.parts) if isinstance(result, Scored) else result.stage == STAGE
-
-
-def candidate(parts: Sequence[Candidate]) -> Candidate:
-    """Return *parts* as one candidate: names side by side, sizes added, what must be known of each kept."""
-    sizes = [part.parameters for part in parts if part.parameters is not None]
-    licenses = [part.license for part in parts]
-    return Candidate(
-        model=BETWEEN.join(part.model for part in parts),
-        revision=BETWEEN.join(part.revision for part in parts),
-        modality="image+text",
-        local=any(part.local for part in parts),
-        parameters=sum(sizes) if len(sizes) == len(parts) else None,
-        license=_together(known or "not stated" for known in licenses) if any(licenses) else None,
-        flags=tuple(dict.fromkeys(flag for part in parts for flag in part.flags)),
+        **(scoring.layer_fields(scores, "last") | {"layer": together(part.layer for part in parts)}),
     )
 
 
@@ -97,18 +66,6 @@ def side_by_side(blocks: Sequence[Matrix]) -> Matrix:
     A block that is constant, up to rounding, tells nothing and becomes zeros.
     """
     return np.concatenate([_levelled(block) for block in blocks], axis=1)
-
-
-def outcome(ranking: Ranking) -> Outcome | None:
-    """Return how the joined pair of *ranking* stands to the better of its parts, if there is one."""
-    entry = next((entry for entry in ranking if entry.scored.parts), None)
-    if entry is None:
-        return None
-    parts = {(part.name, part.revision) for part in entry.scored.parts}
-    better = next(e for e in ranking if (e.scored.candidate.name, e.scored.candidate.revision) in parts)
-    if better.name in entry.tied_with:
-        return Outcome(entry, better, "tied")
-    return Outcome(entry, better, "beats" if entry.rank < better.rank else "loses")
 
 
 def _best(single: Sequence[Scored], modality: Modality) -> Scored | None:
@@ -122,11 +79,11 @@ def _joined_features(parts: Sequence[Scored]) -> Features:
     return Features(
         layers={"last": side_by_side(blocks)},
         pooling=Pooling(
-            _together(part.pooling.name for part in parts), _together(part.pooling.origin for part in parts)
+            together(part.pooling.name for part in parts), together(part.pooling.origin for part in parts)
         ),
         parameters=sum(part.parameters for part in parts),
-        device=_together(part.device for part in parts),
-        dtype=_together(part.dtype for part in parts),
+        device=together(part.device for part in parts),
+        dtype=together(part.dtype for part in parts),
         processor=BETWEEN.join(part.processor for part in parts),
         rows_per_second=cost.rows_per_second,
         untrained=all(part.untrained for part in parts),
@@ -161,9 +118,3 @@ def _cost(parts: Sequence[Cost]) -> Cost:
         peak_bytes=sum(part.peak_bytes for part in parts),
         cached=all(part.cached for part in parts),
     )
-
-
-def _together(words: Iterable[str]) -> str:
-    """Return *words* side by side, or once if they are the same."""
-    given = list(words)
-    return given[0] if len(set(given)) == 1 else BETWEEN.join(given)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from hubscan.errors import RankingError
-from hubscan.records import Draw, Ranked, Ranking, Score, Scored, Skipped
+from hubscan.records import Draw, Ranked, Ranking, Scored, Skipped
 
 
 def rank(
@@ -45,7 +45,7 @@ def rank(
     )
     return Ranking(
         task=task,
-        metric=leading(ordered[0]).label,
+        metric=ordered[0].leading.label,
         entries=entries,
         skipped=skipped,
         draw=draw,
@@ -54,26 +54,9 @@ def rank(
     )
 
 
-def leading(scored: Scored) -> Score:
-    """Return the first score: that of the measure that ranks."""
-    return next(iter(scored.scores.values()))
-
-
-def standing(scored: Scored) -> Score:
-    """Return the score by which *scored* is ranked: the first one, of untrained weights discounted.
-
-    A score is of features as they are, and those of weights that were drawn can be good: of small
-    pictures, say. But fine-tuning starts from the weights, and there is nothing in these to start from:
-    it added 0.1 points of accuracy to what their frozen features gave, and 2.8 to those of pretrained
-    encoders, in the median of the benchmark, which also tells why it is three quarters.
-    """
-    score = leading(scored)
-    return score.discounted if scored.untrained else score
-
-
 def order(scored: Scored) -> tuple[float, str]:
     """Return what to sort by: the best standing first; equal ones by name, so that reruns agree."""
-    return -standing(scored).value, scored.name
+    return -scored.standing.value, scored.name
 
 
 def _parts(result: Scored, each_layer: bool) -> list[Scored]:
@@ -86,7 +69,7 @@ def _parts(result: Scored, each_layer: bool) -> list[Scored]:
 
 
 def _tied(one: Scored, other: Scored) -> bool:
-    a, b = standing(one), standing(other)
+    a, b = one.standing, other.standing
     (a_low, a_high), (b_low, b_high) = a.interval, b.interval
     return a_low <= b.value <= a_high and b_low <= a.value <= b_high
 

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from hubscan import cache, fusion, ranking, sample_file
 from hubscan.errors import RecipeError, RunError
-from hubscan.records import Ranking, Sample, Scored, Skipped
+from hubscan.records import Candidate, Ranking, Sample, Scored, Skipped
+from hubscan.records.joined import is_joined
 from hubscan.run import SAMPLE, Run
 from hubscan.scores import scoring
 
@@ -33,7 +34,7 @@ def rescored(run: Run, metrics: Sequence[str], *, fuse: bool = False) -> Ranking
     results = [
         _again(result, metrics, sample, run) if isinstance(result, Scored) else result
         for result in run.results()
-        if not fusion.is_joined(result)
+        if not is_joined(result)
     ]
     if fuse or run.recipe.fuse:  # by another measure the best of each modality may be others
         results.append(fusion.joined(results, sample.labels, metrics, run.recipe.seed))
@@ -61,14 +62,14 @@ def labels_of(run: Run) -> Sample:
 
 def _again(scored: Scored, metrics: Sequence[str], sample: Sample, run: Run) -> Scored | Skipped:
     features = cache.load(scored.features) if scored.features else None
-    model, revision, only = scored.candidate.model, scored.candidate.revision, scored.candidate.only
+    assert isinstance(scored.candidate, Candidate), "pairs are joined anew"
     if features is None:
         again = f"hubscan rank --recipe {run.folder / 'recipe.yaml'}"
-        return Skipped(
-            model, revision, "score", f"its features are no longer in the cache; {again} makes them", only
+        return Skipped.of(
+            scored.candidate, "score", f"its features are no longer in the cache; {again} makes them"
         )
     try:
         layers = scoring.by_layer(features, sample.labels, metrics, run.recipe.seed, sample.groups)
     except ValueError as error:
-        return Skipped(model, revision, "score", str(error), only)
+        return Skipped.of(scored.candidate, "score", str(error))
     return replace(scored, **scoring.layer_fields(layers, run.recipe.layers))

@@ -5,6 +5,7 @@ RUN/lock.yaml       seen: every commit, the draw, versions, device
 RUN/sample.parquet  row ids and labels of the draw
 RUN/results.jsonl   one line a candidate, on the disk before the next one starts
 RUN/verified.jsonl  one line a candidate that was fine-tuned, likewise
+RUN/verdict.json    how the ranking compares with what fine-tuning gave
 RUN/README.md       the card, made from the above
 """
 
@@ -13,7 +14,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,12 +23,12 @@ from pydantic import TypeAdapter, ValidationError
 
 from hubscan import ranking, recipe
 from hubscan.errors import RunError
-from hubscan.records import Candidate, Draw, Ranking, Scored, Skipped, Tuned
+from hubscan.records import Candidate, Draw, Ranking, Scored, Skipped, Tuned, Verdict
 
 T = TypeVar("T")
 
 RECIPE, LOCK, SAMPLE = "recipe.yaml", "lock.yaml", "sample.parquet"
-RESULTS, VERIFIED = "results.jsonl", "verified.jsonl"
+RESULTS, VERIFIED, VERDICT = "results.jsonl", "verified.jsonl", "verdict.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,25 @@ class Run:
         """Return what was fine-tuned so far, and what could not be."""
         return _lines(self.folder / VERIFIED, TypeAdapter(Tuned | Skipped))
 
+    def verdict(self) -> Verdict | None:
+        """Return how the ranking compares with what fine-tuning gave, if `hubscan verify` has said.
+
+        Raises:
+            RunError: if the file is damaged.
+        """
+        file = self.folder / VERDICT
+        if not file.exists():
+            return None
+        try:
+            found: Verdict = TypeAdapter(Verdict).validate_json(file.read_bytes())
+        except ValidationError as error:
+            raise RunError(f"{file}: damaged; run `hubscan verify` again") from error
+        return found
+
+    def keep_verdict(self, verdict: Verdict) -> None:
+        """Write *verdict*, in place of an earlier one."""
+        write_whole(self.folder / VERDICT, json.dumps(asdict(verdict)))
+
     def append(self, result: Scored | Tuned | Skipped, *, verifies: bool = False) -> None:
         """Write one result, of the scan or of what *verifies* it, and return when it is on the disk."""
         line = json.dumps(asdict(result)) + "\n"
@@ -80,17 +100,17 @@ class Run:
 
     def unfinished(self) -> list[Candidate]:
         """Return the candidates without a result."""
-        done = {_identity(result) for result in self.results()}
-        return [c for c in self.lock.candidates if _identity(c) not in done]
+        done = {result.identity for result in self.results()}
+        return [c for c in self.lock.candidates if c.identity not in done]
 
     @property
     def ranking(self) -> Ranking:
-        """Return the ranking of what was finished so far.
+        """Return the ranking of what was finished so far, with the verdict on it if there is one.
 
         Raises:
             RankingError: if nothing was scored.
         """
-        return ranking.rank(
+        found = ranking.rank(
             self.results(),
             self.lock.task,
             self.lock.draw,
@@ -98,6 +118,7 @@ class Run:
             run=str(self.folder),
             provenance=self.lock.provenance,
         )
+        return replace(found, verdict=self.verdict())
 
 
 def create(folder: Path, asked: recipe.Recipe, lock: Lock) -> Run:
@@ -112,7 +133,7 @@ def create(folder: Path, asked: recipe.Recipe, lock: Lock) -> Run:
         )
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for name in (RESULTS, VERIFIED):
+        for name in (RESULTS, VERIFIED, VERDICT):
             (folder / name).unlink(missing_ok=True)
         write_whole(folder / RECIPE, recipe.to_yaml(asked))
         write_whole(folder / LOCK, lock.to_yaml())
@@ -156,8 +177,3 @@ def _parsed(line: str, file: Path, kind: TypeAdapter[T]) -> T:
         return kind.validate_json(line)
     except ValidationError as error:
         raise RunError(f"{file}: damaged line: {line[:80]}") from error
-
-
-def _identity(result: Candidate | Scored | Skipped) -> tuple[str, str | None]:
-    named = result.candidate if isinstance(result, Scored) else result
-    return named.name, named.revision

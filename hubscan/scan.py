@@ -18,6 +18,7 @@ from hubscan.hub import listing
 from hubscan.media import audio
 from hubscan.recipe import TASKS, Recipe
 from hubscan.records import WORD_POOLINGS, Candidate, Draw, Listed, Ranking, Sample, Scored, Skipped
+from hubscan.records.joined import is_joined
 from hubscan.scores import scoring
 
 if TYPE_CHECKING:
@@ -120,7 +121,7 @@ def _results(engine: Engine, opened: run.Run, plan: Plan) -> Iterator[Progress |
 def _joined(opened: run.Run, plan: Plan) -> Iterator[Entered | Scored | Skipped]:
     """Join the best of each modality, unless an earlier scan of this folder did."""
     results = opened.results()
-    if any(fusion.is_joined(result) for result in results):
+    if any(is_joined(result) for result in results):
         return
     yield Entered("joining the best of each modality")
     result = fusion.joined(results, plan.sample.labels, plan.recipe.metrics, plan.recipe.seed)

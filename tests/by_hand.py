@@ -90,11 +90,12 @@ def make_run(folder: Path, results: Iterable[Scored | Skipped] = RESULTS, **draw
     """Write a run folder with *results*, as a scan leaves it."""
     found = list(results)
     drawn = replace(DRAW, **draw)
-    candidates = tuple(
+    seen = [
         one.candidate if isinstance(one, Scored) else Candidate(one.model, str(one.revision), "text")
         for one in found
-        if (not one.parts if isinstance(one, Scored) else one.revision)
-    )
+        if isinstance(one, Scored) or one.revision
+    ]
+    candidates = tuple(one for one in seen if isinstance(one, Candidate))
     unresolved = tuple(one for one in found if isinstance(one, Skipped) and one.revision is None)
     models = tuple(c.model for c in candidates) + tuple(one.model for one in unresolved)
     lock = runs.Lock("text-classification", drawn, candidates, unresolved, PROVENANCE)

@@ -10,6 +10,7 @@ import pytest
 
 from hubscan import fusion
 from hubscan.publish.card import as_card
+from hubscan.records import Candidate, Pair
 from hubscan.report import sentences
 from hubscan.report.json_form import as_object
 from tests.by_hand import make_run, ranking, scored
@@ -18,9 +19,8 @@ from tests.by_hand import make_run, ranking, scored
 def pair(value: float, *, half: float = 0.1, prefix: str = "") -> list:  # type: ignore[type-arg]
     see = scored(f"{prefix}see/image", 0.5, half=0.1, modality="image")
     read = scored(f"{prefix}read/text", 1.0, half=0.1)
-    parts = (see.candidate, read.candidate)
-    joined = scored("x", value, half=half)
-    return [see, read, replace(joined, candidate=fusion.candidate(parts), parts=parts)]
+    parts = [one.candidate for one in (see, read) if isinstance(one.candidate, Candidate)]
+    return [see, read, replace(scored("x", value, half=half), candidate=Pair(tuple(parts)))]
 
 
 def test_each_block_is_centred_and_has_a_total_variance_of_one() -> None:

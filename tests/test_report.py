@@ -26,8 +26,8 @@ from hubscan.errors import RankingError
 from hubscan.publish.card import as_card, card_of
 from hubscan.publish.public import public
 from hubscan.records import Candidate, Listed, Ranking, Score, Scored, Skipped
+from hubscan.records.flat import flat_rows
 from hubscan.report import FORMATS, listing, sentences
-from hubscan.report.flat import flat_rows
 from hubscan.report.formatting import plain
 from hubscan.report.human import as_text
 from hubscan.report.json_form import as_json

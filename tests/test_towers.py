@@ -19,7 +19,7 @@ from transformers import AutoImageProcessor, AutoModel, AutoTokenizer
 
 from hubscan import encoders, extract
 from hubscan.hub import eligibility
-from hubscan.records import Input, Skipped
+from hubscan.records import Candidate, Input, Skipped
 from hubscan.report.human import as_text
 from hubscan.report.json_form import as_json
 from tests.by_hand import BGE, COMMIT, make_run, ranking, scored
@@ -154,7 +154,9 @@ def test_a_dual_encoder_is_listed_for_each_modality_of_the_data(own_hub: LabHub,
 
 def test_towers_of_one_checkpoint_are_told_apart_wherever_they_are_named(tmp_path: Path) -> None:
     images = scored("a/clip", 1.0, modality="image", tower=True)
-    texts = replace(images.candidate, modality="text")
+    seeing = images.candidate
+    assert isinstance(seeing, Candidate)
+    texts = replace(seeing, modality="text")
     skipped = Skipped("a/clip", COMMIT, "load", "broken", texts.only)
     shown = ranking([images, scored("a/clip", 1.1, modality="text", tower=True), BGE])
     assert [entry.name for entry in shown] == ["BAAI/bge-small-en-v1.5", "a/clip (text)", "a/clip (image)"]
@@ -164,7 +166,7 @@ def test_towers_of_one_checkpoint_are_told_apart_wherever_they_are_named(tmp_pat
     assert answer["skipped"] == [{"model": "a/clip", "modality": "text", "stage": "load", "reason": "broken"}]
     assert "a/clip (text)" in as_text(ranking([images, skipped]))
     run = make_run(tmp_path / "run", [images])
-    lock = replace(run.lock, candidates=(images.candidate, texts))
+    lock = replace(run.lock, candidates=(seeing, texts))
     assert replace(run, lock=lock).unfinished() == [texts]
     run.append(skipped)
     assert replace(run, lock=lock).unfinished() == []

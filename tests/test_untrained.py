@@ -12,7 +12,6 @@ import torch
 from hubscan.encoders import load
 from hubscan.encoders.network import network_class
 from hubscan.encoders.untrained import untrained
-from hubscan.ranking import leading
 from hubscan.records import Score, Scored
 from hubscan.report import sentences
 from hubscan.report.json_form import as_object
@@ -72,7 +71,7 @@ def drawn(model: str, value: float, **more: Any) -> Scored:
 def test_three_quarters_of_what_untrained_weights_score_count() -> None:
     found = ranking([drawn("a/drawn", 2.0), scored("b/below", 1.4), scored("c/above", 1.6)])
     assert [entry.model for entry in found] == ["c/above", "a/drawn", "b/below"]
-    assert leading(found[1].scored).value == 2.0, "it is shown as it was measured"
+    assert found[1].scored.leading.value == 2.0, "it is shown as it was measured"
 
 
 def test_of_a_measure_that_is_not_corrected_it_is_what_lies_above_chance() -> None:

@@ -143,6 +143,7 @@ def ranking_of(**values: float) -> Ranking:
 
 def tuned(ranking: Ranking, name: str, right: int, of: int = 100, **more: Any) -> Tuned:
     candidate = next(e.scored.candidate for e in ranking if e.model == name)
+    assert isinstance(candidate, Candidate)
     outcomes = tuple(float(row < right) for row in range(of))
     facts: dict[str, Any] = {
         "training": Training(), "measure": "accuracy", "frozen": outcomes, "held": tuple(range(of)),

@@ -11,7 +11,6 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn
 
 from hubscan.engines import Progress as Stage
-from hubscan.ranking import leading
 from hubscan.records import Scored, Skipped, Tuned
 from hubscan.scan import Entered, Plan
 
@@ -65,7 +64,7 @@ class _Display:
             case Stage(model, stage, done, rows):
                 self._moved(model, stage, done, rows)
             case Scored():
-                score = leading(event)
+                score = event.leading
                 self._finished(event.candidate.name, f"{score.label} {score.value:.3f}")
             case Tuned():
                 self._finished(event.candidate.name, f"{event.measure} {event.value:.3f}")

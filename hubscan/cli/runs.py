@@ -11,7 +11,7 @@ from hubscan import run
 from hubscan.errors import RecipeError
 from hubscan.recipe import Recipe
 
-OWN_FILES = (run.RECIPE, run.LOCK, run.SAMPLE, run.RESULTS, run.VERIFIED)
+OWN_FILES = (run.RECIPE, run.LOCK, run.SAMPLE, run.RESULTS, run.VERIFIED, run.VERDICT)
 
 
 def default_folder(recipe: Recipe) -> Path:

@@ -17,10 +17,9 @@ from hubscan.cli.output import FORMS, write
 def command(folder: Path, form: str) -> None:
     """Print the ranking in the folder RUN; of a running scan, what there is so far."""
     from hubscan.run import load_run
-    from hubscan.verify.results import with_verdict
 
     run = load_run(folder)
     left = len(run.unfinished())
     if left:
         click.echo(f"{left} of {len(run.lock.candidates)} checkpoints are not finished", err=True)
-    write(with_verdict(run), form)
+    write(run.ranking, form)

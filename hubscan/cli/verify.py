@@ -86,12 +86,13 @@ def command(
     from hubscan.finetune.precision import fastest
     from hubscan.records import Training
     from hubscan.report.verified import as_json, as_text
-    from hubscan.run import VERIFIED, load_run
+    from hubscan.run import VERDICT, VERIFIED, load_run
     from hubscan.verify.run import select_candidates, verify
 
     run = load_run(folder)
     if fresh:
-        (folder / VERIFIED).unlink(missing_ok=True)
+        for name in (VERIFIED, VERDICT):
+            (folder / name).unlink(missing_ok=True)
     candidates = select_candidates(run.ranking, top, also, names, seed)
     used = fastest(device_at_hand(device)) if precision == "auto" else precision
     training = Training(how=how, seconds=60 * time_budget, seed=seed, precision=used)  # type: ignore[arg-type]

@@ -202,8 +202,7 @@ class LocalEngine:
         if worker.stage == "start":
             raise RuntimeError(f"a worker could not start: {reason}")
         if worker.candidate is not None:
-            dead = worker.candidate
-            yield Skipped(dead.model, dead.revision, worker.stage, reason, dead.only)
+            yield Skipped.of(worker.candidate, worker.stage, reason)
         if waiting:
             self._start(worker.device, worker.environment)
 

@@ -33,15 +33,13 @@ def _tuned(
     enter: Enter,
     report: Report,
 ) -> Tuned:
-    modality = candidate.modality
-    assert modality != "image+text", "a joined pair has no files of its own"
     begun = time.perf_counter()
     enter("fetch")
     folder = fetch(candidate).folder
     enter("load")
-    encoder = loaded(folder, modality, sample, recipe)
+    encoder = loaded(folder, candidate.modality, sample, recipe)
     enter("train")
-    inputs = sample.inputs[modality]
+    inputs = sample.inputs[candidate.modality]
     outcome = fine_tuned(
         encoder, inputs, sample, training, device, lambda done, all_: report("train", done, all_)
     )

@@ -65,14 +65,12 @@ def fetch(candidate: Candidate) -> Fetched:
         CheckpointError: if the repository holds no config or no safetensors weights, or its config says
             that it cannot be used; that is found out before weights are fetched.
     """
-    modality = candidate.modality
-    assert modality != "image+text", "a joined pair has no files of its own"
     if candidate.local:
         folder, arrived = Path(candidate.model).expanduser(), 0
-        eligibility.check(folder, modality)
+        eligibility.check(folder, candidate.modality)
     else:
         begun = time.time()
-        eligibility.check(_downloaded(candidate, FIRST), modality)
+        eligibility.check(_downloaded(candidate, FIRST), candidate.modality)
         folder = _downloaded(candidate, WANTED)
         arrived = _written_since(begun, folder)
     if not any(any(folder.glob(weights)) for weights in eligibility.WEIGHTS):

@@ -11,11 +11,10 @@ from huggingface_hub import EvalResult, ModelCardData
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from hubscan.errors import RankingError
-from hubscan.fusion import outcome
 from hubscan.publish.public import Public, public
 from hubscan.publish.renamed import renamed, renamed_verdict
-from hubscan.ranking import leading
 from hubscan.records import Candidate, Draw, Ranking
+from hubscan.records.joined import outcome
 from hubscan.report import sentences
 from hubscan.report.formatting import byte_count, plain
 from hubscan.report.json_form import provenance
@@ -64,6 +63,7 @@ def _metadata(ranking: Ranking) -> ModelCardData:
     if joined and chosen is joined.entry:  # two bases would make the card that of a merge
         chosen = joined.better
     base = chosen.scored.candidate if chosen else None
+    ranked = [entry.scored.candidate for entry in ranking]
     data_id = None if draw.local else plain(draw.dataset)
     return ModelCardData(
         license=LICENSE,
@@ -72,7 +72,7 @@ def _metadata(ranking: Ranking) -> ModelCardData:
         # The Hub lists a card under each of its base models, as something made from them; of several
         # it makes a "merge". The recommended checkpoint is the one that a model here would start
         # from; the others were only looked at, and stand below with their commits.
-        base_model=plain(base.model) if base and not base.local else None,
+        base_model=plain(base.model) if isinstance(base, Candidate) and not base.local else None,
         model_name=plain(ranking.best.model),
         eval_results=[_result(ranking)],
         hubscan={
@@ -81,13 +81,13 @@ def _metadata(ranking: Ranking) -> ModelCardData:
             "seed": draw.seed,
             "rows": draw.rows,
             "fingerprint": draw.fingerprint,
-            "ranked": [_pinned(entry.scored.candidate) for entry in ranking if not entry.scored.parts],
+            "ranked": [_pinned(one) for one in ranked if isinstance(one, Candidate)],
         },
     )
 
 
 def _result(ranking: Ranking) -> EvalResult:
-    score, draw = leading(ranking.best.scored), ranking.draw
+    score, draw = ranking.best.scored.leading, ranking.draw
     known = {key: getattr(score, key) for key in ("value", "low", "high", "raw", "null")}
     numbers = {key: float(number) for key, number in known.items() if number is not None}
     if not all(abs(number) < float("inf") for number in numbers.values()):
@@ -129,7 +129,7 @@ def _said(shown: Public, repo: str | None) -> dict[str, Any]:
         "repo": Markdown(plain(repo)) if repo else None,
         "provenance": _provenance_table(ranking),
         "verified": _verified(ranking),
-        "score": leading(ranking.best.scored),
+        "score": ranking.best.scored.leading,
         "widest": max(entry.scored.width for entry in ranking),
     }
 

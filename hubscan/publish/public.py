@@ -16,13 +16,12 @@ from huggingface_hub import constants
 from huggingface_hub.errors import HFValidationError
 from huggingface_hub.utils._validators import validate_repo_id
 
-from hubscan import fusion
 from hubscan import recipe as recipes
 from hubscan.publish.renamed import renamed, renamed_verdict
 from hubscan.recipe import Recipe
 from hubscan.records import Candidate, Draw, Ranking, Skipped
+from hubscan.records.joined import is_joined
 from hubscan.run import Lock, Run
-from hubscan.verify.results import with_verdict
 
 PUBLIC_ENDPOINT: Final = constants._HF_DEFAULT_ENDPOINT
 
@@ -59,23 +58,23 @@ def public(run: Run) -> Public:
     Raises:
         RankingError: if nothing was scored.
     """
-    sweep = _Anonymizer(run)
+    names = _Anonymizer(run)
     lock, recipe = run.lock, run.recipe
     return Public(
         recipe=recipe.model_copy(
             update={
-                "dataset": recipe.dataset and sweep.name(recipe.dataset),
-                "models": tuple(sweep.name(model) for model in recipe.models),
+                "dataset": recipe.dataset and names.name(recipe.dataset),
+                "models": tuple(names.name(model) for model in recipe.models),
             }
         ),
         lock=Lock(
             task=lock.task,
-            draw=sweep.draw(lock.draw),
-            candidates=tuple(sweep.candidate(candidate) for candidate in lock.candidates),
-            unresolved=tuple(sweep.skipped(one) for one in lock.unresolved),
-            provenance=sweep.provenance(lock.provenance),
+            draw=names.draw(lock.draw),
+            candidates=tuple(names.candidate(candidate) for candidate in lock.candidates),
+            unresolved=tuple(names.skipped(one) for one in lock.unresolved),
+            provenance=names.provenance(lock.provenance),
         ),
-        ranking=sweep.ranking(with_verdict(run)),
+        ranking=names.ranking(run.ranking),
         unfinished=len(run.unfinished()),
     )
 
@@ -122,7 +121,7 @@ class _Anonymizer:
 
     def skipped(self, one: Skipped) -> Skipped:
         # A pair that could not be joined has two names in one.
-        name = self.text(one.model) if fusion.is_joined(one) else self.name(one.model)
+        name = self.text(one.model) if is_joined(one) else self.name(one.model)
         return replace(one, model=name, reason=self.text(one.reason))
 
     def provenance(self, provenance: Mapping[str, Any]) -> dict[str, Any]:

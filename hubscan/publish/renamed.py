@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from hubscan import fusion
-from hubscan.records import Ranked, Scored, Verdict
+from hubscan.records import Candidate, Pair, Ranked, Scored, Verdict
 
 
 def renamed(entries: Iterable[Ranked], name: Callable[[str], str]) -> tuple[Ranked, ...]:
@@ -32,6 +31,10 @@ def renamed_verdict(verdict: Verdict | None, name: Callable[[str], str]) -> Verd
 
 
 def _renamed(scored: Scored, name: Callable[[str], str]) -> Scored:
-    parts = tuple(replace(part, model=name(part.model)) for part in scored.parts)
-    alone = replace(scored.candidate, model=name(scored.candidate.model))
-    return replace(scored, candidate=fusion.candidate(parts) if parts else alone, parts=parts)
+    return replace(scored, candidate=_renamed_candidate(scored.candidate, name))
+
+
+def _renamed_candidate(candidate: Candidate | Pair, name: Callable[[str], str]) -> Candidate | Pair:
+    if isinstance(candidate, Pair):
+        return Pair(tuple(replace(part, model=name(part.model)) for part in candidate.parts))
+    return replace(candidate, model=name(candidate.model))

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hubscan.records.candidate import Candidate, Listed, Skipped
+from hubscan.records.candidate import Candidate, Identity, Listed, Pair, Skipped
 from hubscan.records.features import Features, Pooling
-from hubscan.records.kinds import WORD_POOLINGS, Input, LabelKind, Layers, Modality, Precision, Reads
+from hubscan.records.kinds import WORD_POOLINGS, Input, LabelKind, Layers, Modality, Precision
 from hubscan.records.ranking import Ranked, Ranking
 from hubscan.records.requests import EncodingRequest, SampleRequest
 from hubscan.records.sample import Draw, Sample
@@ -30,6 +30,7 @@ __all__ = [
     "Draw",
     "EncodingRequest",
     "Features",
+    "Identity",
     "Input",
     "LabelKind",
     "Labels",
@@ -38,11 +39,11 @@ __all__ = [
     "Listed",
     "Matrix",
     "Modality",
+    "Pair",
     "Pooling",
     "Precision",
     "Ranked",
     "Ranking",
-    "Reads",
     "Rows",
     "Sample",
     "SampleRequest",

@@ -15,7 +15,6 @@ if TYPE_CHECKING:  # numpy costs 0.1 s, and the command line reads these records
 Modality = Literal["text", "image", "audio"]
 Layers = Literal["last", "mean", "each"]
 Precision = Literal["float32", "bfloat16", "float16"]
-Reads = Literal["text", "image", "audio", "image+text"]  # the last is a pair of checkpoints, joined
 LabelKind = Literal["class", "multilabel", "number", "token"]
 WORD_POOLINGS = ("mean", "max", "last")  # those that also make one vector of a word's sub-words
 Input = str | tuple[str, ...] | bytes

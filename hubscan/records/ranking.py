@@ -68,17 +68,18 @@ class Ranking:
         """Return one row a checkpoint as a `pandas.DataFrame`."""
         import pandas as pd
 
-        from hubscan.report.flat import flat_rows
+        from hubscan.records.flat import flat_rows
 
         return pd.DataFrame(flat_rows(self))
 
     def __str__(self) -> str:
         """Return the answer in words and the table, as the command line prints them."""
-        from hubscan.report.human import as_text
-
-        return as_text(self)
+        return self._rendered("human")
 
     def _repr_markdown_(self) -> str:
-        from hubscan.report.markdown import as_markdown
+        return self._rendered("markdown")
 
-        return as_markdown(self)
+    def _rendered(self, form: str) -> str:
+        from hubscan.report import FORMATS  # the only import against the flow: a ranking displays itself
+
+        return FORMATS[form](self)

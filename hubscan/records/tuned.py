@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from hubscan.records.candidate import Candidate
+from hubscan.records.candidate import Candidate, Identity
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,11 @@ class Tuned:
     trained: int  # weights that were trained
     seconds: float
     device: str
+
+    @property
+    def identity(self) -> Identity:
+        """Return what tells its checkpoint from the others of its run."""
+        return self.candidate.identity
 
     @property
     def value(self) -> float:

@@ -6,7 +6,7 @@ import csv
 import io
 
 from hubscan.records import Ranking
-from hubscan.report.flat import flat_rows
+from hubscan.records.flat import flat_rows
 from hubscan.report.formatting import plain
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import unicodedata
 
-from hubscan.ranking import leading
 from hubscan.records import Ranking, Scored
 
 ELLIPSIS = "…"
@@ -83,7 +82,7 @@ def factor(ratio: float) -> str:
 
 def decimals(ranking: Ranking) -> int:
     """Return how many decimals a score needs for the best one's interval to have two digits."""
-    best = leading(ranking.best.scored)
+    best = ranking.best.scored.leading
     low, high = best.interval
     half = (high - low) / 2
     return 2 if half >= 0.02 or half <= 0 else 3 if half >= 0.002 else 4

@@ -12,7 +12,6 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from hubscan.ranking import leading
 from hubscan.records import Ranked, Ranking
 from hubscan.report import sentences
 from hubscan.report.formatting import (
@@ -115,7 +114,7 @@ def _columns(ranking: Ranking) -> list[Column]:
 
     tied = [tied_ranks(ranking, place) for place in range(len(ranking))]
     reads = of(lambda e: e.scored.candidate.modality)
-    raw = of(lambda e: number(leading(e.scored).raw, digits))
+    raw = of(lambda e: number(e.scored.leading.raw, digits))
     return [
         Column("rank", of(lambda e: str(e.rank))),
         *([Column("tied", tied, "left")] if any(tied) else []),
@@ -124,7 +123,7 @@ def _columns(ranking: Ranking) -> list[Column]:
         Column("params", of(lambda e: magnitude(e.scored.parameters))),
         Column(f"{plain(ranking.metric)} [95 %]", of(lambda e: _interval(e, digits))),
         *(Column(plain(name), other(name), gives_way=1) for name in others(ranking)),
-        Column("null", of(lambda e: number(leading(e.scored).null, digits)), gives_way=2),
+        Column("null", of(lambda e: number(e.scored.leading.null, digits)), gives_way=2),
         *([Column("raw", raw, gives_way=4)] if any(raw) else []),
         Column("rows/s", of(lambda e: speed(e.scored.cost.rows_per_second)), gives_way=3),
         Column("width", of(lambda e: str(e.scored.width)), gives_way=5),
@@ -133,7 +132,7 @@ def _columns(ranking: Ranking) -> list[Column]:
 
 
 def _interval(entry: Ranked, digits: int) -> str:
-    score = leading(entry.scored)
+    score = entry.scored.leading
     value, low, high = (number(x, digits) for x in (score.value, *score.interval))
     return f"{value} [{low}, {high}]"
 

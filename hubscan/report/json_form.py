@@ -7,9 +7,10 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any, Final
 
-from hubscan import __version__, fusion
+from hubscan import __version__
 from hubscan.errors import RankingError
 from hubscan.records import Draw, Ranked, Ranking, Verdict
+from hubscan.records.joined import outcome
 
 PART: Final = ("model", "revision", "modality")
 
@@ -134,7 +135,7 @@ def _entry(entry: Ranked) -> dict[str, Any]:
 
 
 def _fusion(ranking: Ranking) -> dict[str, Any] | None:
-    found = fusion.outcome(ranking)
+    found = outcome(ranking)
     if found is None:
         return None
     return {"model": found.entry.model, "better_part": found.better.model, "verdict": found.verdict}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from hubscan.ranking import leading
 from hubscan.records import Ranked, Ranking
 from hubscan.report import sentences
 from hubscan.report.formatting import (
@@ -97,7 +96,7 @@ def as_markdown(ranking: Ranking) -> str:
 
 def _cells(ranking: Ranking, place: int, name: str, digits: int) -> list[object]:
     entry = ranking[place]
-    scored, score = entry.scored, leading(entry.scored)
+    scored, score = entry.scored, entry.scored.leading
     low, high = (number(bound, digits) for bound in score.interval)
     return [
         entry.rank,

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from hubscan.fusion import STAGE, outcome
-from hubscan.ranking import leading
 from hubscan.records import Draw, Ranked, Ranking
+from hubscan.records.joined import STAGE, outcome
 from hubscan.report.formatting import (
     byte_count,
     decimals,
@@ -59,7 +58,7 @@ def recommended(ranking: Ranking) -> Ranked | None:
 
 def beats_shuffled(entry: Ranked) -> bool:
     """Return whether the whole interval lies above what shuffled labels give."""
-    score = leading(entry.scored)
+    score = entry.scored.leading
     return score.interval[0] > score.chance + ROUNDING
 
 
@@ -114,7 +113,7 @@ def dropped(draw: Draw) -> str:
 
 def legend(ranking: Ranking) -> str:
     """Return what the columns of the scores mean."""
-    score = leading(ranking.best.scored)
+    score = ranking.best.scored.leading
     said = LEGENDS.get(score.name, OTHERWISE)
     aside = f"; transrate: {TRANSRATE}" if "transrate" in others(ranking) else ""
     ties = any(entry.tied_with for entry in ranking)
@@ -125,14 +124,14 @@ def legend(ranking: Ranking) -> str:
 def notes(ranking: Ranking) -> list[str]:
     """Return what to know of the best one's score, one sentence each."""
     return [
-        f"Note on {plain(ranking.best.name)}: {plain(note)}." for note in leading(ranking.best.scored).notes
+        f"Note on {plain(ranking.best.name)}: {plain(note)}." for note in ranking.best.scored.leading.notes
     ]
 
 
 def _recommended(ranking: Ranking, chosen: Ranked | None, names: dict[int, str]) -> str:
     best, digits = ranking.best, decimals(ranking)
     if chosen is None:
-        score = leading(best.scored)
+        score = best.scored.leading
         labels = NAMES_OF_KIND[ranking.draw.label_kind]
         interval = " to ".join(number(bound, digits) for bound in score.interval)
         return (

@@ -47,7 +47,7 @@ def said(verdict: Verdict) -> list[str]:
 
 def tuned_table(verdict: Verdict, ranking: Ranking) -> Cells:
     """Return one line for each checkpoint that was fine-tuned, from the best to the worst."""
-    ranks = {(e.scored.candidate.revision, e.scored.candidate.name): e.rank for e in reversed(tuple(ranking))}
+    ranks = {e.scored.identity: e.rank for e in reversed(tuple(ranking))}
     titles = ["", "model", f"{verdict.measure} [95 %]", "frozen", "rank here", "rate", "epochs", "minutes"]
     rows = [
         [
@@ -55,7 +55,7 @@ def tuned_table(verdict: Verdict, ranking: Ranking) -> Cells:
             plain(one.candidate.name),
             _interval(value, _number),
             _number(one.start),
-            str(ranks.get((one.candidate.revision, one.candidate.name), "")),
+            str(ranks.get(one.identity, "")),
             "frozen" if one.rate is None else f"{one.rate:g}",
             f"{one.epochs}" if one.settled else f"{one.epochs}, not settled",
             f"{one.seconds / 60:.1f}",

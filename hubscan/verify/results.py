@@ -1,64 +1,45 @@
-"""A run folder in, what fine-tuning said of its ranking out: read back, nothing is trained."""
+"""What was fine-tuned in a run, and the verdict on its ranking; nothing is trained here."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from collections.abc import Mapping
+from dataclasses import asdict
 
-from hubscan.errors import HubscanError, RankingError
-from hubscan.records import Candidate, Ranking, Training, Tuned, Verdict
+from hubscan.errors import HubscanError
+from hubscan.records import Identity, Training, Tuned, Verdict
 from hubscan.rescore import labels_of, rescored
 from hubscan.run import Run
-from hubscan.verify.verdict import key, verdict
+from hubscan.verify.verdict import verdict
 
 
 def of_training(run: Run, training: Training) -> list[Tuned]:
     """Return what was fine-tuned in *run* as *training* says, however long that was allowed to take."""
-    wanted = _recipe(training)
+    wanted = _comparable(training)
     found = (one for one in run.verified() if isinstance(one, Tuned))
-    return list({identity(one.candidate): one for one in found if _recipe(one.training) == wanted}.values())
+    return list({one.identity: one for one in found if _comparable(one.training) == wanted}.values())
 
 
-def verdict_of(run: Run, training: Training | None = None) -> Verdict:
-    """Return the verdict on what was fine-tuned in *run* as *training* says, or as it was last.
+def verdict_of(run: Run, training: Training, probes: Mapping[Identity, float]) -> Verdict:
+    """Return the verdict on what was fine-tuned in *run* as *training* says.
 
     Raises:
         RankingError: if that is fewer than two checkpoints.
     """
-    if training is None:
-        found = [one for one in run.verified() if isinstance(one, Tuned)]
-        if not found:
-            raise RankingError(f"{run.folder}: nothing was fine-tuned yet; see `hubscan verify`")
-        training = found[-1].training
-    return verdict(run.ranking, of_training(run, training), labels_of(run), _probes(run))
+    return verdict(run.ranking, of_training(run, training), labels_of(run), probes)
 
 
-def with_verdict(run: Run) -> Ranking:
-    """Return the ranking of *run*, and with it the verdict if there is one.
+def probes(run: Run) -> dict[Identity, float]:
+    """Return the linear probe's score of each checkpoint whose features were kept.
 
-    Raises:
-        RankingError: if nothing was scored.
+    A probe is cross-validated, which takes seconds a checkpoint: it is computed once, for the verdict.
     """
-    ranking = run.ranking
-    try:
-        return replace(ranking, verdict=verdict_of(run))
-    except RankingError:  # fewer than two were fine-tuned
-        return ranking
-
-
-def _probes(run: Run) -> dict[str, float]:
-    """Return the linear probe's score of each checkpoint whose features were kept."""
     try:
         ranking = rescored(run, ["probe"])
     except HubscanError:  # the features are gone, or no probe is defined for these labels
         return {}
-    return {key(e.scored): e.scored.scores["probe"].value for e in reversed(tuple(ranking))}
+    return {entry.scored.identity: entry.scored.scores["probe"].value for entry in reversed(tuple(ranking))}
 
 
-def _recipe(training: Training) -> tuple[object, ...]:
+def _comparable(training: Training) -> tuple[object, ...]:
     """Return what of *training* makes two results comparable: all but how long it may take."""
     return tuple(value for name, value in asdict(training).items() if name != "seconds")
-
-
-def identity(candidate: Candidate) -> tuple[str, str, str]:
-    """Return what tells *candidate* from the others of its run."""
-    return candidate.model, candidate.revision, candidate.modality

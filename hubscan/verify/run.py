@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 
 import numpy as np
 
 from hubscan.engines.local import LocalEngine
-from hubscan.errors import RecipeError
-from hubscan.records import Candidate, Ranking, Skipped, Training, Tuned, Verdict
+from hubscan.errors import RankingError, RecipeError
+from hubscan.records import Candidate, Identity, Ranking, Skipped, Training, Tuned, Verdict
 from hubscan.run import VERIFIED, Run
 from hubscan.scan import Entered, Event, Plan, prepare
-from hubscan.verify.results import identity, of_training, verdict_of
-from hubscan.verify.verdict import key
+from hubscan.verify.results import of_training, probes, verdict_of
 
 
 def select_candidates(
@@ -27,7 +26,8 @@ def select_candidates(
     Raises:
         RecipeError: if one of *names* is not in the ranking, or fewer than two are chosen.
     """
-    ranked = list({key(e.scored): e.scored.candidate for e in ranking if not e.scored.parts}.values())
+    found = (entry.scored.candidate for entry in ranking)
+    ranked = list({one.identity: one for one in found if isinstance(one, Candidate)}.values())
     unknown = [name for name in names if name not in {one.model for one in ranked}]
     if unknown:
         raise RecipeError(f"--model {unknown[0]}: not in the ranking of this run")
@@ -55,11 +55,18 @@ def verify(
     Raises:
         HubscanError: if the rows are not to be had again, or fewer than two could be fine-tuned.
     """
-    done = {identity(one.candidate) for one in of_training(run, training)}
-    left = [one for one in candidates if identity(one) not in done]
-    if left:
-        yield from _tuned(run, left, training, device, workers)
-    yield verdict_of(run, training)
+    done = {one.identity for one in of_training(run, training)}
+    left = [one for one in candidates if one.identity not in done]
+    probed: dict[Identity, float] | None = None
+    for event in _tuned(run, left, training, device, workers) if left else ():
+        yield event
+        if isinstance(event, Tuned):
+            probed = probes(run) if probed is None else probed  # while the next one trains
+            with suppress(RankingError):  # fewer than two yet
+                run.keep_verdict(verdict_of(run, training, probed))
+    found = verdict_of(run, training, probes(run) if probed is None else probed)
+    run.keep_verdict(found)
+    yield found
 
 
 def _tuned(

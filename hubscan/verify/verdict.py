@@ -8,8 +8,17 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from hubscan.errors import RankingError
-from hubscan.ranking import leading, standing
-from hubscan.records import Agreement, Bounded, Ranking, Sample, Scored, Tuned, Verdict
+from hubscan.records import (
+    Agreement,
+    Bounded,
+    Candidate,
+    Identity,
+    Ranking,
+    Sample,
+    Scored,
+    Tuned,
+    Verdict,
+)
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -21,7 +30,7 @@ LEVEL: Final = (2.5, 97.5)  # per cent: the bounds of an interval
 
 
 def verdict(
-    ranking: Ranking, tuned: Sequence[Tuned], sample: Sample, probes: Mapping[str, float] | None = None
+    ranking: Ranking, tuned: Sequence[Tuned], sample: Sample, probes: Mapping[Identity, float] | None = None
 ) -> Verdict:
     """Return how *ranking*, and lists that one could follow instead, agree with *tuned*.
 
@@ -34,7 +43,7 @@ def verdict(
         ranking: of a run.
         tuned: two or more of its checkpoints, fine-tuned and held out alike.
         sample: the run's.
-        probes: the linear probe's score of checkpoints by `key`, where the features were kept.
+        probes: the linear probe's score of checkpoints by their identity, where the features were kept.
 
     Raises:
         RankingError: if there are fewer than two to compare, or they were held out differently.
@@ -44,8 +53,8 @@ def verdict(
     if len({(one.held, one.measure) for one in tuned}) > 1:
         raise RankingError("the checkpoints were fine-tuned with other rows held out; pass --fresh")
     ordered = sorted(tuned, key=lambda one: (-one.value, one.candidate.name))
-    scored = {key(entry.scored): entry.scored for entry in reversed(tuple(ranking))}
-    followed = _lists(ranking, [scored[_key(one)] for one in ordered], probes or {})
+    scored = {entry.scored.identity: entry.scored for entry in reversed(tuple(ranking))}
+    followed = _lists(ranking, [scored[one.identity] for one in ordered], probes or {})
     resampled = _resampled(ordered, sample)
     return Verdict(
         measure=ordered[0].measure,
@@ -56,26 +65,23 @@ def verdict(
     )
 
 
-def key(scored: Scored) -> str:
-    """Return what tells *scored* from the others of its run, whichever layer stands for it."""
-    return f"{scored.candidate.modality} {scored.candidate.model}@{scored.candidate.revision}"
-
-
-def _key(one: Tuned) -> str:
-    return f"{one.candidate.modality} {one.candidate.model}@{one.candidate.revision}"
-
-
-def _lists(ranking: Ranking, scored: Sequence[Scored], probes: Mapping[str, float]) -> dict[str, Numbers]:
+def _lists(
+    ranking: Ranking, scored: Sequence[Scored], probes: Mapping[Identity, float]
+) -> dict[str, Numbers]:
     """Return what one could follow, by name: a number for each checkpoint, higher first."""
-    name = leading(scored[0]).name
+    name = scored[0].leading.name
     found: dict[str, list[float | None]] = {
-        ranking.metric: [standing(one).value for one in scored],
+        ranking.metric: [one.standing.value for one in scored],
         **({} if name == "transrate" else {"transrate": [_transrate(one) for one in scored]}),
-        "probe": [probes.get(key(one)) for one in scored],
+        "probe": [probes.get(one.identity) for one in scored],
         "size": [float(one.parameters) for one in scored],
-        "downloads": [None if one.candidate.downloads is None else one.candidate.downloads for one in scored],
+        "downloads": [_downloads(one) for one in scored],
     }
     return {name: np.array(values, float) for name, values in found.items() if None not in values}
+
+
+def _downloads(scored: Scored) -> float | None:
+    return scored.candidate.downloads if isinstance(scored.candidate, Candidate) else None
 
 
 def _transrate(scored: Scored) -> float | None:

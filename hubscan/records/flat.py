@@ -1,11 +1,10 @@
-"""A ranking in, one flat dict a checkpoint out: the columns of csv and of pandas."""
+"""A ranking as one flat dict for each checkpoint: the columns of csv and of pandas."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from hubscan.ranking import leading
-from hubscan.records import Ranked, Ranking
+from hubscan.records.ranking import Ranked, Ranking
 
 
 def flat_rows(ranking: Ranking) -> list[dict[str, Any]]:
@@ -18,7 +17,7 @@ def flat_rows(ranking: Ranking) -> list[dict[str, Any]]:
 
 
 def _flat(entry: Ranked) -> dict[str, Any]:
-    scored, score = entry.scored, leading(entry.scored)
+    scored, score = entry.scored, entry.scored.leading
     candidate, cost = scored.candidate, scored.cost
     return {
         "rank": entry.rank,
