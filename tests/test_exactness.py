@@ -15,7 +15,7 @@ from hubscan.scores import (
     transrate_projected,
 )
 from tests import exact
-from tests.test_measures import degenerate
+from tests.test_metrics import degenerate
 
 Array = npt.NDArray[Any]
 
