@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from tests.hub import LabHub, environment, run_python
-from tests.test_rank import models, ranked
+from tests.support.commands import models, ranked
 
 Cli = Callable[..., subprocess.CompletedProcess[str]]
 Scan = tuple[dict[str, Any], Path]

@@ -13,8 +13,8 @@ from scipy.stats import chisquare
 
 from hubscan.sample.select.blocks import Blocks, Labelled, Members, Plan, blocks_within, planned
 from hubscan.sample.select.quotas import Counts, equal, proportional
-from tests.test_reservoir import equal_shares
-from tests.test_reservoir import kept as kept_by_a_reservoir
+from tests.support.reservoir import equal_shares
+from tests.support.reservoir import kept as kept_by_a_reservoir
 
 CHUNK_GROUPS = 3
 

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import io
-import random
 from pathlib import Path
 from typing import Any
 
@@ -17,20 +16,10 @@ from hubscan.encoders.pooling import pool
 from hubscan.errors import CheckpointError
 from hubscan.extract import extract
 from hubscan.media import torchvision
-from tests.hub.words import sentence
+from tests.support.images import IMAGES as PICTURES
+from tests.support.texts import TEXTS
 
 WITHOUT_TORCHVISION = pytest.mark.skipif(bool(torchvision.installed()), reason="torchvision is installed")
-TEXTS = [sentence(label, random.Random(label)) for label in (0, 1, 2)] + ["warm " * 300, "a"]
-
-
-def png(seed: int, side: int = 40) -> bytes:
-    pixels = np.random.default_rng(seed).integers(0, 255, (side, side, 3), dtype=np.uint8)
-    stored = io.BytesIO()
-    Image.fromarray(pixels).save(stored, "PNG")
-    return stored.getvalue()
-
-
-PICTURES = [png(0), png(1, 64), png(2)]
 
 
 def features(folder: Path, inputs: list[Any], modality: Any = "text", **how: Any) -> npt.NDArray[Any]:

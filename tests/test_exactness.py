@@ -14,8 +14,8 @@ from hubscan.scores import (
     transrate_plain,
     transrate_projected,
 )
-from tests import exact
-from tests.test_metrics import degenerate
+from tests.support import exact
+from tests.support.features import degenerate
 
 Array = npt.NDArray[Any]
 

@@ -6,8 +6,7 @@ import pytest
 
 from hubscan.encoders.audio import CONVENTIONS
 from hubscan.hub import listing
-from hubscan.records import Input
-from tests.families.audio import CLAP_RATE, FAMILIES, RATE, rows
+from tests.families.audio import FAMILIES, rows_of
 from tests.families.family import Family
 from tests.families.made import Made
 from tests.families.properties import features_are_right, layers_are_right, rows_are_independent
@@ -15,25 +14,21 @@ from tests.families.properties import features_are_right, layers_are_right, rows
 EACH = pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name.replace(" ", "-"))
 
 
-def sounds(family: Family) -> list[Input]:
-    return rows(CLAP_RATE if family.model_type == "clap" else RATE)
-
-
 @EACH
 def test_features_are_those_of_each_sound_alone(family: Family, made: Made) -> None:
-    features_are_right(family, made(family), sounds(family))
+    features_are_right(family, made(family), rows_of(family))
 
 
 @EACH
 def test_features_do_not_depend_on_the_other_sounds(
     family: Family, made: Made, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rows_are_independent(family, made(family), sounds(family), monkeypatch)
+    rows_are_independent(family, made(family), rows_of(family), monkeypatch)
 
 
 @EACH
 def test_each_layer_is_that_of_each_sound_alone(family: Family, made: Made) -> None:
-    layers_are_right(family, made(family), sounds(family))
+    layers_are_right(family, made(family), rows_of(family))
 
 
 def test_every_type_that_the_listing_takes_for_sounds_is_read_and_tested() -> None:

@@ -13,13 +13,10 @@ from transformers import CONFIG_MAPPING, AutoImageProcessor, AutoModel, AutoMode
 from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING_NAMES
 
 from hubscan import encoders, extract
-from hubscan.records import Input
 from tests.families.family import Family
-from tests.families.image import CLASSIFIED_OTHERWISE, FAMILIES, picture
+from tests.families.image import CLASSIFIED_OTHERWISE, FAMILIES, ROWS
 from tests.families.made import Made
 from tests.families.properties import CLOSE, features_are_right, layers_are_right, rows_are_independent
-
-ROWS: list[Input] = [picture(0), picture(1), picture(2, 64, 30), picture(3, 300, 200), picture(4, 1, 1)]
 
 every_family = pytest.mark.parametrize("family", FAMILIES, ids=str)
 

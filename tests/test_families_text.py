@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
-from random import Random
 from typing import Any
 
 import numpy as np
@@ -15,15 +14,10 @@ from transformers import BertConfig, BertModel, T5EncoderModel, T5Model
 from hubscan import encoders, extract
 from hubscan.encoders.conventions import is_causal
 from hubscan.errors import CheckpointError
-from hubscan.records import Input
 from tests.families.family import Family
 from tests.families.made import Made
 from tests.families.properties import CLOSE, features_are_right, layers_are_right, rows_are_independent
-from tests.families.text import BERT, FAMILIES, POSITIONS, make
-from tests.hub.words import sentence
-
-ROWS: list[Input] = [sentence(label, Random(label)) for label in (0, 1, 2)]
-ROWS += ["a", "warm bright good", "dull " * 20 + "warm " * 300]  # the last is cut
+from tests.families.text import BERT, FAMILIES, POSITIONS, ROWS, make
 
 every_family = pytest.mark.parametrize("family", FAMILIES, ids=str)
 

@@ -13,7 +13,7 @@ from hubscan.publish.card import as_card
 from hubscan.records import Candidate, Pair
 from hubscan.report import sentences
 from hubscan.report.json_form import as_object
-from tests.by_hand import make_run, ranking, scored
+from tests.support.rankings import make_run, ranking, scored
 
 
 def pair(value: float, *, half: float = 0.1, prefix: str = "") -> list:  # type: ignore[type-arg]

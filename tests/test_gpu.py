@@ -26,12 +26,10 @@ from tests.families.family import Family
 from tests.families.made import Made
 from tests.families.properties import CLOSE
 from tests.hub.words import sentence
-from tests.test_encoders import PICTURES, TEXTS
-from tests.test_families_audio import sounds
-from tests.test_families_image import ROWS as DIFFERENT_PICTURES
-from tests.test_families_text import ROWS as DIFFERENT_TEXTS
-from tests.test_large_features import SHAPES, made_of, same
-from tests.test_verify import sample, sentences
+from tests.support.features import SHAPES, same, separated
+from tests.support.images import IMAGES
+from tests.support.samples import sample
+from tests.support.texts import TEXTS, sentences
 
 Cli = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -48,8 +46,8 @@ def features(folder: Path, rows: Any, device: str, modality: Modality = "text", 
 
 def rows_of(family: Family) -> list[Input]:
     if family.modality == "audio":
-        return sounds(family)
-    return DIFFERENT_TEXTS if family.modality == "text" else DIFFERENT_PICTURES
+        return audio.rows_of(family)
+    return text.ROWS if family.modality == "text" else image.ROWS
 
 
 # -- features -------------------------------------------------------------------------------------
@@ -64,7 +62,7 @@ def test_features_on_the_gpu_are_those_of_the_cpu(family: Family, made: Made) ->
     assert on_gpu.untrained == on_cpu.untrained
 
 
-@pytest.mark.parametrize(("name", "rows"), [("plain-bert", TEXTS), ("tiny-vit", PICTURES)])
+@pytest.mark.parametrize(("name", "rows"), [("plain-bert", TEXTS), ("tiny-vit", IMAGES)])
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
 def test_half_a_precision_is_enough_there_too(hub_root: Path, name: str, rows: Any, dtype: Any) -> None:
     folder = hub_root / "models/tester" / name
@@ -117,7 +115,7 @@ class little_memory:
 
 @pytest.mark.parametrize(("n", "d", "classes"), SHAPES)
 def test_features_that_lie_on_the_gpu_score_there_as_they_do_here(n: int, d: int, classes: int) -> None:
-    matrix, labels = made_of(n, d, classes)
+    matrix, labels = separated(n, d, classes)
     before = torch.cuda.max_memory_allocated()
     same(transrate(torch.tensor(matrix, device="cuda"), labels), transrate(matrix, labels))
     assert torch.cuda.max_memory_allocated() > before + matrix.nbytes

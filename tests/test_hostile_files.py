@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from hubscan import recipe
 from hubscan.errors import HubscanError
 from hubscan.sample import draw
-from tests.test_sources import tar
+from tests.support.files import tar
 
 ROWS = [
     {"text": f'row {i}, "said"', "label": "ab"[i % 2], "n": i, "tags": ["x"] * (i % 3)} for i in range(60)

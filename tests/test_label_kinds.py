@@ -15,6 +15,7 @@ from hubscan import recipe, sample_file
 from hubscan.errors import DatasetError
 from hubscan.records import Sample
 from hubscan.sample import draw
+from tests.support.images import plain_image as picture
 
 
 def drawn(columns: dict[str, list[Any]] | pa.Table, folder: Path, **keys: Any) -> Sample:
@@ -164,8 +165,6 @@ def test_a_sentence_that_lost_words_is_dropped_and_counted(tmp_path: Path) -> No
 
 
 def test_an_image_and_its_caption_are_both_inputs_of_the_same_rows(tmp_path: Path) -> None:
-    from tests.test_sample import picture
-
     colours = [(i, 0, 0) for i in range(40)]
     images = [{"bytes": picture(c), "path": None} for c in colours]
     table = {"image": images, "caption": [f"red {i}" for i in range(40)], "label": [i % 2 for i in range(40)]}
@@ -262,7 +261,6 @@ def test_a_sample_of_every_kind_written_and_read_is_the_same(tmp_path: Path, kin
 )
 def test_the_recipe_that_says_what_was_done_gives_the_same_rows_again(tmp_path: Path, kind: str) -> None:
     from hubscan.scan import _settled
-    from tests.test_sample import picture
 
     text = [f"t{i}" for i in range(60)]
     image = [{"bytes": picture((i, 0, 0)), "path": None} for i in range(60)]

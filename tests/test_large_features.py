@@ -12,32 +12,18 @@ import numpy.typing as npt
 import pytest
 import torch
 
-from hubscan.records import Score
 from hubscan.scores import transrate
 from hubscan.scores.linalg.centered import rows_of
+from tests.support.features import SHAPES, same, separated
 
 Array = npt.NDArray[Any]
-
-SHAPES = [(300, 20, 3), (120, 90, 4), (50, 140, 5), (400, 30, 150)]
-"""Free dimensions; a ridge with halves of more rows, and of fewer; more rows than columns, and fewer; many classes."""
-
-
-def made_of(n: int, d: int, classes: int) -> tuple[Array, Array]:
-    rng = np.random.default_rng(n)
-    labels = np.concatenate([np.arange(classes), rng.integers(0, classes, n - classes)])
-    return (rng.normal(size=(n, d)) + rng.normal(size=(classes, d))[labels]).astype(np.float32), labels
-
-
-def same(found: Score, expected: Score) -> None:
-    for name in ("value", "low", "high", "raw", "null", "null_spread"):
-        assert getattr(found, name) == pytest.approx(getattr(expected, name), rel=1e-8, abs=1e-10), name
 
 
 @pytest.mark.parametrize(("n", "d", "classes"), SHAPES)
 def test_rows_read_in_blocks_from_disk_score_as_those_in_memory(
     n: int, d: int, classes: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    features, labels = made_of(n, d, classes)
+    features, labels = separated(n, d, classes)
     expected = transrate(features, labels)
     np.save(tmp_path / "features.npy", features)
     monkeypatch.setattr("hubscan.scores.linalg.centered.BLOCK_NUMBERS", 7 * d)
@@ -48,12 +34,12 @@ def test_rows_read_in_blocks_from_disk_score_as_those_in_memory(
 
 @pytest.mark.parametrize(("n", "d", "classes"), SHAPES)
 def test_a_tensor_scores_as_an_array(n: int, d: int, classes: int) -> None:
-    features, labels = made_of(n, d, classes)
+    features, labels = separated(n, d, classes)
     same(transrate(torch.tensor(features), torch.tensor(labels)), transrate(features, labels))
 
 
 def test_columns_of_labels_score_alike_in_tensors_and_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    features, labels = made_of(200, 30, 4)
+    features, labels = separated(200, 30, 4)
     columns = (labels[:, None] == np.arange(4)) | (np.arange(200)[:, None] % np.array([3, 90, 7, 11]) == 0)
     expected = transrate(features, columns)
     same(transrate(torch.tensor(features), torch.tensor(columns)), expected)
@@ -63,7 +49,7 @@ def test_columns_of_labels_score_alike_in_tensors_and_in_blocks(monkeypatch: pyt
 
 @pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16, torch.float32])
 def test_tensors_of_less_precision_are_computed_in_double(kind: torch.dtype) -> None:
-    features, labels = made_of(80, 12, 4)
+    features, labels = separated(80, 12, 4)
     low = torch.tensor(features).to(kind)
     same(transrate(low, labels), transrate(low.double(), labels))
     assert transrate(low, labels) == transrate(low, labels)
@@ -100,9 +86,10 @@ def test_the_number_of_rows_does_not_bound_memory(tmp_path: Path) -> None:
 PEAK = """
 import sys, threading, time
 import numpy as np
-from hubscan.scores import rows, transrate
+from hubscan.scores import transrate
+from hubscan.scores.linalg import centered
 
-rows.BLOCK_NUMBERS = 2**18
+centered.BLOCK_NUMBERS = 2**18
 def anonymous():
     with open("/proc/self/status") as status:
         return next(int(line.split()[1]) for line in status if line.startswith("RssAnon")) * 1024

@@ -28,6 +28,7 @@ from hubscan.scores.nleep import n_leep
 from hubscan.scores.probe import PENALTIES, linear_probe
 from hubscan.scores.scoring import log_size
 from hubscan.scores.targets import quantile_classes
+from tests.support.features import degenerate, made, several
 
 Array = npt.NDArray[Any]
 Function = Callable[[Any, Any], float]
@@ -46,41 +47,6 @@ MEASURES: dict[str, Function] = {
     "probe": linear_probe,
     "evidence": worth,
 }
-
-
-def made(n: int, d: int, classes: int = 3, seed: int = 0, shift: float = 0.7) -> tuple[Array, Array]:
-    rng = np.random.default_rng(seed)
-    labels = np.arange(n) % classes
-    return rng.normal(size=(n, d)) + shift * rng.normal(size=(classes, d))[labels], labels
-
-
-def several(n: int, labels: int = 4, seed: int = 0) -> Array:
-    columns = np.random.default_rng(seed).random((n, labels)) < np.linspace(0.15, 0.5, labels)
-    columns[0], columns[1] = False, True
-    return columns.astype(int)
-
-
-def degenerate() -> dict[str, tuple[Array, Array]]:
-    f, y = made(24, 5)
-    wide, _ = made(24, 60)
-    repeated = np.tile(np.arange(12), 2)
-    lonely = np.where(np.arange(24) == 7, 9, y)
-    graded = np.where(np.arange(24) % 2 == 0, 1e20, 1e-20)[:, None]
-    return {
-        "more rows than columns": (f, y),
-        "fewer rows than columns": (wide, y),
-        "a constant column": (np.column_stack([f, np.full(24, 0.1)]), y),
-        "repeated rows": (f[repeated], y[repeated]),
-        "repeated rows, fewer than columns": (wide[repeated], y[repeated]),
-        "one row in a class": (f, lonely),
-        "one row in a class, fewer than columns": (wide, lonely),
-        "absent numbers": (f, y * 300 - 5),
-        "half precision": (f.astype(np.float16), y),
-        "rows of 1e-20": (f * 1e-20, y),
-        "rows of 1e20": (f * 1e20, y),
-        "rows of 1e-20 and of 1e20": (f * graded, y),
-        "one column": (f[:, :1], y),
-    }
 
 
 CASES = pytest.mark.parametrize("case", degenerate())

@@ -21,6 +21,7 @@ from hubscan.errors import CheckpointError
 from hubscan.finetune.precision import fastest, mixed
 from hubscan.records import Training
 from tests.hub import LabHub
+from tests.support.images import IMAGES
 
 TEXTS = ["warm and bright", "a cold and gloomy day", "it was"]
 Cli = Callable[..., subprocess.CompletedProcess[str]]
@@ -52,10 +53,10 @@ def test_what_is_asked_decides_and_auto_is_float32_but_for_halves_on_a_gpu(
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
 @pytest.mark.parametrize(("name", "modality"), [("plain-bert", "text"), ("tiny-vit", "image")])
 def test_a_half_precision_is_what_the_network_computes_in(
-    hub_root: Path, name: str, modality: Any, dtype: Any, picture_rows: list[bytes]
+    hub_root: Path, name: str, modality: Any, dtype: Any
 ) -> None:
     folder = hub_root / "models/tester" / name
-    rows: Any = TEXTS if modality == "text" else picture_rows
+    rows: Any = TEXTS if modality == "text" else IMAGES
     whole = extract.extract(encoders.load(folder, modality), rows, "cpu")
     half = extract.extract(encoders.load(folder, modality, dtype=dtype), rows, "cpu")
     assert (whole.dtype, half.dtype) == ("float32", dtype)
@@ -144,13 +145,6 @@ def rewritten(change: Callable[[Tensors], Tensors]) -> Callable[[Path], None]:
         save_file(change(load_file(file)), file, metadata={"format": "pt"})
 
     return rewrite
-
-
-@pytest.fixture
-def picture_rows() -> list[bytes]:
-    from tests.test_encoders import PICTURES
-
-    return PICTURES
 
 
 def test_training_in_mixed_precision_is_for_what_the_device_does_well() -> None:

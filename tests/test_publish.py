@@ -13,8 +13,8 @@ from huggingface_hub import ModelCard
 from hubscan.demo.hub import serve
 from hubscan.publish.card import as_card
 from hubscan.records import Skipped
-from tests.by_hand import BGE, COMMIT, make_run
 from tests.hub import LabHub, environment
+from tests.support.rankings import BGE, COMMIT, make_run
 
 REPO = "tester/imdb-ranking"
 

@@ -13,29 +13,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import psutil
 import pytest
 import yaml
 
-import hubscan.report
 from hubscan.media import torchvision
 from tests.hub import LabHub, environment
-
-Cli = Callable[..., subprocess.CompletedProcess[str]]
-SCHEMA = json.loads((Path(hubscan.report.__file__).parent / "ranking.schema.json").read_text())
-SMALL = ("--samples", "60", "--device", "cpu")
-
-
-def ranked(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
-    assert done.returncode == 0, done.stderr
-    answer: dict[str, Any] = json.loads(done.stdout)
-    jsonschema.validate(answer, SCHEMA)
-    return answer
-
-
-def models(answer: dict[str, Any]) -> list[str]:
-    return [entry["model"] for entry in answer["ranking"]]
+from tests.support.commands import SMALL, Cli, models, ranked
 
 
 @pytest.fixture(scope="module")

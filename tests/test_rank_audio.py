@@ -31,7 +31,7 @@ from hubscan.records import Candidate, Modality, Training, Tuned
 from hubscan.sample import draw
 from tests.families.audio import FAMILIES, RATE, WAVES, saved
 from tests.hub import LabHub, environment, run_python
-from tests.test_rank import SCHEMA, models, ranked
+from tests.support.commands import SCHEMA, models, ranked
 
 ROWS = 60
 PITCHES = {"low": 300, "high": 2000}

@@ -20,7 +20,7 @@ from hubscan.records import Candidate
 from hubscan.sample import draw
 from tests.hub import LabHub
 from tests.hub.words import sentence
-from tests.test_rank import SCHEMA
+from tests.support.commands import SCHEMA
 
 Cli = Callable[..., subprocess.CompletedProcess[str]]
 MODELS = ("--model", "tester/seeing-bert", "--model", "tester/blind-bert", "--device", "cpu")

@@ -32,7 +32,7 @@ from hubscan.report.formatting import plain
 from hubscan.report.human import as_text
 from hubscan.report.json_form import as_json
 from hubscan.report.markdown import as_markdown, escaped
-from tests.by_hand import (
+from tests.support.rankings import (
     BGE,
     COMMIT,
     MINILM,

@@ -9,26 +9,9 @@ from scipy.stats import chisquare
 
 from hubscan.sample.select.random_keys import row_keys
 from hubscan.sample.select.reservoir import Reservoir
+from tests.support.reservoir import equal_shares, kept
 
 LABELS = st.lists(st.integers(0, 6), min_size=1, max_size=200)
-
-
-def kept(labels: list[int], size: int, seed: int, order: list[int] | None = None) -> list[tuple[object, int]]:
-    reservoir = Reservoir[None](lambda _: size)
-    keys = row_keys(seed, 0, len(labels)).tolist()
-    for row in order or range(len(labels)):
-        if reservoir.takes(labels[row], keys[row]):
-            reservoir.add(labels[row], keys[row], row, None)
-    return [(label, row) for label, row, _ in reservoir]
-
-
-def equal_shares(counts: list[int], size: int) -> list[int]:
-    """Fill the classes one row at a time, always the emptiest that has rows left."""
-    taken = [0] * len(counts)
-    for _ in range(min(size, sum(counts))):
-        place = min((t, i) for i, t in enumerate(taken) if t < counts[i])[1]
-        taken[place] += 1
-    return sorted(taken)
 
 
 @given(labels=LABELS, size=st.integers(1, 60), seed=st.integers(0, 2**63 - 1))

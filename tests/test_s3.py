@@ -11,8 +11,7 @@ from hubscan import recipe
 from hubscan.errors import DatasetError
 from hubscan.records import Sample
 from hubscan.sample import draw
-from tests.test_sequential import CSV, LONG, ROWS
-from tests.test_sources import parquet, tar
+from tests.support.files import CSV, LONG, ROWS, parquet, tar
 
 s3fs = pytest.importorskip("s3fs", reason="s3fs is not installed")
 moto = pytest.importorskip("moto.server", reason="moto[server] is not installed")

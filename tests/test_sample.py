@@ -17,6 +17,7 @@ from hubscan.errors import DatasetError
 from hubscan.media.images import ImageError, decode
 from hubscan.records import Sample
 from hubscan.sample import draw
+from tests.support.images import plain_image as picture
 
 
 def drawn(dataset: Path | str, **keys: Any) -> Sample:
@@ -78,12 +79,6 @@ def test_local_files_of_every_kind_give_the_same_rows(tmp_path: Path, suffix: st
     assert all(
         rows[row]["text"] == text for row, text in zip(sample.row_ids, sample.inputs["text"], strict=True)
     )
-
-
-def picture(colour: tuple[int, int, int], mode: str = "RGB") -> bytes:
-    stored = io.BytesIO()
-    Image.new("RGB", (12, 12), colour).convert(mode).save(stored, "TIFF" if mode == "CMYK" else "PNG")
-    return stored.getvalue()
 
 
 def test_a_folder_of_pictures_by_class_is_drawn_and_a_corrupt_one_is_counted(tmp_path: Path) -> None:

@@ -23,11 +23,7 @@ from hubscan import recipe
 from hubscan.errors import DatasetError, HubError
 from hubscan.records import Sample
 from hubscan.sample import draw
-
-ROWS = 400
-LINES = [f'"row {i}, and\na second line, ünïcode",{"ab"[i % 2]}' for i in range(ROWS)]
-CSV = "\n".join(["text,label", *LINES, ""]).encode()
-LONG = "\n".join(["text,label", *(f"row {i} {'x' * 90},{'ab'[i % 2]}" for i in range(30_000)), ""]).encode()
+from tests.support.files import CSV, LONG, ROWS
 
 
 def drawn(dataset: object, **keys: Any) -> Sample:

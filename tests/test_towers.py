@@ -22,14 +22,14 @@ from hubscan.hub import eligibility
 from hubscan.records import Candidate, Input, Skipped
 from hubscan.report.human import as_text
 from hubscan.report.json_form import as_json
-from tests.by_hand import BGE, COMMIT, make_run, ranking, scored
 from tests.families.image import EFFICIENT, FLAVA, GROUPS, NAFLEX, VIT, picture
 from tests.families.image import make as write_checkpoint
 from tests.families.properties import APART, CLOSE
 from tests.families.text import POSITIONS, WORDS, write_tokenizer
 from tests.hub import LabHub
 from tests.hub.fixtures import command
-from tests.test_rank import SCHEMA
+from tests.support.commands import SCHEMA
+from tests.support.rankings import BGE, COMMIT, make_run, ranking, scored
 
 TEXT: Final = {
     **{"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 48},

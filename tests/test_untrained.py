@@ -16,10 +16,10 @@ from hubscan.records import Score, Scored
 from hubscan.report import sentences
 from hubscan.report.json_form import as_object
 from hubscan.verify.verdict import verdict
-from tests.by_hand import BGE, RXNFP, ranking, scored
 from tests.families import audio, image, text
 from tests.families.made import Made
-from tests.test_verify import sample, tuned
+from tests.support.rankings import BGE, RXNFP, ranking, scored, tuned
+from tests.support.samples import sample
 
 if TYPE_CHECKING:
     from tests.families.family import Family

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import random
 import subprocess
 from collections.abc import Callable
 from dataclasses import replace
@@ -30,37 +29,19 @@ from hubscan.finetune.targets import Target
 from hubscan.finetune.training import _to_train
 from hubscan.ranking import rank
 from hubscan.recipe import Recipe
-from hubscan.records import Candidate, Draw, LabelKind, Ranking, Sample, Training, Tuned
+from hubscan.records import Candidate, Ranking, Sample, Training, Tuned
 from hubscan.report.verified import said
 from hubscan.verify.run import select_candidates
 from hubscan.verify.verdict import verdict
-from tests.by_hand import scored
 from tests.families.text import WORDS, model2vec
 from tests.hub import LabHub
-from tests.hub.words import NEUTRAL, TELLING
+from tests.hub.words import TELLING
+from tests.support.rankings import scored, tuned
+from tests.support.samples import sample
+from tests.support.texts import sentences
 
 Cli = Callable[..., subprocess.CompletedProcess[str]]
 SCHEMA = json.loads((Path(hubscan.report.__file__).parent / "ranking.schema.json").read_text())
-
-
-def sample(labels: Any, kind: LabelKind = "class", places: Any = None) -> Sample:
-    labels = np.asarray(labels)
-    draw = Draw(
-        "data",
-        "sha",
-        None,
-        "train",
-        {},
-        kind,
-        {},
-        len(labels),
-        0,
-        len(labels),
-        {},
-        0,
-        "print",
-    )
-    return Sample(draw, {}, labels, np.arange(len(labels)), places)
 
 
 @given(st.lists(st.integers(0, 4), min_size=20, max_size=300), st.integers(0, 9))
@@ -139,17 +120,6 @@ def ranking_of(**values: float) -> Ranking:
         for parameters, (name, value) in enumerate(values.items(), start=1)
     ]
     return rank(results, "text-classification", sample([0, 1] * 50).draw)
-
-
-def tuned(ranking: Ranking, name: str, right: int, of: int = 100, **more: Any) -> Tuned:
-    candidate = next(e.scored.candidate for e in ranking if e.model == name)
-    assert isinstance(candidate, Candidate)
-    outcomes = tuple(float(row < right) for row in range(of))
-    facts: dict[str, Any] = {
-        "training": Training(), "measure": "accuracy", "frozen": outcomes, "held": tuple(range(of)),
-        "rate": 3e-5, "epochs": 2, "settled": True, "trained": 9, "seconds": 60.0, "device": "cpu",
-    }  # fmt: skip
-    return Tuned(candidate=candidate, outcomes=outcomes, **(facts | more))
 
 
 def test_following_a_ranking_whose_first_is_the_best_costs_nothing() -> None:
@@ -334,14 +304,6 @@ def trained(hub_root: Path, model: str, given: Sample, modality: Any, how: Any =
     found = candidate_tuned(candidate, given, recipe, training, "cpu", lambda *_: None)
     assert isinstance(found, Tuned), found
     return found
-
-
-def sentences(count: int) -> list[list[str]]:
-    rng = random.Random(0)
-    return [
-        rng.choices([*TELLING[0][:6], *TELLING[1][:6], *NEUTRAL[:8]], k=rng.randint(3, 9))
-        for _ in range(count)
-    ]
 
 
 def test_words_are_fine_tuned_by_the_windows_that_hold_them(hub_root: Path) -> None:

@@ -90,6 +90,11 @@ def rows(rate: int = RATE) -> list[Input]:
     return [sound(seed, seconds, rate, subtype="FLOAT") for seed, seconds in enumerate(lengths)]
 
 
+def rows_of(family: Family) -> list[Input]:
+    """Return `rows` at the rate that *family* reads."""
+    return rows(CLAP_RATE if family.model_type == "clap" else RATE)
+
+
 # -- the direct computation -------------------------------------------------------------------------
 
 

@@ -346,3 +346,12 @@ OUTSIDE: Final[Mapping[str, str]] = {
     "sam, sam2, dpt, glpn, depth_pro and the like": "trained for one answer a pixel",
     "vivit, videomae, timesformer, xclip": "read videos",
 }
+
+
+ROWS: Final[list[Input]] = [
+    picture(0),
+    picture(1),
+    picture(2, 64, 30),
+    picture(3, 300, 200),
+    picture(4, 1, 1),
+]

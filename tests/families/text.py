@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from functools import cache, partial
 from pathlib import Path
+from random import Random
 from typing import Any, Final
 
 import torch
@@ -16,11 +17,14 @@ from transformers import CONFIG_MAPPING, AutoModel, AutoTokenizer, PreTrainedTok
 
 from hubscan.records import Input
 from tests.families.family import Family
-from tests.hub.words import VOCABULARY
+from tests.hub.words import VOCABULARY, sentence
 
 POSITIONS: Final = 48
 SPECIAL: Final = ("<pad>", "<unk>", "<s>", "</s>", "<mask>")
 WORDS: Final = {word: number for number, word in enumerate((*SPECIAL, *VOCABULARY))}
+
+ROWS: Final[list[Input]] = [sentence(label, Random(label)) for label in (0, 1, 2)]
+ROWS.extend(("a", "warm bright good", "dull " * 20 + "warm " * 300))  # the last is cut
 
 Marks = str  # what a tokenizer puts around a text, "A" being the text: "<s> A </s>"
 Config = Mapping[str, Any]

@@ -10,7 +10,7 @@ from typing import Any
 from hubscan import run as runs
 from hubscan.ranking import rank
 from hubscan.recipe import Recipe
-from hubscan.records import Candidate, Cost, Draw, Pooling, Ranking, Score, Scored, Skipped
+from hubscan.records import Candidate, Cost, Draw, Pooling, Ranking, Score, Scored, Skipped, Training, Tuned
 
 COMMIT = "5c38ec7c405ec4b44b94cc5a9bb96e735b38267a"
 PROVENANCE = {"hubscan": "0.1.0", "seed": 0, "python": "3.11.9", "versions": {"torch": "2.13.0"}}
@@ -84,6 +84,18 @@ RESULTS: tuple[Scored | Skipped, ...] = (BGE, MINILM, MPNET, RXNFP, TRUNCATED)
 def ranking(results: Iterable[Scored | Skipped] = RESULTS, **draw: Any) -> Ranking:
     """Rank *results* as a scan of `DRAW` would; keywords change what was drawn."""
     return rank(results, "text-classification", replace(DRAW, **draw), run="runs/imdb", provenance=PROVENANCE)
+
+
+def tuned(ranking: Ranking, name: str, right: int, of: int = 100, **more: Any) -> Tuned:
+    """Fine-tune the checkpoint called *name*: the first *right* of *of* rows come out right."""
+    candidate = next(e.scored.candidate for e in ranking if e.model == name)
+    assert isinstance(candidate, Candidate)
+    outcomes = tuple(float(row < right) for row in range(of))
+    facts: dict[str, Any] = {
+        "training": Training(), "measure": "accuracy", "frozen": outcomes, "held": tuple(range(of)),
+        "rate": 3e-5, "epochs": 2, "settled": True, "trained": 9, "seconds": 60.0, "device": "cpu",
+    }  # fmt: skip
+    return Tuned(candidate=candidate, outcomes=outcomes, **(facts | more))
 
 
 def make_run(folder: Path, results: Iterable[Scored | Skipped] = RESULTS, **draw: Any) -> runs.Run:

@@ -1,0 +1,24 @@
+"""What a reservoir keeps of a stream of labels, and the shares that its classes should have."""
+
+from __future__ import annotations
+
+from hubscan.sample.select.random_keys import row_keys
+from hubscan.sample.select.reservoir import Reservoir
+
+
+def kept(labels: list[int], size: int, seed: int, order: list[int] | None = None) -> list[tuple[object, int]]:
+    reservoir = Reservoir[None](lambda _: size)
+    keys = row_keys(seed, 0, len(labels)).tolist()
+    for row in order or range(len(labels)):
+        if reservoir.takes(labels[row], keys[row]):
+            reservoir.add(labels[row], keys[row], row, None)
+    return [(label, row) for label, row, _ in reservoir]
+
+
+def equal_shares(counts: list[int], size: int) -> list[int]:
+    """Fill the classes one row at a time, always the emptiest that has rows left."""
+    taken = [0] * len(counts)
+    for _ in range(min(size, sum(counts))):
+        place = min((t, i) for i, t in enumerate(taken) if t < counts[i])[1]
+        taken[place] += 1
+    return sorted(taken)
