@@ -62,7 +62,7 @@ def main() -> None:
         for dataset in datasets(asked.root, asked.only):
             recipe = Recipe(dataset=str(dataset), samples=asked.rows, max_length=asked.max_length)
             try:
-                sample = draw(recipe)
+                sample = draw(recipe.sample_request)
             except HubscanError as error:
                 print(f"{dataset.name}: left out: {error}", flush=True)
                 continue

@@ -115,7 +115,7 @@ def tuned(asked: argparse.Namespace) -> None:
             recipe = Recipe(
                 dataset=str(dataset), samples=ROWS, seed=1, max_length=asked.max_length, device=asked.device
             )
-            sample = draw(recipe)
+            sample = draw(recipe.sample_request)
             for modality, model in ((kind, model) for kind in sample.inputs for model in models[kind]):
                 wanted = any(fnmatch(model.name, pattern) for pattern in asked.models)
                 if not wanted or (dataset.name, model.name) in done:

@@ -37,7 +37,7 @@ WAYS = {
     "hubscan": """
 from hubscan import recipe
 from hubscan.sample import draw
-labels = draw(recipe.resolve({"dataset": NAME, "samples": ROWS})).labels.tolist()
+labels = draw(recipe.resolve({"dataset": NAME, "samples": ROWS}).sample_request).labels.tolist()
 """,
     "streaming, shuffle buffer of 1,000": """
 from datasets import load_dataset

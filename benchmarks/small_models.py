@@ -49,7 +49,7 @@ from transformers import (
 from hubscan import encoders
 from hubscan.extract import extract
 from hubscan.media.images import decode
-from hubscan.recipe import Recipe
+from hubscan.records import SampleRequest
 from hubscan.sample import draw
 
 Kind = Literal["text", "image"]
@@ -386,7 +386,7 @@ def _rows(root: Path, name: str, kind: Kind) -> tuple[list[Any], np.ndarray[Any,
     table = pq.read_table(file, columns=[kind, "label"])
     left = np.random.default_rng(0).permutation(len(table))
     if name != UNLABELLED:
-        drawn = [draw(Recipe(dataset=str(folder), samples=n, seed=seed)).row_ids for seed, n in DRAWN]
+        drawn = [draw(SampleRequest(str(folder), samples=n, seed=seed)).row_ids for seed, n in DRAWN]
         left = left[~np.isin(left, np.concatenate(drawn))]
     chosen = table.take(left[: MOST_ROWS[kind]])
     values = chosen[kind].to_pylist()

@@ -17,14 +17,8 @@ import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from hubscan.errors import RecipeError
+from hubscan.records import TASKS as TASKS
 from hubscan.records import EncodingRequest, Layers, Modality, SampleRequest
-
-TASKS: Final[Mapping[str, Modality]] = {
-    "text-classification": "text",
-    "token-classification": "text",
-    "image-classification": "image",
-    "audio-classification": "audio",
-}
 
 # In a checkout the recipes lie beside the package, in a wheel inside it.
 _SHIPPED: Final = (Path(__file__).parent / "recipes", Path(__file__).parents[1] / "recipes")

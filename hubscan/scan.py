@@ -84,7 +84,7 @@ def prepare(recipe: Recipe, lock: run.Lock | None = None) -> Iterator[Entered | 
     from hubscan.sample import draw
 
     yield Entered("drawing the sample")
-    sample = draw(recipe)
+    sample = draw(recipe.sample_request)
     _check_readable(sample, recipe)
     recipe = _settled(recipe, sample)
     if lock:

@@ -178,7 +178,9 @@ def drawn(folder: Path, spoil: dict[int, Any], **keys: Any) -> Sample:
     schema = Features({"audio": Audio(), "label": Value("int64")}).arrow_schema
     table = pa.table({"audio": cells, "label": [i % 2 for i in range(ROWS)]}, schema)
     pq.write_table(table, folder / "data.parquet", row_group_size=50)
-    return draw(recipe.resolve({"dataset": str(folder / "data.parquet"), "samples": 50, **keys}))
+    return draw(
+        recipe.resolve({"dataset": str(folder / "data.parquet"), "samples": 50, **keys}).sample_request
+    )
 
 
 BAD = CUT | USELESS | {

@@ -40,7 +40,9 @@ def pictures(folder: Path, spoil: dict[int, Any], **keys: Any) -> Sample:
 
 def _drawn(folder: Path, columns: dict[str, Any], **keys: Any) -> Sample:
     pq.write_table(pa.table(columns), folder / "data.parquet", row_group_size=50)
-    return draw(recipe.resolve({"dataset": str(folder / "data.parquet"), "samples": 100, **keys}))
+    return draw(
+        recipe.resolve({"dataset": str(folder / "data.parquet"), "samples": 100, **keys}).sample_request
+    )
 
 
 def image(mode: str, form: str, side: int = 8, **how: Any) -> bytes:
@@ -171,7 +173,7 @@ def test_a_text_that_is_no_text_is_counted(tmp_path: Path) -> None:
 def test_a_file_that_is_no_parquet_is_named_in_one_line(tmp_path: Path, content: bytes, said: str) -> None:
     (tmp_path / "data.parquet").write_bytes(content)
     with pytest.raises(DatasetError, match=said) as refused:
-        draw(recipe.resolve({"dataset": str(tmp_path / "data.parquet")}))
+        draw(recipe.resolve({"dataset": str(tmp_path / "data.parquet")}).sample_request)
     assert "data.parquet" in str(refused.value) and "\n" not in str(refused.value)
 
 
@@ -182,7 +184,7 @@ def test_a_parquet_with_a_damaged_page_is_named_in_one_line(tmp_path: Path) -> N
     content[4:400] = b"\xff" * 396
     file.write_bytes(content)
     with pytest.raises(DatasetError, match=r"data.parquet: corrupt"):
-        draw(recipe.resolve({"dataset": str(file)}))
+        draw(recipe.resolve({"dataset": str(file)}).sample_request)
 
 
 def test_shards_that_differ_in_their_columns_are_named_in_one_line(tmp_path: Path) -> None:
@@ -190,4 +192,4 @@ def test_shards_that_differ_in_their_columns_are_named_in_one_line(tmp_path: Pat
     for number, name in enumerate(("label", "other")):
         pq.write_table(pa.table({"text": ["a"], name: [1]}), tmp_path / f"data/train-{number}.parquet")
     with pytest.raises(DatasetError, match=r"train-1.parquet: has no column 'label'"):
-        draw(recipe.resolve({"dataset": str(tmp_path)}))
+        draw(recipe.resolve({"dataset": str(tmp_path)}).sample_request)

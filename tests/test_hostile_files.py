@@ -75,7 +75,9 @@ def test_a_spoilt_file_gives_a_sample_or_one_line(
         file = Path(folder) / name
         file.write_bytes(spoilt(FILES[name], cut, flips, junk, at))
         try:
-            assert len(draw(recipe.resolve({"dataset": str(file), "samples": 10, **keys})).row_ids)
+            assert len(
+                draw(recipe.resolve({"dataset": str(file), "samples": 10, **keys}).sample_request).row_ids
+            )
         except HubscanError as error:
             assert "\n" not in str(error)
 
@@ -84,4 +86,4 @@ def test_a_label_that_is_not_utf8_is_said(tmp_path: Path) -> None:
     file = tmp_path / "rows.jsonl"
     file.write_bytes(FILES["rows.jsonl"].replace(b'"b"', b'"\xe1"', 1))
     with pytest.raises(HubscanError, match="a label is not UTF-8"):
-        draw(recipe.resolve({"dataset": str(file), "samples": 10}))
+        draw(recipe.resolve({"dataset": str(file), "samples": 10}).sample_request)

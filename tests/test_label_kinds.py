@@ -22,7 +22,7 @@ def drawn(columns: dict[str, list[Any]] | pa.Table, folder: Path, **keys: Any) -
     file = folder / "data.parquet"
     table = columns if isinstance(columns, pa.Table) else pa.table(columns)
     pq.write_table(table, file, row_group_size=37)
-    return draw(recipe.resolve({"dataset": str(file), "samples": 20, **keys}))
+    return draw(recipe.resolve({"dataset": str(file), "samples": 20, **keys}).sample_request)
 
 
 def as_table(columns: dict[str, list[Any]], features: Features) -> pa.Table:
@@ -277,7 +277,7 @@ def test_the_recipe_that_says_what_was_done_gives_the_same_rows_again(tmp_path: 
     asked = recipe.resolve({"dataset": str(tmp_path / "data.parquet"), "samples": 20})
     settled = _settled(asked, sample)
     (tmp_path / "again.yaml").write_text(recipe.to_yaml(settled))
-    again = draw(recipe.resolve({}, tmp_path / "again.yaml"))
+    again = draw(recipe.resolve({}, tmp_path / "again.yaml").sample_request)
     assert again.draw.fingerprint == sample.draw.fingerprint
 
 
@@ -285,11 +285,13 @@ def test_a_dataset_saved_to_disk_is_drawn_from_with_its_splits_and_its_selection
     features = Features({"text": Value("string"), "label": ClassLabel(names=["no", "yes"])})
     whole = Dataset.from_dict({"text": [f"t{i}" for i in range(90)], "label": [0, 1, 1] * 30}, features)
     DatasetDict({"fit": whole.select(range(89, -1, -1)), "held": whole}).save_to_disk(str(tmp_path / "saved"))
-    sample = draw(recipe.resolve({"dataset": str(tmp_path / "saved"), "samples": 20, "split": "fit"}))
+    sample = draw(
+        recipe.resolve({"dataset": str(tmp_path / "saved"), "samples": 20, "split": "fit"}).sample_request
+    )
     assert sample.draw.classes == {"no": 10, "yes": 10}
     assert sample.inputs["text"] == tuple(f"t{89 - i}" for i in sample.row_ids)
     with pytest.raises(DatasetError, match="no split 'dev'; there are: fit, held"):
-        draw(recipe.resolve({"dataset": str(tmp_path / "saved"), "split": "dev"}))
+        draw(recipe.resolve({"dataset": str(tmp_path / "saved"), "split": "dev"}).sample_request)
 
 
 def test_balance_is_a_choice_and_in_proportion_a_rare_class_is_still_there(tmp_path: Path) -> None:

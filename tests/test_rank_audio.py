@@ -188,7 +188,7 @@ def test_what_hears_is_fine_tuned_and_no_worse_for_it(ear_root: Path, name: str)
     asked = recipe.resolve({"dataset": str(ear_root / "datasets/ear/tones"), "samples": 80, "device": "cpu"})
     candidate = Candidate(str(ear_root / "models/ear" / name), "sha", "audio", local=True)
     training = Training(rates=(3e-3,), epochs=12)  # a rate with which every sound is told apart after 5
-    found = tuned(candidate, draw(asked), asked, training, "cpu", lambda *_: None)
+    found = tuned(candidate, draw(asked.sample_request), asked, training, "cpu", lambda *_: None)
     assert isinstance(found, Tuned), found
     assert found.value >= max(0.9, found.start)
 
@@ -318,7 +318,7 @@ def test_the_address_of_kept_features_has_the_decoders_versions_and_the_seconds(
     ear_root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = recipe.resolve({"dataset": str(ear_root / "datasets/ear/tones"), "samples": 20})
-    sample = draw(asked)
+    sample = draw(asked.sample_request)
 
     def address(modality: Modality = "audio", **keys: Any) -> str:
         changed = asked.model_copy(update=keys)

@@ -139,7 +139,7 @@ def test_other_words_of_the_same_sentences_have_features_of_their_own(tmp_path: 
     addresses = set()
     for name in ("one", "two"):
         resolved = recipe.resolve({**asked, "label_columns": (name,)})
-        sample = draw(resolved)
+        sample = draw(resolved.sample_request)
         addresses.add(
             cache.address(assess._deciding(Candidate("some/bert", "0", "text"), sample, resolved, "cpu"))
         )

@@ -20,7 +20,7 @@ FILES = {"rows.csv": CSV, "long.csv": LONG, "a.parquet": parquet(), "b.parquet":
 
 
 def drawn(dataset: str, **keys: Any) -> Sample:
-    return draw(recipe.resolve({"dataset": dataset, "samples": 20, **keys}))
+    return draw(recipe.resolve({"dataset": dataset, "samples": 20, **keys}).sample_request)
 
 
 @pytest.fixture(scope="module")

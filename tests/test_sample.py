@@ -21,7 +21,7 @@ from tests.support.images import plain_image as picture
 
 
 def drawn(dataset: Path | str, **keys: Any) -> Sample:
-    return draw(recipe.resolve({"dataset": str(dataset), "samples": 20, **keys}))
+    return draw(recipe.resolve({"dataset": str(dataset), "samples": 20, **keys}).sample_request)
 
 
 @pytest.fixture

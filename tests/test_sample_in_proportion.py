@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from scipy.stats import chisquare
 
 from hubscan import recipe
+from hubscan.records import SampleRequest
 from hubscan.sample import draw
 from hubscan.sample.cells import Reader
 from hubscan.sample.columns import Columns
@@ -53,7 +55,7 @@ def test_over_a_thousand_seeds_every_row_of_a_class_is_drawn_equally_often(
         monkeypatch.setattr(random_access, "TEXT_SHARE", 0.5)
     labels = [0] * 90 + [1] * 30
     file = saved(tmp_path, {"text": [f"{i}" * 40 for i in range(120)], "label": labels}, group_rows=15)
-    asked = recipe.resolve({"dataset": str(file), "samples": 12})
+    asked = SampleRequest(str(file), samples=12)
     source = open_split(asked)  # once: it is all but the draw that takes time
     assert isinstance(source.rows, ParquetTable)
     columns = Columns({"text": ("text",)}, ("label",), "class", None)
@@ -61,9 +63,7 @@ def test_over_a_thousand_seeds_every_row_of_a_class_is_drawn_equally_often(
     for seed in range(1000):
         coder = Coder(columns, 6, "here")
         reader = Reader(columns.inputs, "class", source.fetch, asked.max_seconds)
-        found = random_access.collected(
-            source.rows, columns, coder, reader, asked.model_copy(update={"seed": seed})
-        )
+        found = random_access.collected(source.rows, columns, coder, reader, replace(asked, seed=seed))
         counts[[kept.row for kept in found.kept]] += 1
         blocks.add(found.block_rows)
     assert blocks == {1} if block == "rows by themselves" else max(blocks) > 1
@@ -76,7 +76,7 @@ def test_over_a_thousand_seeds_every_row_of_a_class_is_drawn_equally_often(
 def test_a_thousand_classes_and_two_thousand_rows(tmp_path: Path) -> None:
     labels = np.random.default_rng(0).permutation(np.arange(60_000) % 1000)
     file = saved(tmp_path, {"text": [f"t{i}" for i in range(60_000)], "label": labels}, group_rows=1000)
-    sample = draw(recipe.resolve({"dataset": str(file), "samples": 2000}))
+    sample = draw(recipe.resolve({"dataset": str(file), "samples": 2000}).sample_request)
     assert len(sample.draw.classes) == 1000 and set(sample.draw.classes.values()) == {2}
     assert np.array_equal(np.sort(labels[sample.row_ids]), np.repeat(np.arange(1000), 2))
 
@@ -87,7 +87,7 @@ def test_a_class_of_one_in_a_thousand_is_there(tmp_path: Path, balance: bool) ->
     for row in range(500, 20_000, 1000):
         labels[row] = "seldom"
     file = saved(tmp_path, {"text": [f"t{i}" for i in range(20_000)], "label": labels})
-    sample = draw(recipe.resolve({"dataset": str(file), "samples": 500, "balance": balance}))
+    sample = draw(recipe.resolve({"dataset": str(file), "samples": 500, "balance": balance}).sample_request)
     assert sample.draw.classes == ({"often": 480, "seldom": 20} if balance else {"often": 498, "seldom": 2})
 
 
@@ -97,7 +97,7 @@ def test_labels_in_blocks_and_a_class_in_the_last_shard_alone(tmp_path: Path) ->
         table = pa.table({"text": [f"{shard} {i}" for i in range(len(labels))], "label": labels})
         (tmp_path / "data").mkdir(exist_ok=True)
         pq.write_table(table, tmp_path / f"data/train-{shard}.parquet", row_group_size=50)
-    sample = draw(recipe.resolve({"dataset": str(tmp_path), "samples": 90}))
+    sample = draw(recipe.resolve({"dataset": str(tmp_path), "samples": 90}).sample_request)
     assert sample.draw.classes == {"a": 30, "b": 30, "last": 30}
     shards = {text.split()[0] for text in sample.inputs["text"] if isinstance(text, str)}
     assert shards == {"0", "1", "2", "3"}

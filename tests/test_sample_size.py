@@ -30,7 +30,7 @@ def test_a_split_of_many_classes_gives_more_rows_unless_told_how_many(tmp_path: 
         pq.write_table(table, file)
     else:
         file.write_text("text,label\n" + "\n".join(f"text {row},kind {row % 30}" for row in rows))
-    drawn = draw(recipe.resolve({"dataset": str(file)})).draw
+    drawn = draw(recipe.resolve({"dataset": str(file)}).sample_request).draw
     assert set(drawn.classes.values()) == {50}
-    told = draw(recipe.resolve({"dataset": str(file), "samples": 60})).draw
+    told = draw(recipe.resolve({"dataset": str(file), "samples": 60}).sample_request).draw
     assert set(told.classes.values()) == {2}

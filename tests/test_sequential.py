@@ -27,7 +27,7 @@ from tests.support.files import CSV, LONG, ROWS
 
 
 def drawn(dataset: object, **keys: Any) -> Sample:
-    return draw(recipe.resolve({"dataset": str(dataset), "samples": 20, **keys}))
+    return draw(recipe.resolve({"dataset": str(dataset), "samples": 20, **keys}).sample_request)
 
 
 @dataclass

@@ -27,7 +27,7 @@ CSV = "\n".join(["text,label", *(f"row {i},{'ab'[i % 2]}" for i in range(60))]).
 
 
 def drawn(dataset: Path | str, **keys: Any) -> Sample:
-    return draw(recipe.resolve({"dataset": str(dataset), "samples": 20, **keys}))
+    return draw(recipe.resolve({"dataset": str(dataset), "samples": 20, **keys}).sample_request)
 
 
 @pytest.mark.parametrize("where", ["disk", "file://", "memory://"])

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from hubscan.records.candidate import Candidate, Identity, Listed, Pair, Skipped
 from hubscan.records.features import Features, Pooling
-from hubscan.records.kinds import WORD_POOLINGS, Input, LabelKind, Layers, Modality, Precision
+from hubscan.records.kinds import TASKS, WORD_POOLINGS, Input, LabelKind, Layers, Modality, Precision
 from hubscan.records.ranking import Ranked, Ranking
 from hubscan.records.requests import EncodingRequest, SampleRequest
 from hubscan.records.sample import Draw, Sample
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from hubscan.records.kinds import Labels, Matrix, Rows
 
 __all__ = [
+    "TASKS",
     "WORD_POOLINGS",
     "Agreement",
     "Bounded",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final, Literal
 
 if TYPE_CHECKING:  # numpy costs 0.1 s, and the command line reads these records before it needs an array
     import numpy as np
@@ -19,3 +20,11 @@ LabelKind = Literal["class", "multilabel", "number", "token"]
 WORD_POOLINGS = ("mean", "max", "last")  # those that also make one vector of a word's sub-words
 Input = str | tuple[str, ...] | bytes
 """A text; a pair of texts, or a sentence as its words; an image or a sound as it lay in its file."""
+
+TASKS: Final[Mapping[str, Modality]] = {
+    "text-classification": "text",
+    "token-classification": "text",
+    "image-classification": "image",
+    "audio-classification": "audio",
+}
+"""What the Hub calls a task, and what its inputs are."""

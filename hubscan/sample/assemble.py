@@ -6,26 +6,25 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from hubscan.errors import DatasetError
-from hubscan.records import Draw, Input, Sample
+from hubscan.records import Draw, Input, Sample, SampleRequest
 from hubscan.sample.columns import Columns
 from hubscan.sample.label_codes import Coder
 from hubscan.sample.select import token_labels
 from hubscan.sample.select.drawn_rows import Collected, Kept
 from hubscan.sample.sources.open import Source
 
-if TYPE_CHECKING:
-    from hubscan.recipe import Recipe
-
 HOW_NOT_WHAT = {"bytes_read", "requests", "groups", "groups_read", "block_rows", "notes", "fingerprint"}
 
 
-def assembled(recipe: Recipe, source: Source, columns: Columns, coder: Coder, found: Collected) -> Sample:
+def assembled(
+    request: SampleRequest, source: Source, columns: Columns, coder: Coder, found: Collected
+) -> Sample:
     """Return the sample that *found* makes.
 
     Raises:
@@ -36,7 +35,7 @@ def assembled(recipe: Recipe, source: Source, columns: Columns, coder: Coder, fo
     if not found.kept:
         reasons = ", ".join(f"{count} × {reason}" for reason, count in dropped.items()) or "no rows"
         raise DatasetError(f"{where}: no labelled row ({reasons}); try another --split or --label-column")
-    drawn = token_labels.choose_words(found.kept, found.strata, recipe) if columns.kind == "token" else []
+    drawn = token_labels.choose_words(found.kept, found.strata, request) if columns.kind == "token" else []
     kept = _with_words(found.kept, drawn) if columns.kind == "token" else found.kept
     labels, classes = _labels(kept, drawn, columns, coder)
     _tell_apart(labels, classes, columns, where)
@@ -52,7 +51,7 @@ def assembled(recipe: Recipe, source: Source, columns: Columns, coder: Coder, fo
         label_kind=columns.kind,
         classes=classes,
         rows=len(row_ids),
-        seed=recipe.seed,
+        seed=request.seed,
         rows_seen=found.rows_seen,
         dropped=dropped,
         bytes_read=0,

@@ -9,13 +9,11 @@ from typing import TYPE_CHECKING, Final
 import pyarrow as pa
 
 from hubscan.errors import DatasetError
-from hubscan.records import LabelKind, Modality
+from hubscan.records import TASKS, LabelKind, Modality, SampleRequest
 from hubscan.sample.column_types import declared_names
 
 if TYPE_CHECKING:
     from datasets import Features
-
-    from hubscan.recipe import Recipe
 
 INPUT_NAMES: Final[Mapping[Modality, tuple[str, ...]]] = {
     "text": ("text", "sentence", "content", "review", "document", "body", "tweet", "title"),
@@ -82,33 +80,33 @@ class Columns:
         }
 
 
-def find(features: Features, kinds: Mapping[str, str], peek: Peek, recipe: Recipe) -> Columns:
-    """Return the columns that *recipe* asks for, or those that stand out.
+def find(features: Features, kinds: Mapping[str, str], peek: Peek, request: SampleRequest) -> Columns:
+    """Return the columns that *request* asks for, or those that stand out.
 
     Args:
         features: what the dataset declares of its columns.
         kinds: of each column, from `column_kinds`.
         peek: gives the first rows, and is asked for lists only: their lengths tell tags of words
             from labels of a whole text.
-        recipe: the asked task, columns and kind of label.
+        request: the asked task, columns and kind of label.
 
     Raises:
         DatasetError: naming the candidates, their kinds and the flag to pass, when none stands out.
     """
-    labels = recipe.label_columns or (_the_label(kinds),)
+    labels = request.label_columns or (_the_label(kinds),)
     for name in labels:
         _check(name, kinds, KINDS_OF_LABEL, "--label-column", "labels")
-    words = _words_beside(labels, kinds, peek, recipe)
-    kind = _kind(labels, kinds, words, recipe)
-    if kind == "token" and set(recipe.modalities) - {"text"}:
-        other = next(modality for modality in recipe.modalities if modality != "text")
+    words = _words_beside(labels, kinds, peek, request)
+    kind = _kind(labels, kinds, words, request)
+    if kind == "token" and set(request.modalities) - {"text"}:
+        other = next(modality for modality in request.modalities if modality != "text")
         raise DatasetError(
             f"--modality {other}: the labels in {labels[0]} are of words, which text encoders alone read; "
             "leave --modality out, or pass another --label-column"
         )
     others = {name: k for name, k in kinds.items() if name not in labels}
     inputs: dict[Modality, tuple[str, ...]] = (
-        {"text": (words,)} if kind == "token" and words else _inputs(others, recipe)
+        {"text": (words,)} if kind == "token" and words else _inputs(others, request)
     )
     declared = declared_names(features.get(labels[0])) if len(labels) == 1 else None
     return Columns(
@@ -117,7 +115,7 @@ def find(features: Features, kinds: Mapping[str, str], peek: Peek, recipe: Recip
         kind,
         declared,
         one_hot=kind == "multilabel" and declared is None and _one_hot(labels, kinds, peek),
-        fixed=recipe.label_kind is not None or declared is not None,
+        fixed=request.label_kind is not None or declared is not None,
     )
 
 
@@ -134,14 +132,16 @@ def _the_label(kinds: Mapping[str, str]) -> str:
     raise DatasetError(f"which column is the label? pass --label-column; there are: {listed(kinds)}")
 
 
-def _words_beside(labels: Sequence[str], kinds: Mapping[str, str], peek: Peek, recipe: Recipe) -> str | None:
+def _words_beside(
+    labels: Sequence[str], kinds: Mapping[str, str], peek: Peek, request: SampleRequest
+) -> str | None:
     """Return the column with a word for each label of a row's list, if there is one."""
     if len(labels) > 1 or "token" not in KINDS_OF_LABEL[kinds[labels[0]]]:
         return None
-    if recipe.label_kind not in (None, "token"):
+    if request.label_kind not in (None, "token"):
         return None
     lists = [name for name, kind in kinds.items() if kind == "texts" and name != labels[0]]
-    lists = [name for name in lists if name in recipe.input_columns] if recipe.input_columns else lists
+    lists = [name for name in lists if name in request.input_columns] if request.input_columns else lists
     if not lists:
         return None
     rows = peek([*lists, labels[0]])
@@ -159,12 +159,14 @@ def _agree(words: list[int | None], labels: list[int | None]) -> bool:
     return sum(one == other for one, other in pairs) >= MOSTLY * max(len(pairs), 1)
 
 
-def _kind(labels: Sequence[str], kinds: Mapping[str, str], words: str | None, recipe: Recipe) -> LabelKind:
+def _kind(
+    labels: Sequence[str], kinds: Mapping[str, str], words: str | None, request: SampleRequest
+) -> LabelKind:
     possible = KINDS_OF_LABEL[kinds[labels[0]]]
     if len(labels) > 1:
         found: LabelKind = "multilabel"
-    elif recipe.label_kind is not None:
-        found = recipe.label_kind
+    elif request.label_kind is not None:
+        found = request.label_kind
     else:
         found = "token" if words else possible[0]
     flag = f"--label-column {', '.join(labels)}: holds {kinds[labels[0]]} values"
@@ -174,7 +176,7 @@ def _kind(labels: Sequence[str], kinds: Mapping[str, str], words: str | None, re
         raise DatasetError(f"{flag}, which are not labels of kind {found}; there are: {listed(kinds)}")
     if found == "token" and words is None:
         raise DatasetError(f"{flag}, but no column of words has as many; there are: {listed(kinds)}")
-    if (found == "token") != (recipe.task == "token-classification") and recipe.task:
+    if (found == "token") != (request.task == "token-classification") and request.task:
         right = "token-classification" if found == "token" else "text-classification, or another column"
         raise DatasetError(f"{flag}, labels of kind {found}; pass --task {right}")
     return found
@@ -189,48 +191,50 @@ def _one_hot(labels: Sequence[str], kinds: Mapping[str, str], peek: Peek) -> boo
     )
 
 
-def _inputs(kinds: Mapping[str, str], recipe: Recipe) -> dict[Modality, tuple[str, ...]]:
-    if recipe.input_columns:
-        return _wanted(_asked(recipe.input_columns, kinds, recipe), recipe)
+def _inputs(kinds: Mapping[str, str], request: SampleRequest) -> dict[Modality, tuple[str, ...]]:
+    if request.input_columns:
+        return _wanted(_asked(request.input_columns, kinds, request), request)
     caption = next((name for name in CAPTION_NAMES if kinds.get(name) == "text"), None)
-    modalities = list(dict.fromkeys(recipe.modalities)) or [_modality(kinds, recipe)]
+    modalities = list(dict.fromkeys(request.modalities)) or [_modality(kinds, request)]
     # Any other text beside an image may be the name of its file, and that tells the label.
-    if modalities == ["image"] and not (recipe.task or recipe.modalities) and caption:
+    if modalities == ["image"] and not (request.task or request.modalities) and caption:
         modalities.append("text")
     with_image = {"image", "text"} <= set(modalities)
     return {
         modality: (caption,)
         if modality == "text" and with_image and caption
-        else _the_input(kinds, modality, recipe)
+        else _the_input(kinds, modality, request)
         for modality in modalities
     }
 
 
-def _wanted(asked: dict[Modality, tuple[str, ...]], recipe: Recipe) -> dict[Modality, tuple[str, ...]]:
+def _wanted(
+    asked: dict[Modality, tuple[str, ...]], request: SampleRequest
+) -> dict[Modality, tuple[str, ...]]:
     """Return the columns of the modalities that are asked for by name, if any are."""
-    missing = [modality for modality in recipe.modalities if modality not in asked]
+    missing = [modality for modality in request.modalities if modality not in asked]
     if missing:
         raise DatasetError(
             f"--modality {missing[0]}: no column of {missing[0]}s among --input-column "
-            f"{', '.join(recipe.input_columns)}; name one more, or leave --input-column out"
+            f"{', '.join(request.input_columns)}; name one more, or leave --input-column out"
         )
-    return {modality: asked[modality] for modality in dict.fromkeys(recipe.modalities)} or asked
+    return {modality: asked[modality] for modality in dict.fromkeys(request.modalities)} or asked
 
 
-def _modality(kinds: Mapping[str, str], recipe: Recipe) -> Modality:
-    from hubscan.recipe import TASKS
-
-    if recipe.task:
-        return TASKS[recipe.task]
+def _modality(kinds: Mapping[str, str], request: SampleRequest) -> Modality:
+    if request.task:
+        return TASKS[request.task]
     present = set(kinds.values())
     return "image" if "image" in present else "audio" if "audio" in present else "text"
 
 
-def _asked(names: Sequence[str], kinds: Mapping[str, str], recipe: Recipe) -> dict[Modality, tuple[str, ...]]:
-    modality = _modality({name: kinds.get(name, "") for name in names}, recipe)
+def _asked(
+    names: Sequence[str], kinds: Mapping[str, str], request: SampleRequest
+) -> dict[Modality, tuple[str, ...]]:
+    modality = _modality({name: kinds.get(name, "") for name in names}, request)
     inputs: dict[Modality, tuple[str, ...]] = {}
     for name in names:
-        alone = recipe.task and len(names) == 1 and not recipe.modalities
+        alone = request.task and len(names) == 1 and not request.modalities
         fitting = {modality} if alone else {"text", "image", "audio"}
         what = f"{modality}s" if len(fitting) == 1 else "texts, images or sounds"
         _check(name, kinds, fitting, "--input-column", what)
@@ -245,7 +249,7 @@ def _asked(names: Sequence[str], kinds: Mapping[str, str], recipe: Recipe) -> di
     return inputs
 
 
-def _the_input(kinds: Mapping[str, str], modality: Modality, recipe: Recipe) -> tuple[str, ...]:
+def _the_input(kinds: Mapping[str, str], modality: Modality, request: SampleRequest) -> tuple[str, ...]:
     fitting = [name for name, kind in kinds.items() if kind == modality]
     pairs = [pair for pair in PAIR_NAMES if set(pair) <= set(fitting)]
     if modality == "text" and pairs:
@@ -254,8 +258,8 @@ def _the_input(kinds: Mapping[str, str], modality: Modality, recipe: Recipe) -> 
     if len(fitting) == 1 or named:
         return (named[0] if named else fitting[0],)
     if not fitting:
-        flag = f"--modality {modality}: " if recipe.modalities else f"--task {recipe.task}: "
-        asked = flag if recipe.modalities or recipe.task else ""
+        flag = f"--modality {modality}: " if request.modalities else f"--task {request.task}: "
+        asked = flag if request.modalities or request.task else ""
         raise DatasetError(f"{asked}no column of {modality}s; there are: {listed(kinds)}")
     raise DatasetError(
         f"which column is the {modality}? pass --input-column"

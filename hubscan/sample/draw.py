@@ -1,4 +1,4 @@
-"""A recipe in, the drawn `Sample` out."""
+"""A request in, the drawn `Sample` out."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import datasets
 
 from hubscan.errors import DatasetError
 from hubscan.hub.client import Traffic, counted
-from hubscan.records import Sample
+from hubscan.records import Sample, SampleRequest
 from hubscan.sample.assemble import assembled
 from hubscan.sample.cells import MOST_CHARACTERS, Reader
 from hubscan.sample.column_types import kinds_of
@@ -24,14 +24,13 @@ from hubscan.sample.sources.tar import TarStream
 from hubscan.sample_size import rows_by_default
 
 if TYPE_CHECKING:
-    from hubscan.recipe import Recipe
     from hubscan.sample.select.drawn_rows import Collected
 
 
-def draw(recipe: Recipe) -> Sample:
-    """Return the sample that *recipe* asks for: every row of a class equally likely, classes as asked.
+def draw(request: SampleRequest) -> Sample:
+    """Return the sample that *request* asks for: every row of a class equally likely, classes as asked.
 
-    The same recipe and commit give the same rows, in the order of the split. Rows without a label,
+    The same request and commit give the same rows, in the order of the split. Rows without a label,
     empty texts and pictures that cannot be decoded give way to others, and each is counted by its
     reason in `Draw.dropped`.
 
@@ -42,9 +41,9 @@ def draw(recipe: Recipe) -> Sample:
     # A server that truncates for ever would otherwise hold a scan for nine minutes.
     datasets.config.STREAMING_READ_MAX_RETRIES = 5
     with counted() as traffic:
-        source = open_split(recipe)
+        source = open_split(request)
         try:
-            sample = _found(recipe, source, traffic)
+            sample = _found(request, source, traffic)
         except UnicodeDecodeError as error:  # inputs that are not give way to others; labels cannot
             raise DatasetError(f"{source.dataset}: a label is not UTF-8: {error.reason}") from error
     stored_bytes, stored_requests = source.stored()
@@ -58,30 +57,30 @@ def draw(recipe: Recipe) -> Sample:
     )
 
 
-def _found(recipe: Recipe, source: Source, traffic: Traffic) -> Sample:
+def _found(request: SampleRequest, source: Source, traffic: Traffic) -> Sample:
     rows = source.rows
-    columns = find(rows.features, kinds_of(rows.features), rows.head, recipe)
+    columns = find(rows.features, kinds_of(rows.features), rows.head, request)
     try:
-        return _sample(recipe, source, columns, traffic)
+        return _sample(request, source, columns, traffic)
     except ManyValues:
-        return _sample(recipe, source, replace(columns, kind="number", fixed=True), traffic)
+        return _sample(request, source, replace(columns, kind="number", fixed=True), traffic)
 
 
-def _sample(recipe: Recipe, source: Source, columns: Columns, traffic: Traffic) -> Sample:
+def _sample(request: SampleRequest, source: Source, columns: Columns, traffic: Traffic) -> Sample:
     where = f"{source.dataset}, column {', '.join(columns.labels)!r}"
-    coder = Coder(columns, (recipe.samples or rows_by_default(0)) // 2, where)
-    reader = Reader(columns.inputs, columns.kind, source.fetch, recipe.max_seconds)
-    found = _collected(recipe, source, columns, coder, reader, traffic)
+    coder = Coder(columns, (request.samples or rows_by_default(0)) // 2, where)
+    reader = Reader(columns.inputs, columns.kind, source.fetch, request.max_seconds)
+    found = _collected(request, source, columns, coder, reader, traffic)
     if reader.cut:
         found.notes += (f"texts of over {MOST_CHARACTERS:,} characters were cut there: {reader.cut}",)
-    return assembled(recipe, source.pinned(), columns, coder, found)
+    return assembled(request, source.pinned(), columns, coder, found)
 
 
 def _collected(
-    recipe: Recipe, source: Source, columns: Columns, coder: Coder, reader: Reader, traffic: Traffic
+    request: SampleRequest, source: Source, columns: Columns, coder: Coder, reader: Reader, traffic: Traffic
 ) -> Collected:
     rows = source.rows
     if isinstance(rows, ParquetTable | ArrowTable):
-        return random_access.collected(rows, columns, coder, reader, recipe)
+        return random_access.collected(rows, columns, coder, reader, request)
     assert isinstance(rows, TarStream | DatasetStream)
-    return one_pass.collected(rows, columns, coder, reader, recipe, lambda: source.spent(traffic.bytes_read))
+    return one_pass.collected(rows, columns, coder, reader, request, lambda: source.spent(traffic.bytes_read))

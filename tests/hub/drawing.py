@@ -14,10 +14,11 @@ from pathlib import Path
 from dataclasses import asdict
 from hubscan import recipe
 from hubscan.errors import HubscanError
-from hubscan.sample import draw, indexed
-indexed.FREE_BYTES = {free_bytes} or indexed.FREE_BYTES
+from hubscan.sample import draw
+from hubscan.sample.select import random_access
+random_access.FREE_BYTES = {free_bytes} or random_access.FREE_BYTES
 try:
-    sample = draw(recipe.resolve(json.loads({keys!r})))
+    sample = draw(recipe.resolve(json.loads({keys!r})).sample_request)
 except HubscanError as error:
     print(json.dumps({{"error": f"{{type(error).__name__}}: {{error}}"}}))
     sys.exit()

@@ -22,7 +22,7 @@ import numpy.typing as npt
 from hubscan.sample.select.quotas import Counts
 from hubscan.sample.select.random_keys import Keys, Places, block_keys, fractions, keys_of
 
-PILOT_SEED: Final = 2**64 - 1  # a recipe's seed is less
+PILOT_SEED: Final = 2**64 - 1  # a seed that is asked for is less
 AIM: Final = 0.85  # of the budget, since a draw may cost more than what was tried
 KEPT_FACTOR: Final = 4  # candidates are weeded when there are so many times more than can be drawn
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
+from hubscan.records import SampleRequest
 from hubscan.sample.cells import Reader, Unusable
 from hubscan.sample.columns import Columns
 from hubscan.sample.label_codes import Coder
@@ -20,28 +21,25 @@ from hubscan.sample.select.reservoir import Reservoir
 from hubscan.sample.sources.protocols import Stream
 from hubscan.sample_size import rows_by_default
 
-if TYPE_CHECKING:
-    from hubscan.recipe import Recipe
-
 Stratum = int
 
 
 class OnePass:
     """What is kept while the rows go by."""
 
-    def __init__(self, columns: Columns, coder: Coder, reader: Reader, recipe: Recipe) -> None:
-        self._columns, self._coder, self._reader, self._recipe = columns, coder, reader, recipe
+    def __init__(self, columns: Columns, coder: Coder, reader: Reader, request: SampleRequest) -> None:
+        self._columns, self._coder, self._reader, self._request = columns, coder, reader, request
         self._dropped: Counter[str] = Counter()
-        self._size = recipe.samples or rows_by_default(len(columns.names or ()))
-        self._balanced = Reservoir[Kept](lambda classes: recipe.samples or rows_by_default(classes))
+        self._size = request.samples or rows_by_default(len(columns.names or ()))
+        self._balanced = Reservoir[Kept](lambda classes: request.samples or rows_by_default(classes))
         self._uniform = Reservoir[Kept](lambda _: self._size)
         self._counts: Counter[Stratum] = Counter()
-        self._proportional = columns.kind == "number" or not recipe.balance
+        self._proportional = columns.kind == "number" or not request.balance
         self.seen = 0
 
     def take(self, table: pa.Table) -> None:
         """Offer the rows of one batch; only what is kept is made into Python objects."""
-        keys = row_keys(self._recipe.seed, self.seen, table.num_rows).tolist()
+        keys = row_keys(self._request.seed, self.seen, table.num_rows).tolist()
         coded = self._coder.coded(table)
         labels = labels_of(coded, self._columns.kind, table.num_rows)
         for place in np.unique(coded.places).tolist():
@@ -97,11 +95,11 @@ class OnePass:
                 found.setdefault(stratum, {})[row] = kept
         strata = sorted(found)
         counts = np.array([self._counts[s] for s in strata], np.int64)
-        quotas = shares(counts, self._columns, self._recipe, self._size)
+        quotas = shares(counts, self._columns, self._request, self._size)
         return [
             (stratum, kept)
             for stratum, quota in zip(strata, quotas.tolist(), strict=True)
-            for kept in _first(found[stratum], quota, self._recipe.seed)
+            for kept in _first(found[stratum], quota, self._request.seed)
         ]
 
 
@@ -110,19 +108,19 @@ def collected(
     columns: Columns,
     coder: Coder,
     reader: Reader,
-    recipe: Recipe,
+    request: SampleRequest,
     spent: Callable[[], int],
 ) -> Collected:
-    """Return the rows that *recipe* asks for out of one pass over *stream*.
+    """Return the rows that *request* asks for out of one pass over *stream*.
 
-    The pass ends early when *spent*, the bytes that came over the network, reaches the recipe's
-    budget; a note then says so.
+    The pass ends early when *spent*, the bytes that came over the network, reaches its budget; a note
+    then says so.
     """
-    one_pass = OnePass(columns, coder, reader, recipe)
+    one_pass = OnePass(columns, coder, reader, request)
     notes = []
     for table in stream.tables(columns.all):
         one_pass.take(table)
-        if spent() > recipe.max_bytes:
+        if spent() > request.max_bytes:
             notes.append(
                 "this split can only be read from its beginning; reading ended after "
                 f"{spent() / 1e6:,.1f} MB (--max-bytes) and {one_pass.seen:,} rows; the rest was not seen"

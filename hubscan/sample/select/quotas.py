@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
+import numpy.typing as npt
 
+from hubscan.records import SampleRequest
 from hubscan.sample.columns import Columns
 from hubscan.sample.select.random_keys import keys_of
-
-if TYPE_CHECKING:
-    from hubscan.recipe import Recipe
-
-import numpy.typing as npt
 
 Counts = npt.NDArray[np.int64]
 
@@ -55,8 +50,8 @@ def proportional(available: Counts, size: int, order: Counts) -> Counts:
     return quotas
 
 
-def shares(counts: Counts, columns: Columns, recipe: Recipe, size: int) -> Counts:
+def shares(counts: Counts, columns: Columns, request: SampleRequest, size: int) -> Counts:
     """Return how many rows of each stratum to draw, *size* in all."""
-    order = np.argsort(keys_of(recipe.seed, np.arange(len(counts))))
-    balanced = recipe.balance and columns.kind != "number"
+    order = np.argsort(keys_of(request.seed, np.arange(len(counts))))
+    balanced = request.balance and columns.kind != "number"
     return (equal if balanced else proportional)(counts, size, order)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 
-from hubscan.records import Input, Modality
+from hubscan.records import Input, Modality, SampleRequest
 from hubscan.sample.cells import Reader, Unusable
 from hubscan.sample.columns import Columns
 from hubscan.sample.label_codes import Coder
@@ -19,9 +19,6 @@ from hubscan.sample.select.label_store import LabelStore, available, strata
 from hubscan.sample.select.quotas import Counts, shares
 from hubscan.sample.sources.protocols import Rows, Table
 from hubscan.sample_size import rows_by_default
-
-if TYPE_CHECKING:
-    from hubscan.recipe import Recipe
 
 TEXT_SHARE: Final = 0.05  # of a split's bytes: what a draw of texts may read
 FILE_FACTOR: Final = 3.0  # times the bytes of the drawn rows: what a draw of images may read
@@ -40,8 +37,10 @@ class _Seen:
     groups: set[int] = field(default_factory=set)
 
 
-def collected(table: Table, columns: Columns, coder: Coder, reader: Reader, recipe: Recipe) -> Collected:
-    """Return the rows that *recipe* asks for, drawn from all over *table*.
+def collected(
+    table: Table, columns: Columns, coder: Coder, reader: Reader, request: SampleRequest
+) -> Collected:
+    """Return the rows that *request* asks for, drawn from all over *table*.
 
     A row whose input is empty or cannot be read gives way to the next one of its class.
 
@@ -54,26 +53,26 @@ def collected(table: Table, columns: Columns, coder: Coder, reader: Reader, reci
         for group, labels in enumerate(table.labels(columns.labels)):
             spool.add(coder.coded(labels), int(table.starts[group]))
         members = strata(spool, columns.kind, coder.counts)
-        return _drawn(table, columns, coder, reader, recipe, members)
+        return _drawn(table, columns, coder, reader, request, members)
     finally:
         spool.close()
 
 
 def _drawn(
-    table: Table, columns: Columns, coder: Coder, reader: Reader, recipe: Recipe, members: Labelled
+    table: Table, columns: Columns, coder: Coder, reader: Reader, request: SampleRequest, members: Labelled
 ) -> Collected:
     count = 1 if columns.kind == "number" else len(coder.counts) + (columns.kind == "multilabel")
     there = available(members, count)
-    size = recipe.samples or rows_by_default(count)
+    size = request.samples or rows_by_default(count)
     costs, budget = table.costs(columns.all), _budget(table, columns, size)
     largest = int(np.diff(table.starts).max(initial=1))
     hand, spoilt = _Seen(), np.zeros(count, np.int64)
     blocks = SINGLE
     for turn in range(ROUNDS):
-        quotas = shares(there - spoilt, columns, recipe, size)
+        quotas = shares(there - spoilt, columns, request, size)
         if turn == 0:
             blocks = blocks_within(members, quotas, costs=costs, budget=budget, largest_group=largest)
-        plan = planned(members, quotas + spoilt, recipe.seed, blocks)
+        plan = planned(members, quotas + spoilt, request.seed, blocks)
         if not _look(table, columns, coder, reader, plan, hand):
             break
         is_bad = np.isin(plan.rows, list(hand.bad))

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from hubscan.records import SampleRequest
 from hubscan.sample.select.drawn_rows import Kept
 from hubscan.sample.select.quotas import equal, proportional
 from hubscan.sample.select.random_keys import block_keys, keys_of
 from hubscan.sample_size import rows_by_default
 
-if TYPE_CHECKING:
-    from hubscan.recipe import Recipe
-
 Word = tuple[int, int, int]  # row, place of the word in its sentence, tag
 
 
-def choose_words(kept: Sequence[Kept], strata: Sequence[tuple[int, int]], recipe: Recipe) -> list[Word]:
+def choose_words(
+    kept: Sequence[Kept], strata: Sequence[tuple[int, int]], request: SampleRequest
+) -> list[Word]:
     """Return the drawn words, ordered by row and place.
 
     Of every tag a sentence first gives one word, at random; only when the sentences drawn for a tag
@@ -28,17 +27,17 @@ def choose_words(kept: Sequence[Kept], strata: Sequence[tuple[int, int]], recipe
     Args:
         kept: the drawn sentences.
         strata: (row, tag) for each tag that a sentence was drawn for.
-        recipe: says how many words, and whether tags have equal shares.
+        request: says how many words, and whether tags have equal shares.
     """
     rows = {one.row: one for one in kept}
     turns: dict[int, list[tuple[int, Word]]] = defaultdict(list)  # of each tag: (turn, word)
-    order = np.argsort(keys_of(recipe.seed, np.array([row for row, _ in strata], np.int64)), kind="stable")
+    order = np.argsort(keys_of(request.seed, np.array([row for row, _ in strata], np.int64)), kind="stable")
     for row, tag in (strata[place] for place in order.tolist()):
-        turns[tag] += _turns(rows[row], tag, recipe.seed)
+        turns[tag] += _turns(rows[row], tag, request.seed)
     tags = sorted(turns)
     counts = np.array([len(turns[tag]) for tag in tags], np.int64)
-    share = equal if recipe.balance else proportional
-    quotas = share(counts, recipe.samples or rows_by_default(len(tags)), np.argsort(-counts, kind="stable"))
+    share = equal if request.balance else proportional
+    quotas = share(counts, request.samples or rows_by_default(len(tags)), np.argsort(-counts, kind="stable"))
     found = [
         word for tag, quota in zip(tags, quotas.tolist(), strict=True) for word in _taken(turns, tag, quota)
     ]

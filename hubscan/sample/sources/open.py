@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import datasets
 from datasets import load_dataset_builder
@@ -15,6 +15,7 @@ from datasets import load_dataset_builder
 from hubscan.errors import DatasetError
 from hubscan.hub.client import api, explained, patient
 from hubscan.hub.ranges import RemoteFile
+from hubscan.records import SampleRequest
 from hubscan.sample.cells import Fetch
 from hubscan.sample.sources.arrow import ArrowTable
 from hubscan.sample.sources.builders import DatasetStream, opened
@@ -25,9 +26,6 @@ from hubscan.sample.sources.protocols import Stream, Table
 from hubscan.sample.sources.read_errors import read_errors
 from hubscan.sample.sources.sequential import SequentialFile, addresses
 from hubscan.sample.sources.tar import TarStream
-
-if TYPE_CHECKING:
-    from hubscan.recipe import Recipe
 
 READERS: Final = {
     ".csv": ("csv", {}),
@@ -75,8 +73,8 @@ class Source:
         return replace(self, revision=f"url:{digest.hexdigest()}")
 
 
-def open_split(recipe: Recipe) -> Source:
-    """Return the split that *recipe* asks for.
+def open_split(request: SampleRequest) -> Source:
+    """Return the split that *request* asks for.
 
     A bare name such as `imdb` is resolved to its canonical id and commit first: the current
     `datasets` cannot follow the redirect that the Hub answers with.
@@ -85,41 +83,41 @@ def open_split(recipe: Recipe) -> Source:
         HubError: if the Hub cannot be reached or does not know the dataset.
         DatasetError: naming the configs or splits that there are, if the one asked for is not there.
     """
-    if recipe.dataset is None:
+    if request.dataset is None:
         raise DatasetError("no dataset: pass --dataset ID_OR_PATH, or set it in the recipe")
-    if "://" in recipe.dataset:
-        return _at_url(recipe, recipe.dataset)
-    path = Path(recipe.dataset).expanduser()
+    if "://" in request.dataset:
+        return _at_url(request, request.dataset)
+    path = Path(request.dataset).expanduser()
     if path.exists():
-        return _open_local(recipe, path)
-    name = recipe.dataset
+        return _open_local(request, path)
+    name = request.dataset
     with explained(f"dataset {name}"):
-        info = patient(lambda: api().dataset_info(name, revision=recipe.revision))
+        info = patient(lambda: api().dataset_info(name, revision=request.revision))
     with read_errors(info.id):
-        builder = load_dataset_builder(info.id, recipe.config, revision=info.sha)
-        split = _chosen_split(recipe, info.id, [str(split) for split in builder.config.data_files])
+        builder = load_dataset_builder(info.id, request.config, revision=info.sha)
+        split = _chosen_split(request.split, info.id, [str(split) for split in builder.config.data_files])
         rows, files = opened(builder, split)
-    config = recipe.config or builder.config.name
+    config = request.config or builder.config.name
     return Source(
         info.id, str(info.sha), config, split, rows, _from_hub(f"hf://datasets/{info.id}@{info.sha}/"), files
     )
 
 
-def _open_local(recipe: Recipe, path: Path) -> Source:
-    name = str(recipe.dataset)
+def _open_local(request: SampleRequest, path: Path) -> Source:
+    name = str(request.dataset)
     with read_errors(name):
         if _saved(path):
-            return _open_saved(recipe, path)
+            return _open_saved(request, path)
         if path.is_dir():
-            builder = load_dataset_builder(str(path.resolve()), recipe.config)
+            builder = load_dataset_builder(str(path.resolve()), request.config)
             files = sorted(file for file in path.rglob("*") if file.is_file())
         else:
             reader, options = _reader(path)
             builder = load_dataset_builder(reader, data_files=str(path.resolve()), **options)
             files = [path]
-        split = _chosen_split(recipe, name, [str(split) for split in builder.config.data_files])
+        split = _chosen_split(request.split, name, [str(split) for split in builder.config.data_files])
         rows, parts = opened(builder, split)
-    return Source(name, content_hash(path, files), recipe.config, split, rows, _from_disk, parts)
+    return Source(name, content_hash(path, files), request.config, split, rows, _from_disk, parts)
 
 
 def _saved(path: Path) -> bool:
@@ -127,11 +125,11 @@ def _saved(path: Path) -> bool:
     return any((path / name).is_file() for name in ("state.json", "dataset_dict.json"))
 
 
-def _open_saved(recipe: Recipe, path: Path) -> Source:
-    name = str(recipe.dataset)
+def _open_saved(request: SampleRequest, path: Path) -> Source:
+    name = str(request.dataset)
     found = datasets.load_from_disk(str(path))
     single = isinstance(found, datasets.Dataset)
-    split = _chosen_split(recipe, name, [SINGLE_SPLIT] if single else list(found))
+    split = _chosen_split(request.split, name, [SINGLE_SPLIT] if single else list(found))
     dataset = found if single else found[split]
     if dataset._indices is not None:  # rows were selected: their places lie beside the table
         dataset = dataset.flatten_indices()
@@ -140,17 +138,17 @@ def _open_saved(recipe: Recipe, path: Path) -> Source:
     return Source(name, content_hash(path, files), None, split, table, _from_disk)
 
 
-def _at_url(recipe: Recipe, url: str) -> Source:
+def _at_url(request: SampleRequest, url: str) -> Source:
     """Return the files that *url* names; `{000..012}` and, but for http, `*` name several."""
     if re.match(r"\w+://[^/]*:[^/]*@", url):
         raise DatasetError("the URL holds a password, which would stand in every result; take it out")
     found = _expanded(url)
     if not found:
         raise DatasetError(f"{url}: no such files")
-    split = _chosen_split(recipe, url, [SINGLE_SPLIT])
+    split = _chosen_split(request.split, url, [SINGLE_SPLIT])
     suffix = _suffix(url.partition("?")[0])
     if suffix in IN_ONE_PASS:
-        return _passed(recipe, url, split, suffix, found)
+        return _passed(request, url, split, suffix, found)
     files = [open_file(address) for address in found]
     if suffix == ".tar":
         rows: Table | Stream = TarStream(files)
@@ -165,9 +163,9 @@ def _at_url(recipe: Recipe, url: str) -> Source:
     return Source(url, f"url:{digest}", None, split, rows, _from_nowhere, files)
 
 
-def _passed(recipe: Recipe, url: str, split: str, suffix: str, found: Sequence[str]) -> Source:
+def _passed(request: SampleRequest, url: str, split: str, suffix: str, found: Sequence[str]) -> Source:
     """Return files that can only be read from their beginning; their revision is known when they are."""
-    passages = [SequentialFile(address, 2 * recipe.max_bytes) for address in found]
+    passages = [SequentialFile(address, 2 * request.max_bytes) for address in found]
     reader, options = READERS[suffix]
     with read_errors(url):
         builder = load_dataset_builder(reader, data_files=addresses(passages, suffix), **options)
@@ -222,9 +220,9 @@ def _suffix(name: str) -> str:
     return (path.with_suffix("") if path.suffix in PACKED else path).suffix
 
 
-def _chosen_split(recipe: Recipe, dataset: str, splits: list[str]) -> str:
-    if recipe.split is None:
+def _chosen_split(asked: str | None, dataset: str, splits: list[str]) -> str:
+    if asked is None:
         return "train" if "train" in splits else splits[0]
-    if recipe.split not in splits:
-        raise DatasetError(f"{dataset}: no split {recipe.split!r}; there are: {', '.join(splits)}")
-    return recipe.split
+    if asked not in splits:
+        raise DatasetError(f"{dataset}: no split {asked!r}; there are: {', '.join(splits)}")
+    return asked
