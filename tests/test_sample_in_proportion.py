@@ -63,8 +63,8 @@ def test_over_a_thousand_seeds_every_row_of_a_class_is_drawn_equally_often(
     for seed in range(1000):
         coder = Coder(columns, 6, "here")
         reader = Reader(columns.inputs, "class", source.fetch, asked.max_seconds)
-        found = random_access.collected(source.rows, columns, coder, reader, replace(asked, seed=seed))
-        counts[[kept.row for kept in found.kept]] += 1
+        found = random_access.draw_rows(source.rows, columns, coder, reader, replace(asked, seed=seed))
+        counts[[drawn.row for drawn in found.rows]] += 1
         blocks.add(found.block_rows)
     assert blocks == {1} if block == "rows by themselves" else max(blocks) > 1
     # Rows of one block come together: counts vary as much as if there were so many times fewer.

@@ -16,32 +16,32 @@ from hubscan.records import Draw, Input, Sample, SampleRequest
 from hubscan.sample.columns import Columns
 from hubscan.sample.label_codes import Coder
 from hubscan.sample.select import token_labels
-from hubscan.sample.select.drawn_rows import Collected, Kept
+from hubscan.sample.select.drawn_rows import DrawnRow, DrawnRows
 from hubscan.sample.sources.open import Source
 
 HOW_NOT_WHAT = {"bytes_read", "requests", "groups", "groups_read", "block_rows", "notes", "fingerprint"}
 
 
-def assembled(
-    request: SampleRequest, source: Source, columns: Columns, coder: Coder, found: Collected
+def assemble(
+    request: SampleRequest, source: Source, columns: Columns, coder: Coder, drawn: DrawnRows
 ) -> Sample:
-    """Return the sample that *found* makes.
+    """Return the sample that *drawn* makes.
 
     Raises:
-        DatasetError: if nothing was found, or nothing that could be told apart.
+        DatasetError: if nothing was drawn, or nothing that could be told apart.
     """
     where = f"{source.dataset}, split {source.split!r}, column {', '.join(columns.labels)!r}"
-    dropped = dict(coder.dropped + found.dropped)
-    if not found.kept:
+    dropped = dict(coder.dropped + drawn.dropped)
+    if not drawn.rows:
         reasons = ", ".join(f"{count} × {reason}" for reason, count in dropped.items()) or "no rows"
         raise DatasetError(f"{where}: no labelled row ({reasons}); try another --split or --label-column")
-    drawn = token_labels.choose_words(found.kept, found.strata, request) if columns.kind == "token" else []
-    kept = _with_words(found.kept, drawn) if columns.kind == "token" else found.kept
-    labels, classes = _labels(kept, drawn, columns, coder)
+    words = token_labels.choose_words(drawn.rows, drawn.strata, request) if columns.kind == "token" else []
+    kept = _with_words(drawn.rows, words) if columns.kind == "token" else drawn.rows
+    labels, classes = _labels(kept, words, columns, coder)
     _tell_apart(labels, classes, columns, where)
     inputs = {modality: tuple(one.inputs[modality] for one in kept) for modality in columns.inputs}
-    places = _places(kept, drawn) if columns.kind == "token" else None
-    row_ids = np.array([row for row, _, _ in drawn] if drawn else [one.row for one in kept], np.int64)
+    places = _places(kept, words) if columns.kind == "token" else None
+    row_ids = np.array([row for row, _, _ in words] if words else [one.row for one in kept], np.int64)
     description = Draw(
         dataset=source.dataset,
         revision=source.revision,
@@ -52,38 +52,38 @@ def assembled(
         classes=classes,
         rows=len(row_ids),
         seed=request.seed,
-        rows_seen=found.rows_seen,
+        rows_seen=drawn.rows_seen,
         dropped=dropped,
         bytes_read=0,
         fingerprint="",
         duplicates=_duplicates(list(zip(*inputs.values(), strict=True))),
-        groups=found.groups,
-        groups_read=found.groups_read,
-        block_rows=found.block_rows,
-        notes=found.notes,
+        groups=drawn.groups,
+        groups_read=drawn.groups_read,
+        block_rows=drawn.block_rows,
+        notes=drawn.notes,
     )
     sample = Sample(description, inputs, labels, row_ids, places)
     return replace(sample, draw=replace(description, fingerprint=_fingerprint(sample)))
 
 
-def _with_words(kept: Sequence[Kept], drawn: Sequence[token_labels.Word]) -> list[Kept]:
-    used = {row for row, _, _ in drawn}
+def _with_words(kept: Sequence[DrawnRow], words: Sequence[token_labels.Word]) -> list[DrawnRow]:
+    used = {row for row, _, _ in words}
     return [one for one in kept if one.row in used]
 
 
-def _places(kept: Sequence[Kept], drawn: Sequence[token_labels.Word]) -> npt.NDArray[np.int64]:
+def _places(kept: Sequence[DrawnRow], words: Sequence[token_labels.Word]) -> npt.NDArray[np.int64]:
     number = {one.row: place for place, one in enumerate(kept)}
-    return np.array([(number[row], place) for row, place, _ in drawn], np.int64).reshape(-1, 2)
+    return np.array([(number[row], place) for row, place, _ in words], np.int64).reshape(-1, 2)
 
 
 def _labels(
-    kept: Sequence[Kept], drawn: Sequence[token_labels.Word], columns: Columns, coder: Coder
+    kept: Sequence[DrawnRow], words: Sequence[token_labels.Word], columns: Columns, coder: Coder
 ) -> tuple[npt.NDArray[Any], dict[str, int]]:
     """Return the labels as a `Sample` has them, and the rows of each by name."""
     if columns.kind == "number":
         return np.array([one.label.number for one in kept], np.float64), {}
     token = columns.kind == "token"
-    rows = [(tag,) for _, _, tag in drawn] if token else [one.label.codes for one in kept]
+    rows = [(tag,) for _, _, tag in words] if token else [one.label.codes for one in kept]
     counts = np.bincount([code for codes in rows for code in codes], minlength=len(coder.values))
     order = [code for code in coder.order() if counts[code]]
     number = {code: place for place, code in enumerate(order)}

@@ -29,10 +29,10 @@ class Reader:
     def __init__(
         self, inputs: Mapping[Modality, tuple[str, ...]], kind: LabelKind, fetch: Fetch, seconds: float
     ) -> None:
-        """Read *inputs*, of a sound the first *seconds*.
+        """Read *inputs*, of audio the first *seconds*.
 
         Raises:
-            HubscanError: if there are sounds among them, and nothing here decodes sounds.
+            HubscanError: if there is audio among them, and nothing here decodes audio.
         """
         if "audio" in inputs:
             audio.require()

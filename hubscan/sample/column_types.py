@@ -13,7 +13,7 @@ import pyarrow as pa
 from datasets import Audio, ClassLabel, Features, Image, List, Value
 
 OF_LISTS: Final = {"text": "texts", "class": "classes", "integer": "integers"}
-STORED_FILE: Final = {"bytes", "path"}  # how images and sounds lie in a table
+STORED_FILE: Final = {"bytes", "path"}  # how images and audio lie in a table
 
 
 def kinds_of(features: Features) -> dict[str, str]:

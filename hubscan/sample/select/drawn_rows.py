@@ -5,21 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from itertools import pairwise
 
 import numpy as np
 
-from hubscan.records import Input, Modality
+from hubscan.records import Input, LabelKind, Modality
 from hubscan.sample.cells import Unusable
-
-if TYPE_CHECKING:
-    pass
-
-from itertools import pairwise
-
-import pyarrow as pa
-
-from hubscan.records import LabelKind
 from hubscan.sample.label_codes import Coded
 
 
@@ -33,7 +24,7 @@ class Label:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class DrawnRow:
     """A row with its label and its inputs."""
 
     row: int
@@ -42,10 +33,10 @@ class Kept:
 
 
 @dataclass(slots=True)
-class Collected:
-    """What a draw brought home."""
+class DrawnRows:
+    """The rows of a sample, and what reading them showed."""
 
-    kept: list[Kept]  # by row
+    rows: list[DrawnRow]  # by row
     rows_seen: int
     dropped: Counter[str]
     strata: list[tuple[int, int]] = field(default_factory=list)  # of words: (row, tag) that was drawn
@@ -67,11 +58,6 @@ def labels_of(coded: Coded, kind: LabelKind, rows: int) -> list[Label]:
         Label(tuple(c for c in codes[start:stop] if c >= 0), tuple(words[start:stop]))
         for start, stop in pairwise(bounds)
     ]
-
-
-def one_row(table: pa.Table, place: int) -> pa.Table:
-    """Return row *place* of *table* without the rest, which would stay in memory with it."""
-    return table.take(pa.array([place]))
 
 
 def checked(inputs: dict[Modality, Input], label: Label) -> dict[Modality, Input]:

@@ -56,17 +56,17 @@ class LabelStore:
         self._file.close()
 
 
-def strata(spool: LabelStore, kind: LabelKind, counts: Counts) -> Labelled:
+def strata(store: LabelStore, kind: LabelKind, counts: Counts) -> Labelled:
     """Return the members to plan with: each row with the class that it can be drawn for.
 
     A row of several labels stands for the rarest of them, and for a class of its own, the last, if
     it has none. A sentence stands for each of its tags, once.
     """
     if kind == "multilabel":
-        return lambda: (_rarest(members, counts) for members in spool.chunks())
+        return lambda: (_rarest(members, counts) for members in store.chunks())
     if kind == "token":
-        return lambda: (_distinct(members) for members in spool.chunks())
-    return spool.chunks
+        return lambda: (_distinct(members) for members in store.chunks())
+    return store.chunks
 
 
 def available(members: Labelled, classes: int) -> Counts:

@@ -13,7 +13,7 @@ from hubscan.records import SampleRequest
 from hubscan.sample.cells import Reader, Unusable
 from hubscan.sample.columns import Columns
 from hubscan.sample.label_codes import Coder
-from hubscan.sample.select.drawn_rows import Collected, Kept, Label, checked, labels_of
+from hubscan.sample.select.drawn_rows import DrawnRow, DrawnRows, Label, checked, labels_of
 from hubscan.sample.select.label_store import rarest
 from hubscan.sample.select.quotas import shares
 from hubscan.sample.select.random_keys import row_keys
@@ -31,8 +31,8 @@ class OnePass:
         self._columns, self._coder, self._reader, self._request = columns, coder, reader, request
         self._dropped: Counter[str] = Counter()
         self._size = request.samples or rows_by_default(len(columns.names or ()))
-        self._balanced = Reservoir[Kept](lambda classes: request.samples or rows_by_default(classes))
-        self._uniform = Reservoir[Kept](lambda _: self._size)
+        self._balanced = Reservoir[DrawnRow](lambda classes: request.samples or rows_by_default(classes))
+        self._uniform = Reservoir[DrawnRow](lambda _: self._size)
         self._counts: Counter[Stratum] = Counter()
         self._proportional = columns.kind == "number" or not request.balance
         self.seen = 0
@@ -46,12 +46,12 @@ class OnePass:
             self._offer(table, place, keys[place], labels[place])
         self.seen += table.num_rows
 
-    def collected(self, notes: Iterable[str]) -> Collected:
+    def drawn_rows(self, notes: Iterable[str]) -> DrawnRows:
         """Return what was drawn."""
-        pairs = self._chosen()
+        pairs = self._by_stratum()
         rows = {kept.row: kept for _, kept in pairs}
-        return Collected(
-            kept=[rows[row] for row in sorted(rows)],
+        return DrawnRows(
+            rows=[rows[row] for row in sorted(rows)],
             rows_seen=self.seen,
             dropped=self._dropped,
             strata=sorted((kept.row, stratum) for stratum, kept in pairs),
@@ -62,14 +62,14 @@ class OnePass:
         strata = self._strata(label)
         for stratum in strata:
             self._counts[stratum] += 1
-        places: list[tuple[Reservoir[Kept], Any]] = [(self._balanced, stratum) for stratum in strata]
+        places: list[tuple[Reservoir[DrawnRow], Any]] = [(self._balanced, stratum) for stratum in strata]
         if self._proportional:
             places.append((self._uniform, None))
         taking = [(reservoir, stratum) for reservoir, stratum in places if reservoir.takes(stratum, key)]
         if not taking:
             return
         try:
-            kept = Kept(self.seen + place, label, checked(self._reader.read(table, place), label))
+            kept = DrawnRow(self.seen + place, label, checked(self._reader.read(table, place), label))
         except Unusable as reason:
             self._dropped[str(reason)] += 1
             return
@@ -83,11 +83,11 @@ class OnePass:
             return [rarest(np.array(label.codes, np.int32), self._coder.counts) if label.codes else -1]
         return list(dict.fromkeys(label.codes))
 
-    def _chosen(self) -> list[tuple[Stratum, Kept]]:
+    def _by_stratum(self) -> list[tuple[Stratum, DrawnRow]]:
         """Return the rows with what they were drawn for."""
         if not self._proportional:
             return [(stratum, kept) for stratum, _, kept in self._balanced]  # type: ignore[misc]
-        found: dict[Stratum, dict[int, Kept]] = {}
+        found: dict[Stratum, dict[int, DrawnRow]] = {}
         for stratum, row, kept in self._balanced:
             found.setdefault(stratum, {})[row] = kept  # type: ignore[arg-type]
         for _, row, kept in self._uniform:
@@ -103,14 +103,14 @@ class OnePass:
         ]
 
 
-def collected(
+def draw_rows(
     stream: Stream,
     columns: Columns,
     coder: Coder,
     reader: Reader,
     request: SampleRequest,
     spent: Callable[[], int],
-) -> Collected:
+) -> DrawnRows:
     """Return the rows that *request* asks for out of one pass over *stream*.
 
     The pass ends early when *spent*, the bytes that came over the network, reaches its budget; a note
@@ -126,8 +126,8 @@ def collected(
                 f"{spent() / 1e6:,.1f} MB (--max-bytes) and {one_pass.seen:,} rows; the rest was not seen"
             )
             break
-    return one_pass.collected(notes)
+    return one_pass.drawn_rows(notes)
 
 
-def _first(rows: dict[int, Kept], count: int, seed: int) -> list[Kept]:
+def _first(rows: dict[int, DrawnRow], count: int, seed: int) -> list[DrawnRow]:
     return [rows[row] for row in sorted(rows, key=lambda row: int(row_keys(seed, row, 1)[0]))[:count]]

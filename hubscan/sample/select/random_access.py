@@ -14,7 +14,7 @@ from hubscan.sample.cells import Reader, Unusable
 from hubscan.sample.columns import Columns
 from hubscan.sample.label_codes import Coder
 from hubscan.sample.select.blocks import SINGLE, Blocks, Labelled, Plan, blocks_within, planned
-from hubscan.sample.select.drawn_rows import Collected, Kept, Label, checked, labels_of
+from hubscan.sample.select.drawn_rows import DrawnRow, DrawnRows, Label, checked, labels_of
 from hubscan.sample.select.label_store import LabelStore, available, strata
 from hubscan.sample.select.quotas import Counts, shares
 from hubscan.sample.sources.protocols import Rows, Table
@@ -31,15 +31,15 @@ ROUNDS: Final = 8  # of replacing rows that turn out to be unusable
 class _Seen:
     """What is known of the rows that were looked at."""
 
-    good: dict[int, tuple[Label, Mapping[Modality, Input]]] = field(default_factory=dict)
-    bad: set[int] = field(default_factory=set)
+    usable: dict[int, tuple[Label, Mapping[Modality, Input]]] = field(default_factory=dict)
+    unusable: set[int] = field(default_factory=set)
     dropped: Counter[str] = field(default_factory=Counter)
     groups: set[int] = field(default_factory=set)
 
 
-def collected(
+def draw_rows(
     table: Table, columns: Columns, coder: Coder, reader: Reader, request: SampleRequest
-) -> Collected:
+) -> DrawnRows:
     """Return the rows that *request* asks for, drawn from all over *table*.
 
     A row whose input is empty or cannot be read gives way to the next one of its class.
@@ -48,77 +48,77 @@ def collected(
         DatasetError: if the columns do not hold what they should.
         HubError: if a file cannot be had.
     """
-    spool = LabelStore()
+    store = LabelStore()
     try:
         for group, labels in enumerate(table.labels(columns.labels)):
-            spool.add(coder.coded(labels), int(table.starts[group]))
-        members = strata(spool, columns.kind, coder.counts)
+            store.add(coder.coded(labels), int(table.starts[group]))
+        members = strata(store, columns.kind, coder.counts)
         return _drawn(table, columns, coder, reader, request, members)
     finally:
-        spool.close()
+        store.close()
 
 
 def _drawn(
     table: Table, columns: Columns, coder: Coder, reader: Reader, request: SampleRequest, members: Labelled
-) -> Collected:
+) -> DrawnRows:
     count = 1 if columns.kind == "number" else len(coder.counts) + (columns.kind == "multilabel")
     there = available(members, count)
     size = request.samples or rows_by_default(count)
     costs, budget = table.costs(columns.all), _budget(table, columns, size)
     largest = int(np.diff(table.starts).max(initial=1))
-    hand, spoilt = _Seen(), np.zeros(count, np.int64)
+    seen, spoilt = _Seen(), np.zeros(count, np.int64)
     blocks = SINGLE
     for turn in range(ROUNDS):
         quotas = shares(there - spoilt, columns, request, size)
         if turn == 0:
             blocks = blocks_within(members, quotas, costs=costs, budget=budget, largest_group=largest)
         plan = planned(members, quotas + spoilt, request.seed, blocks)
-        if not _look(table, columns, coder, reader, plan, hand):
+        if not _read(table, columns, coder, reader, plan, seen):
             break
-        is_bad = np.isin(plan.rows, list(hand.bad))
-        spoilt = np.maximum(spoilt, np.bincount(plan.classes[is_bad], minlength=count))
-    chosen = list(_good(plan, quotas, hand))
+        is_unusable = np.isin(plan.rows, list(seen.unusable))
+        spoilt = np.maximum(spoilt, np.bincount(plan.classes[is_unusable], minlength=count))
+    chosen = list(_usable(plan, quotas, seen))
     rows = sorted({row for row, _ in chosen})
-    return Collected(
-        kept=[Kept(row, *hand.good[row]) for row in rows],
+    return DrawnRows(
+        rows=[DrawnRow(row, *seen.usable[row]) for row in rows],
         rows_seen=int(table.starts[-1]),
-        dropped=hand.dropped,
+        dropped=seen.dropped,
         strata=chosen,
         groups=len(costs),
-        groups_read=len(hand.groups),
+        groups_read=len(seen.groups),
         block_rows=blocks.rows,
         notes=tuple(_notes(plan, blocks, costs, budget, table)),
     )
 
 
-def _look(table: Table, columns: Columns, coder: Coder, reader: Reader, plan: Plan, hand: _Seen) -> bool:
+def _read(table: Table, columns: Columns, coder: Coder, reader: Reader, plan: Plan, seen: _Seen) -> bool:
     """Read the rows of *plan* that were not looked at yet; return whether one of them was unusable."""
-    spoilt = False
+    any_unusable = False
     wanted: dict[int, Rows] = {}
-    known = hand.good.keys() | hand.bad
+    known = seen.usable.keys() | seen.unusable
     rows = np.setdiff1d(plan.rows, np.array(list(known), np.int64))
     groups = np.searchsorted(table.starts, rows, side="right") - 1
     for group in np.unique(groups).tolist():
         first, last = np.searchsorted(groups, (group, group + 1))
         wanted[group] = rows[first:last] - table.starts[group]
-        hand.groups.add(group)
+        seen.groups.add(group)
     for rows, found in table.take(wanted, columns.all):
         labels = labels_of(coder.again(found), columns.kind, found.num_rows)
         for place, (row, label) in enumerate(zip(rows.tolist(), labels, strict=True)):
             try:
-                hand.good[row] = label, checked(reader.read(found, place), label)
+                seen.usable[row] = label, checked(reader.read(found, place), label)
             except Unusable as reason:
-                spoilt = True
-                hand.bad.add(row)
-                hand.dropped[str(reason)] += 1
-    return spoilt
+                any_unusable = True
+                seen.unusable.add(row)
+                seen.dropped[str(reason)] += 1
+    return any_unusable
 
 
-def _good(plan: Plan, quotas: Counts, hand: _Seen) -> Iterator[tuple[int, int]]:
+def _usable(plan: Plan, quotas: Counts, seen: _Seen) -> Iterator[tuple[int, int]]:
     """Yield (row, stratum) of the plan's usable rows, no more of a stratum than its quota."""
     left = quotas.copy()
     for row, stratum in zip(plan.rows.tolist(), plan.classes.tolist(), strict=True):
-        if row in hand.good and left[stratum] > 0:
+        if row in seen.usable and left[stratum] > 0:
             left[stratum] -= 1
             yield row, stratum
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from hubscan.records import SampleRequest
-from hubscan.sample.select.drawn_rows import Kept
+from hubscan.sample.select.drawn_rows import DrawnRow
 from hubscan.sample.select.quotas import equal, proportional
 from hubscan.sample.select.random_keys import block_keys, keys_of
 from hubscan.sample_size import rows_by_default
@@ -17,7 +17,7 @@ Word = tuple[int, int, int]  # row, place of the word in its sentence, tag
 
 
 def choose_words(
-    kept: Sequence[Kept], strata: Sequence[tuple[int, int]], request: SampleRequest
+    kept: Sequence[DrawnRow], strata: Sequence[tuple[int, int]], request: SampleRequest
 ) -> list[Word]:
     """Return the drawn words, ordered by row and place.
 
@@ -44,7 +44,7 @@ def choose_words(
     return sorted(found)
 
 
-def _turns(sentence: Kept, tag: int, seed: int) -> Iterator[tuple[int, Word]]:
+def _turns(sentence: DrawnRow, tag: int, seed: int) -> Iterator[tuple[int, Word]]:
     inputs = sentence.inputs["text"]
     places = np.array(
         [

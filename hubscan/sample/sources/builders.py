@@ -30,7 +30,7 @@ BATCH_ROWS: Final = 1000
 def opened(builder: Any, split: str) -> tuple[Table | Stream, Sequence[File]]:
     """Return the rows of *split*, and the files behind them where we read these ourselves.
 
-    Parquet and local Arrow files are read from anywhere. A folder of images or sounds is a small
+    Parquet and local Arrow files are read from anywhere. A folder of images or audio files is a small
     table of their names, which is kept; what they name is fetched when it is drawn. Everything else
     goes by once.
 
@@ -67,7 +67,7 @@ class DatasetStream:
         Raises:
             DatasetError: if there are no rows, or they cannot be read.
         """
-        # Decoding is ours: a corrupt picture would end the stream.
+        # Decoding is ours: a corrupt image would end the stream.
         self._rows = (_as_files(rows).decode(False) if rows.features else rows).with_format("arrow")
         self._name = name
         self._begun: Iterator[pa.Table] | None = self._read()
@@ -119,9 +119,9 @@ class DatasetStream:
 
 
 def _as_files(rows: IterableDataset) -> IterableDataset:
-    """Return *rows* with their sounds as files, which lie in a table just as pictures do.
+    """Return *rows* with their audio as files, which lie in a table just as images do.
 
-    `datasets` asks for a library of its own, torchcodec, before it names the file of a sound.
+    `datasets` asks for a library of its own, torchcodec, before it names an audio file.
     """
     files = {name: Image() for name, feature in rows.features.items() if isinstance(feature, Audio)}
     return rows.cast(Features({**rows.features, **files})) if files else rows

@@ -60,16 +60,16 @@ class Source:
 
     def spent(self, fetched: int) -> int:
         """Return the bytes to hold against a budget, where *fetched* went through the Hub's client."""
-        passages = [file for file in self.files if isinstance(file, SequentialFile)]
-        # How far a passage is, not what it took: a broken connection must not change what is drawn.
-        return sum(one.passed for one in passages) if passages else fetched + self.stored()[0]
+        sequential = [file for file in self.files if isinstance(file, SequentialFile)]
+        # How far a file was read, not what it took: a broken connection must not change what is drawn.
+        return sum(file.passed for file in sequential) if sequential else fetched + self.stored()[0]
 
     def pinned(self) -> Source:
         """Return the same with its revision, where only reading it tells that."""
-        passages = [file for file in self.files if isinstance(file, SequentialFile)]
-        if not passages:
+        sequential = [file for file in self.files if isinstance(file, SequentialFile)]
+        if not sequential:
             return self
-        digest = hashlib.sha256("".join(f"{one.name} {one.pin()}\n" for one in passages).encode())
+        digest = hashlib.sha256("".join(f"{file.name} {file.pin()}\n" for file in sequential).encode())
         return replace(self, revision=f"url:{digest.hexdigest()}")
 
 
@@ -148,7 +148,7 @@ def _at_url(request: SampleRequest, url: str) -> Source:
     split = _chosen_split(request.split, url, [SINGLE_SPLIT])
     suffix = _suffix(url.partition("?")[0])
     if suffix in IN_ONE_PASS:
-        return _passed(request, url, split, suffix, found)
+        return _in_one_pass(request, url, split, suffix, found)
     files = [open_file(address) for address in found]
     if suffix == ".tar":
         rows: Table | Stream = TarStream(files)
@@ -163,14 +163,14 @@ def _at_url(request: SampleRequest, url: str) -> Source:
     return Source(url, f"url:{digest}", None, split, rows, _from_nowhere, files)
 
 
-def _passed(request: SampleRequest, url: str, split: str, suffix: str, found: Sequence[str]) -> Source:
+def _in_one_pass(request: SampleRequest, url: str, split: str, suffix: str, found: Sequence[str]) -> Source:
     """Return files that can only be read from their beginning; their revision is known when they are."""
-    passages = [SequentialFile(address, 2 * request.max_bytes) for address in found]
+    files = [SequentialFile(address, 2 * request.max_bytes) for address in found]
     reader, options = READERS[suffix]
     with read_errors(url):
-        builder = load_dataset_builder(reader, data_files=addresses(passages, suffix), **options)
+        builder = load_dataset_builder(reader, data_files=addresses(files, suffix), **options)
         rows = DatasetStream(builder.as_streaming_dataset(split=split), url)
-    return Source(url, "", None, split, rows, _from_nowhere, passages)
+    return Source(url, "", None, split, rows, _from_nowhere, files)
 
 
 def _expanded(url: str) -> list[str]:

@@ -1,21 +1,13 @@
-"""What a split whose rows can be read from anywhere has to tell, wherever it lies."""
+"""What a split has to tell: one whose rows can be read from anywhere, and one that goes by once."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
-import pyarrow as pa
-
-if TYPE_CHECKING:
-    from datasets import Features
-
-
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
-
 import numpy.typing as npt
+import pyarrow as pa
 
 if TYPE_CHECKING:
     from datasets import Features

@@ -1,6 +1,6 @@
 """Files that are read once, from the first byte to the last: counted, hashed, unpacked on the way.
 
-The readers of `datasets` open them by an address of their own, `hubscan-passage://`, so that a csv
+The readers of `datasets` open them by an address of their own, `hubscan-sequential://`, so that a csv
 at any URL gives what the same csv gives on this disk, and each byte is known.
 """
 
@@ -22,7 +22,7 @@ from hubscan.errors import DatasetError
 from hubscan.hub.stream import RemoteStream
 from hubscan.sample.sources.files import StoredFile, Window
 
-PROTOCOL: Final = "hubscan-passage"
+PROTOCOL: Final = "hubscan-sequential"
 AHEAD_BYTES: Final = 2**22  # where each reading is a request
 KEPT_BYTES: Final = 2**24  # from the beginning: readers look at it, and begin again
 BUFFER_BYTES: Final = 2**18
@@ -135,24 +135,24 @@ def _full(live: RemoteStream | Window, count: int) -> bytes:
 
 
 class _SequentialReader(io.RawIOBase):
-    """One way through a passage."""
+    """One reading of a sequential file."""
 
-    def __init__(self, passage: SequentialFile) -> None:
-        self._passage = passage
+    def __init__(self, file: SequentialFile) -> None:
+        self._file = file
         self._at = 0
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        found = self._passage.bytes_from(self._at, len(buffer))
+        found = self._file.bytes_from(self._at, len(buffer))
         buffer[: len(found)] = found
         self._at += len(found)
         return len(found)
 
 
 class _SequentialFiles(fsspec.AbstractFileSystem):  # type: ignore[misc]
-    """Passages as `datasets` opens them: `hubscan-passage://<number>/rows`."""
+    """Sequential files as `datasets` opens them: `hubscan-sequential://<number>/rows`."""
 
     protocol = PROTOCOL
     cachable = False
@@ -172,11 +172,11 @@ class _SequentialFiles(fsspec.AbstractFileSystem):  # type: ignore[misc]
 fsspec.register_implementation(PROTOCOL, _SequentialFiles, clobber=True)
 
 
-def addresses(passages: Sequence[SequentialFile], ending: str) -> list[str]:
-    """Return addresses at which `datasets` can open *passages*, for as long as these are kept."""
+def addresses(files: Sequence[SequentialFile], ending: str) -> list[str]:
+    """Return addresses at which `datasets` can open *files*, for as long as these are kept."""
     found = []
-    for passage in passages:
+    for file in files:
         path = f"{next(_SequentialFiles.numbers)}/rows{ending}"
-        _SequentialFiles.known[path] = passage
+        _SequentialFiles.known[path] = file
         found.append(f"{PROTOCOL}://{path}")
     return found
