@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, replace
@@ -40,8 +41,17 @@ def address(facts: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
+def is_address(name: str) -> bool:
+    """Return whether *name* is one that `address` gives: 64 lowercase hexadecimal digits."""
+    return re.fullmatch("[0-9a-f]{64}", name) is not None
+
+
 def load(name: str) -> Features | None:
-    """Return the features called *name*, if they are here and whole."""
+    """Return the features called *name*, if they are here and whole.
+
+    Raises:
+        ValueError: if *name* is no address.
+    """
     file = _file(name)
     try:
         with safe_open(file, framework="numpy") as opened:
@@ -58,7 +68,11 @@ def load(name: str) -> Features | None:
 
 
 def store(name: str, features: Features, budget_bytes: int = BUDGET_BYTES) -> None:
-    """Keep *features*; a disk that is full or cannot be written costs the next scan time, not this one."""
+    """Keep *features*; a disk that is full or cannot be written costs the next scan time, not this one.
+
+    Raises:
+        ValueError: if *name* is no address.
+    """
     # The names keep their order beside the tensors, which the format sorts its own way.
     facts = asdict(replace(features, layers={})) | {"layers": list(features.layers)}
     tensors = {name: np.ascontiguousarray(matrix) for name, matrix in features.layers.items()}
@@ -98,4 +112,6 @@ def _remove(file: Path) -> None:
 
 
 def _file(name: str) -> Path:
+    if not is_address(name):  # a path, say, would make files outside the cache ours to remove
+        raise ValueError(f"{name}: not an address of features")
     return folder() / name[:2] / (name + SUFFIX)

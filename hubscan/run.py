@@ -16,12 +16,12 @@ import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import yaml
-from pydantic import TypeAdapter, ValidationError
+from pydantic import AfterValidator, TypeAdapter, ValidationError
 
-from hubscan import ranking, recipe
+from hubscan import cache, ranking, recipe
 from hubscan.errors import RunError
 from hubscan.records import Candidate, Draw, Ranking, Scored, Skipped, Tuned, Verdict
 
@@ -29,6 +29,16 @@ T = TypeVar("T")
 
 RECIPE, LOCK, SAMPLE = "recipe.yaml", "lock.yaml", "sample.parquet"
 RESULTS, VERIFIED, VERDICT = "results.jsonl", "verified.jsonl", "verdict.json"
+
+
+def _addressed(scored: Scored) -> Scored:
+    """Refuse a result whose features lie elsewhere than in the cache: a run folder may come from anybody."""
+    if scored.features is not None and not cache.is_address(scored.features):
+        raise ValueError("not an address of features")
+    return scored
+
+
+_RESULT: TypeAdapter[Scored | Skipped] = TypeAdapter(Annotated[Scored, AfterValidator(_addressed)] | Skipped)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +67,7 @@ class Run:
 
     def results(self) -> list[Scored | Skipped]:
         """Return what was finished so far; a line that was cut off by a crash is not counted."""
-        return [*self.lock.unresolved, *_lines(self.folder / RESULTS, TypeAdapter(Scored | Skipped))]
+        return [*self.lock.unresolved, *_lines(self.folder / RESULTS, _RESULT)]
 
     def verified(self) -> list[Tuned | Skipped]:
         """Return what was fine-tuned so far, and what could not be."""

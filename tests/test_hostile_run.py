@@ -1,0 +1,70 @@
+"""A run folder that somebody else wrote: it is read, and nothing outside it and the cache is touched."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from hubscan import cache, sample_file
+from hubscan.cli import main
+from hubscan.records import Features, Pooling, Sample, Scored, Training, Tuned
+from hubscan.run import RESULTS, SAMPLE
+from tests.by_hand import BGE, DRAW, MINILM, make_run
+
+NOT_ADDRESSES = ["{folder}/notes", "../notes", "../../notes", "", "AB" * 32, "ab" * 32 + "\n"]
+
+
+def tuned(scored: Scored) -> Tuned:
+    held = tuple(range(10))
+    outcomes = (1.0,) * 10
+    return Tuned(
+        scored.candidate, Training(), "accuracy", outcomes, outcomes, held, 1e-4, 3, True, 10, 1.0, "cpu"
+    )
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a folder with the user's notes, the cache, and a verified run."""
+    monkeypatch.setenv("HUBSCAN_CACHE", str(tmp_path / "cache"))
+    cache.folder().mkdir(parents=True)
+    run = make_run(tmp_path / "run", [BGE, MINILM])
+    sample = Sample(DRAW, {}, np.arange(20) % 2, np.arange(20))
+    sample_file.write(sample, run.folder / SAMPLE, inputs=False)
+    for one in (BGE, MINILM):
+        run.append(tuned(one), verifies=True)
+    return tmp_path
+
+
+@pytest.mark.parametrize("arguments", [["show"], ["score", "--metric", "logme"]])
+@pytest.mark.parametrize("features", NOT_ADDRESSES)
+def test_a_result_whose_features_lie_at_a_path_is_a_damaged_line_and_the_file_stays(
+    folder: Path, features: str, arguments: list[str]
+) -> None:
+    notes = [folder / "notes.safetensors", folder / "cache" / "notes.safetensors"]
+    for file in notes:
+        file.write_text("the user's own")
+    line = json.dumps(asdict(replace(BGE, features=features.format(folder=folder))))
+    results = folder / "run" / RESULTS
+    results.write_text(line + "\n")
+    done = CliRunner().invoke(main, [*arguments, str(folder / "run")])
+    assert [file.read_text() for file in notes] == ["the user's own"] * 2
+    assert (done.exit_code, done.stderr) == (1, f"Error: {results}: damaged line: {line[:80]}\n")
+
+
+@pytest.mark.parametrize("features", NOT_ADDRESSES)
+def test_the_cache_refuses_to_load_and_to_store_what_has_no_address(folder: Path, features: str) -> None:
+    file = folder / "notes.safetensors"
+    file.write_text("the user's own")
+    name = features.format(folder=folder)
+    matrix = np.ones((2, 2), dtype=np.float32)
+    kept = Features({"last": matrix}, Pooling("cls", "declared"), 1, "cpu", "float32", "T", 1.0, False)
+    with pytest.raises(ValueError, match="not an address"):
+        cache.load(name)
+    with pytest.raises(ValueError, match="not an address"):
+        cache.store(name, kept)
+    assert file.read_text() == "the user's own"
