@@ -5,8 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 from hubscan import cache
+from hubscan.cli import main
 from hubscan.records import Features, Pooling
 
 
@@ -69,3 +71,27 @@ def test_a_cache_that_cannot_be_written_does_not_end_a_scan(place: Path) -> None
     (place / "features").write_text("a file where a folder should be")
     cache.store(cache.address({}), made())
     assert cache.load(cache.address({})) is None
+
+
+@pytest.mark.parametrize(
+    ("keep", "limit"),
+    [("0", 0), ("2B", 2), ("500MB", 500_000_000), ("1.5g", 1_500_000_000), ("5G", 5 * 10**9)],
+)
+def test_what_may_stay_is_a_byte_size(keep: str, limit: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    limits: list[int] = []
+
+    def prune(budget_bytes: int) -> int:
+        limits.append(budget_bytes)
+        return 0
+
+    monkeypatch.setattr(cache, "prune", prune)
+    done = CliRunner().invoke(main, ["cache", "prune", "--keep", keep])
+    assert (done.exit_code, done.stdout, limits) == (0, "0 B freed\n", [limit])
+
+
+@pytest.mark.parametrize("keep", ["-1", "much", "5X", ""])
+def test_what_is_no_byte_size_removes_nothing(keep: str) -> None:
+    cache.store(cache.address({}), made())
+    done = CliRunner().invoke(main, ["cache", "prune", "--keep", keep])
+    said = f"Error: --keep {keep}: not a number of bytes, such as 500MB or 5G\n"
+    assert (done.exit_code, done.stderr, len(list(cache.entries()))) == (2, said, 1)

@@ -92,6 +92,11 @@ def test_sizes_read_as_people_write_them(text: str, number: int) -> None:
     assert recipe.resolve({"max_params": text}).max_params == number
 
 
+def test_the_b_of_a_parameter_count_is_billions_and_that_of_a_byte_size_is_bytes() -> None:
+    assert recipe.resolve({"max_params": "2B"}).max_params == recipe.count("2B") == 2_000_000_000
+    assert recipe.resolve({"max_bytes": "2B"}).max_bytes == recipe.byte_size("2B") == 2
+
+
 NAMES = st.text(
     st.characters(exclude_categories=["Cc", "Cs", "Zl", "Zp"], exclude_characters="\ufeff"), min_size=1
 )

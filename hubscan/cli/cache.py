@@ -25,16 +25,16 @@ def ls() -> None:
 
 @command.command("prune")
 @click.option(
-    "--keep", default="0", show_default=True, metavar="BYTES", help="How much may stay, such as 500M."
+    "--keep", default="0", show_default=True, metavar="BYTES", help="How much may stay, such as 500MB or 5G."
 )
 def prune(keep: str) -> None:
     """Remove features, the least recently read first."""
     from hubscan import cache
     from hubscan.errors import RecipeError
-    from hubscan.recipe import count
+    from hubscan.recipe import byte_size
     from hubscan.report.formatting import byte_count
 
-    limit = count(keep)
+    limit = byte_size(keep)
     if not isinstance(limit, int):
-        raise RecipeError(f"--keep {keep}: not a number of bytes, such as 500M")
+        raise RecipeError(f"--keep {keep}: not a number of bytes, such as 500MB or 5G")
     click.echo(f"{byte_count(cache.prune(limit))} freed")
