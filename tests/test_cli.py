@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,19 @@ import pytest
 from hubscan.cli.group import COMMANDS
 
 HEAVY = {"torch", "transformers", "datasets", "numpy", "huggingface_hub", "pydantic", "rich", "accelerate"}
+
+
+@pytest.mark.parametrize("package", ["hubscan", "hubscan.records", "hubscan.sample", "hubscan.scores"])
+def test_every_name_that_a_package_calls_public_is_there(package: str) -> None:
+    module = import_module(package)
+    assert [name for name in module.__all__ if not hasattr(module, name)] == []
+
+
+def test_all_records_are_imported_without_anything_heavy() -> None:
+    code = "from hubscan.records import *; import sys; print(Candidate.__name__, *sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("Candidate ")
+    assert set(done.stdout.split()) & HEAVY == set()
 
 
 def modules_after(*arguments: str) -> set[str]:

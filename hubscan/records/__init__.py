@@ -18,8 +18,10 @@ from hubscan.records.sample import Draw, Sample
 from hubscan.records.score import Cost, Layer, Score, Scored
 from hubscan.records.tuned import Agreement, Bounded, Training, Tuned, Verdict
 
-if TYPE_CHECKING:
-    from hubscan.records.kinds import Labels, Matrix, Rows
+if TYPE_CHECKING:  # for annotations alone: at run time they would cost an import of numpy
+    from hubscan.records.kinds import Labels as Labels
+    from hubscan.records.kinds import Matrix as Matrix
+    from hubscan.records.kinds import Rows as Rows
 
 __all__ = [
     "TASKS",
@@ -34,18 +36,15 @@ __all__ = [
     "Identity",
     "Input",
     "LabelKind",
-    "Labels",
     "Layer",
     "Layers",
     "Listed",
-    "Matrix",
     "Modality",
     "Pair",
     "Pooling",
     "Precision",
     "Ranked",
     "Ranking",
-    "Rows",
     "Sample",
     "SampleRequest",
     "Score",
