@@ -26,6 +26,28 @@ def test_all_records_are_imported_without_anything_heavy() -> None:
     assert set(done.stdout.split()) & HEAVY == set()
 
 
+def test_the_library_imports_what_is_asked_for_when_it_is_asked_for() -> None:
+    code = """
+import sys
+import hubscan
+public = set(hubscan.__all__)
+assert public <= set(dir(hubscan)), dir(hubscan)
+print(*sys.modules)
+print(*[name for name in hubscan.scores.__all__ if callable(getattr(hubscan.scores, name))])
+print(*[getattr(hubscan, name).__module__ for name in ("rank", "embed", "load_run")])
+try: hubscan.nonsense
+except AttributeError as error: print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    imported, *asked = done.stdout.splitlines()
+    assert set(imported.split()) & HEAVY == set()
+    assert asked == [
+        " ".join(import_module("hubscan.scores").__all__),
+        "hubscan.api hubscan.api hubscan.run",
+        "module 'hubscan' has no attribute 'nonsense'",
+    ]
+
+
 def modules_after(*arguments: str) -> set[str]:
     code = (
         "import sys\nfrom hubscan.cli import main\n"
