@@ -41,7 +41,7 @@ from hubscan.extract import extract
 from hubscan.hub import listing
 from hubscan.hub.fetch import fetch
 from hubscan.recipe import Recipe
-from hubscan.records import Modality, Sample, Skipped
+from hubscan.records import EncodingRequest, Modality, Sample, Skipped
 from hubscan.sample import draw
 
 SUFFIX = "_random"
@@ -165,9 +165,8 @@ def computed(model: Path, sample: Sample, modality: Modality, recipe: Recipe) ->
     found = next(iter(listing.named([str(model)], recipe, modality)))
     if isinstance(found, Skipped):
         raise CheckpointError(found.reason)
-    encoder = encoders.load(
-        fetch(found).folder, modality, recipe.pooling, recipe.max_length, places=sample.places
-    )
+    request = EncodingRequest(recipe.pooling, max_length=recipe.max_length)
+    encoder = encoders.load(fetch(found).folder, modality, request, places=sample.places)
     return extract(encoder, sample.inputs[modality], recipe.device).matrix
 
 

@@ -35,7 +35,7 @@ from hubscan.errors import CheckpointError
 from hubscan.finetune.split import split_rows
 from hubscan.finetune.training import fine_tuned
 from hubscan.recipe import Recipe
-from hubscan.records import Modality, Sample, Training
+from hubscan.records import EncodingRequest, Modality, Sample, Training
 from hubscan.sample import draw
 
 TRUTH = Path(__file__).with_name("fine_tuned.jsonl")
@@ -136,7 +136,7 @@ def tuned_cell(model: Path, modality: Modality, sample: Sample, recipe: Recipe, 
     """Return what fine-tuning *model* gives on *sample*, with all that decides it."""
     begun = time.perf_counter()
     rows = split_rows(sample, training.seed, PATTERN)
-    encoder = encoders.load(model, modality, max_length=recipe.max_length)
+    encoder = encoders.load(model, modality, EncodingRequest(max_length=recipe.max_length))
     drawn = untrained(encoder.model)
     found = fine_tuned(encoder, sample.inputs[modality], sample, training, recipe.device, rows=rows)
     return {

@@ -49,7 +49,7 @@ from transformers import (
 from hubscan import encoders
 from hubscan.extract import extract
 from hubscan.media.images import decode
-from hubscan.records import SampleRequest
+from hubscan.records import EncodingRequest, SampleRequest
 from hubscan.sample import draw
 
 Kind = Literal["text", "image"]
@@ -413,7 +413,9 @@ def _taught(root: Path, teachers: Path, name: str, kind: Kind) -> torch.Tensor:
     else:
         inputs = _rows(root, name, kind)[0][:most]
     (folder,) = (teachers / "models").glob(f"*/{TEACHERS[kind]}")
-    return torch.from_numpy(extract(encoders.load(folder, kind, "auto", TOKENS), inputs).matrix)
+    return torch.from_numpy(
+        extract(encoders.load(folder, kind, EncodingRequest(max_length=TOKENS)), inputs).matrix
+    )
 
 
 def _labelled(pupil: Pupil, root: Path) -> tuple[torch.Tensor, torch.Tensor]:

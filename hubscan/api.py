@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from hubscan import recipe as recipes
 from hubscan.errors import CheckpointError, RecipeError
 from hubscan.media import audio
-from hubscan.records import Input, Layers, Modality, Precision, Ranking, Skipped
+from hubscan.records import EncodingRequest, Input, Layers, Modality, Precision, Ranking, Skipped
 
 if TYPE_CHECKING:
     import numpy as np
@@ -99,9 +99,8 @@ def embed(
     found = next(iter(listing.named([model], recipes.Recipe(), kind)))
     if isinstance(found, Skipped):
         raise CheckpointError(f"{model}: {found.reason}")
-    encoder = encoders.load(
-        fetch(found).folder, kind, pooling, layers=layers, dtype=dtype, prompt=prompt, max_seconds=max_seconds
-    )
+    request = EncodingRequest(pooling, prompt, layers, max_seconds=max_seconds)
+    encoder = encoders.load(fetch(found).folder, kind, request, dtype=dtype)
     try:
         found_layers = list(extract(encoder, rows).layers.values())
     except (ImageError, audio.AudioError) as error:

@@ -10,18 +10,16 @@ import logging
 import time
 from collections.abc import Callable
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any, TypeVar
 
 from hubscan import __version__, cache, encoders, extract
 from hubscan.encoders.precision import precision
-from hubscan.encoders.protocols import Encoder
 from hubscan.errors import HubscanError
 from hubscan.hub.fetch import fetch
 from hubscan.media import audio, torchvision
 from hubscan.memory import peak_memory
 from hubscan.recipe import Recipe
-from hubscan.records import Candidate, Cost, Features, Layers, Modality, Precision, Sample, Scored, Skipped
+from hubscan.records import Candidate, Cost, Features, Precision, Sample, Scored, Skipped
 from hubscan.scores import scoring
 
 T = TypeVar("T")
@@ -122,7 +120,8 @@ def _computed(
 
     def features(dtype: Precision) -> Features:
         enter("load")
-        encoder = loaded(fetched.folder, modality, sample, recipe, _layers(recipe), dtype)
+        request = recipe.encoding_request
+        encoder = encoders.load(fetched.folder, modality, request, dtype=dtype, places=sample.places)
         enter("embed")
         inputs = sample.inputs[modality]
         return extract.extract(encoder, inputs, device, lambda done, rows: report("embed", done, rows))
@@ -138,32 +137,6 @@ def _computed(
     return features("float32"), fetched.download_bytes
 
 
-def loaded(
-    folder: Path,
-    modality: Modality,
-    sample: Sample,
-    recipe: Recipe,
-    layers: Layers = "last",
-    dtype: Precision = "float32",
-) -> Encoder:
-    """Return the encoder in *folder*, which reads *sample* as *recipe* says."""
-    return encoders.load(
-        folder,
-        modality,
-        recipe.pooling,
-        recipe.max_length,
-        layers=layers,
-        places=sample.places,
-        dtype=dtype,
-        max_seconds=recipe.max_seconds,
-        prompt=recipe.prompt,
-    )
-
-
-def _layers(recipe: Recipe) -> Layers:
-    return recipe.layers if recipe.layers in ("last", "mean") else "each"
-
-
 def _deciding(candidate: Candidate, sample: Sample, recipe: Recipe, device: str) -> dict[str, Any]:
     """Return all that decides the features: the address under which they are kept."""
     return {
@@ -173,7 +146,7 @@ def _deciding(candidate: Candidate, sample: Sample, recipe: Recipe, device: str)
         "fingerprint": sample.draw.fingerprint,
         "pooling": recipe.pooling,
         "prompt": recipe.prompt,
-        "layers": _layers(recipe),
+        "layers": recipe.encoding_request.layers,
         "max_length": recipe.max_length,
         "dtype": recipe.dtype,
         "device": extract.device_at_hand(device).type,

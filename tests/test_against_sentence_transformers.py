@@ -17,6 +17,7 @@ from transformers import BertConfig, BertModel, Qwen3Config, Qwen3ForCausalLM
 
 from hubscan import encoders, extract
 from hubscan.errors import CheckpointError
+from hubscan.records import EncodingRequest
 from tests.families.text import POSITIONS, WORDS, write_tokenizer
 from tests.hub.words import sentence
 
@@ -39,8 +40,8 @@ SHAPE: dict[str, Any] = {
 }
 
 
-def ours(folder: Path, texts: list[str], **how: Any) -> npt.NDArray[np.float32]:
-    return extract.extract(encoders.load(folder, "text", **how), texts, "cpu").matrix
+def ours(folder: Path, texts: list[str], **asked: Any) -> npt.NDArray[np.float32]:
+    return extract.extract(encoders.load(folder, "text", EncodingRequest(**asked)), texts, "cpu").matrix
 
 
 def theirs(folder: Path, texts: list[str], **how: Any) -> npt.NDArray[np.float32]:
@@ -197,7 +198,7 @@ def test_the_first_numbers_of_a_vector(saved: Save, bert: Path) -> None:
 
 def test_an_asked_pooling_leaves_all_modules_aside(saved: Save, bert: Path) -> None:
     folder = saved(bert, modules.Pooling(32), modules.Dense(32, 12), modules.Normalize())
-    encoder = encoders.load(folder, "text", pooling="cls")
+    encoder = encoders.load(folder, "text", EncodingRequest(pooling="cls"))
     assert str(encoder.pooling) == "cls (asked)"
     np.testing.assert_allclose(
         ours(folder, TEXTS, pooling="cls"), ours(bert, TEXTS, pooling="cls"), atol=CLOSE
@@ -206,12 +207,12 @@ def test_an_asked_pooling_leaves_all_modules_aside(saved: Save, bert: Path) -> N
 
 def test_modules_are_of_the_last_layer_alone(saved: Save, bert: Path) -> None:
     folder = saved(bert, modules.Pooling(32), modules.Dense(32, 12), modules.Normalize())
-    each = extract.extract(encoders.load(folder, "text", layers="each"), TEXTS, "cpu").layers
-    plain = extract.extract(encoders.load(bert, "text", layers="each"), TEXTS, "cpu").layers
+    each = extract.extract(encoders.load(folder, "text", EncodingRequest(layers="each")), TEXTS, "cpu").layers
+    plain = extract.extract(encoders.load(bert, "text", EncodingRequest(layers="each")), TEXTS, "cpu").layers
     for layer in ("0", "1"):
         np.testing.assert_allclose(each[layer], plain[layer], atol=CLOSE)
     np.testing.assert_allclose(each["2"], theirs(folder, TEXTS), atol=CLOSE)
-    mean = encoders.load(folder, "text", layers="mean")
+    mean = encoders.load(folder, "text", EncodingRequest(layers="mean"))
     assert str(mean.pooling) == "mean (declared)"
     np.testing.assert_allclose(
         extract.extract(mean, TEXTS, "cpu").matrix, (plain["1"] + plain["2"]) / 2, atol=CLOSE

@@ -27,14 +27,14 @@ from transformers import (
 from hubscan import encoders
 from hubscan.errors import CheckpointError
 from hubscan.extract import extract
-from hubscan.records import Input
+from hubscan.records import EncodingRequest, Input
 from tests.families.audio import CLAP_RATE, FAMILIES, WAVES, rows, saved, sound, whisper_config
 
 SOUNDS = rows()
 
 
-def features(folder: Path, inputs: list[Input] = SOUNDS, **how: Any) -> np.ndarray[Any, Any]:
-    return extract(encoders.load(folder, "audio", **how), inputs, "cpu").matrix
+def features(folder: Path, inputs: list[Input] = SOUNDS) -> np.ndarray[Any, Any]:
+    return extract(encoders.load(folder, "audio"), inputs, "cpu").matrix
 
 
 def family(name: str, folder: Path) -> Path:
@@ -158,7 +158,9 @@ def test_one_sample_and_silence_have_features(tmp_path: Path, name: str) -> None
 
 
 def test_work_is_told_by_the_headers_and_is_that_of_the_window_where_there_is_one(tmp_path: Path) -> None:
-    prepared = encoders.load(family("Wav2Vec2", tmp_path / "a"), "audio", max_seconds=1.0).prepare(SOUNDS)
+    prepared = encoders.load(
+        family("Wav2Vec2", tmp_path / "a"), "audio", EncodingRequest(max_seconds=1.0)
+    ).prepare(SOUNDS)
     assert prepared.lengths == [35, 50, 35, 50, 16]
     assert encoders.load(family("Whisper", tmp_path / "b"), "audio").prepare(SOUNDS).lengths == [100] * 5
 

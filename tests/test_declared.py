@@ -22,6 +22,7 @@ from hubscan.encoders.readout import readout
 from hubscan.errors import CheckpointError
 from hubscan.hub.listing import named
 from hubscan.recipe import Recipe
+from hubscan.records import EncodingRequest
 from tests.families.text import WORDS, model2vec
 from tests.hub import LabHub, environment, run_python
 from tests.hub.words import VOCABULARY
@@ -117,7 +118,7 @@ def test_static_embeddings_are_the_mean_of_the_known_words_of_a_text_that_is_cut
     found = extract.extract(encoders.load(longer, "text"), TEXTS, "cpu").matrix
     unit = torch.nn.functional.normalize(mean(vectors, TEXTS[2].split()[:605]), dim=0)
     np.testing.assert_allclose(found[2], unit.numpy(), atol=1e-5)
-    shorter = encoders.load(folder, "text", max_length=2)
+    shorter = encoders.load(folder, "text", EncodingRequest(max_length=2))
     assert max(shorter.prepare(TEXTS).lengths) == 2
 
 
@@ -149,8 +150,8 @@ def test_both_texts_of_a_pair_are_in_a_static_vector(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("how", "said"),
     [
-        ({"layers": "each"}, "--layers last"),
-        ({"pooling": "cls"}, "--pooling mean"),
+        ({"request": EncodingRequest(layers="each")}, "--layers last"),
+        ({"request": EncodingRequest(pooling="cls")}, "--pooling mean"),
         ({"places": np.array([[0, 0]])}, "not by the word"),
     ],
 )

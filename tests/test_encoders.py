@@ -16,14 +16,15 @@ from hubscan.encoders.pooling import pool
 from hubscan.errors import CheckpointError
 from hubscan.extract import extract
 from hubscan.media import torchvision
+from hubscan.records import EncodingRequest
 from tests.support.images import IMAGES as PICTURES
 from tests.support.texts import TEXTS
 
 WITHOUT_TORCHVISION = pytest.mark.skipif(bool(torchvision.installed()), reason="torchvision is installed")
 
 
-def features(folder: Path, inputs: list[Any], modality: Any = "text", **how: Any) -> npt.NDArray[Any]:
-    return extract(encoders.load(folder, modality, **how), inputs, "cpu").matrix
+def features(folder: Path, inputs: list[Any], modality: Any = "text", **asked: Any) -> npt.NDArray[Any]:
+    return extract(encoders.load(folder, modality, EncodingRequest(**asked)), inputs, "cpu").matrix
 
 
 def states(folder: Path, text: str, limit: int) -> torch.Tensor:
@@ -61,14 +62,14 @@ def test_what_a_sentence_transformers_checkpoint_declares_is_done_and_said(hub_r
 
 def test_an_asked_pooling_wins_over_the_declared_one(hub_root: Path) -> None:
     folder = hub_root / "models/tester/sentence-bert"
-    assert str(encoders.load(folder, "text", pooling="mean").pooling) == "mean (asked)"
+    assert str(encoders.load(folder, "text", EncodingRequest(pooling="mean")).pooling) == "mean (asked)"
 
 
 def test_a_text_longer_than_the_limit_is_cut_to_it(hub_root: Path) -> None:
     for name in ("plain-bert", "roberta"):
         prepared = encoders.load(hub_root / "models/tester" / name, "text").prepare(TEXTS)
         assert max(prepared.lengths) == 64
-    short = encoders.load(hub_root / "models/tester/plain-bert", "text", max_length=7)
+    short = encoders.load(hub_root / "models/tester/plain-bert", "text", EncodingRequest(max_length=7))
     assert max(short.prepare(TEXTS).lengths) == 7
 
 
@@ -85,7 +86,7 @@ def test_a_pooler_that_is_not_in_the_file_is_refused(
 ) -> None:
     folder = hub_root / "models/tester" / name
     with pytest.raises(CheckpointError, match=r"its pooler is not in the file .*pooler.dense"):
-        encoders.load(folder, modality, pooling="pooler")
+        encoders.load(folder, modality, EncodingRequest(pooling="pooler"))
     assert np.isfinite(features(folder, inputs, modality)).all()
 
 
@@ -182,7 +183,7 @@ def test_each_layer_is_the_pooled_hidden_state_and_the_last_is_the_last(hub_root
     folder = hub_root / "models/tester" / name
     modality: Any = "text" if "bert" in name else "image"
     inputs: list[Any] = ["warm and bright"] if "bert" in name else PICTURES[:1]
-    encoder = encoders.load(folder, modality, layers="each")
+    encoder = encoders.load(folder, modality, EncodingRequest(layers="each"))
     batch = encoder.prepare(inputs).batch([0])
     model = AutoModel.from_pretrained(folder).eval()
     with torch.no_grad():

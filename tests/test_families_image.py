@@ -13,6 +13,7 @@ from transformers import CONFIG_MAPPING, AutoImageProcessor, AutoModel, AutoMode
 from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING_NAMES
 
 from hubscan import encoders, extract
+from hubscan.records import EncodingRequest
 from tests.families.family import Family
 from tests.families.image import CLASSIFIED_OTHERWISE, FAMILIES, ROWS
 from tests.families.made import Made
@@ -58,7 +59,7 @@ def test_every_case_is_of_its_own_model_type_and_known_to_transformers() -> None
 @pytest.mark.parametrize("name", ["vit", "deit", "dinov2_with_registers"])
 def test_the_mean_is_of_patches_alone(name: str, made: Made) -> None:
     folder = made(next(family for family in FAMILIES if family.model_type == name))
-    encoder = encoders.load(folder, "image", pooling="mean")
+    encoder = encoders.load(folder, "image", EncodingRequest(pooling="mean"))
     found = extract.extract(encoder, ROWS[:1], "cpu").matrix
     batch = encoder.prepare(ROWS[:1]).batch([0])
     with torch.no_grad():

@@ -14,6 +14,7 @@ from transformers import AutoModel, AutoTokenizer
 from hubscan import encoders
 from hubscan.errors import CheckpointError
 from hubscan.extract import extract
+from hubscan.records import EncodingRequest
 from tests.hub.spelling import byte_gpt, letter_bert
 from tests.hub.words import sentence
 
@@ -92,7 +93,7 @@ def test_the_order_of_a_pair_matters(hub_root: Path) -> None:
 
 
 def test_a_length_without_room_for_a_token_of_each_is_refused(hub_root: Path) -> None:
-    encoder = encoders.load(hub_root / "models/tester/plain-bert", "text", max_length=4)
+    encoder = encoders.load(hub_root / "models/tester/plain-bert", "text", EncodingRequest(max_length=4))
     with pytest.raises(CheckpointError, match="4 tokens has no room for a pair: 3 of them are marks"):
         encoder.prepare(PAIRS)
 

@@ -16,6 +16,7 @@ from transformers import AutoModel, AutoTokenizer
 from hubscan import encoders
 from hubscan.errors import CheckpointError
 from hubscan.extract import extract
+from hubscan.records import EncodingRequest
 from tests.hub.spelling import byte_gpt, letter_bert, slow_t5
 from tests.hub.words import sentence
 
@@ -27,8 +28,8 @@ SENTENCES = [words[:4] for words in SENTENCES] + [("warm",), ("a", "b")]
 EVERY = np.array([(i, j) for i, words in enumerate(SENTENCES) for j in range(len(words))])
 
 
-def vectors(folder: Path, sentences: Sequence[Sequence[str]], places: Array, **how: Any) -> Array:
-    encoder = encoders.load(folder, "text", places=places, **how)
+def vectors(folder: Path, sentences: Sequence[Sequence[str]], places: Array, **asked: Any) -> Array:
+    encoder = encoders.load(folder, "text", EncodingRequest(**asked), places=places)
     return extract(encoder, [tuple(words) for words in sentences], "cpu").matrix
 
 
@@ -85,7 +86,7 @@ def test_only_the_asked_words_are_given_in_the_order_of_their_places(folders: di
 
 
 def test_each_layer_gives_the_words_from_its_own_states(folders: dict[str, Path]) -> None:
-    encoder = encoders.load(folders["letters"], "text", layers="each", places=EVERY)
+    encoder = encoders.load(folders["letters"], "text", EncodingRequest(layers="each"), places=EVERY)
     found = extract(encoder, SENTENCES, "cpu").layers
     assert list(found) == ["0", "1", "2"]
     for layer, matrix in enumerate(found.values()):
@@ -108,7 +109,9 @@ def test_what_a_checkpoint_declares_for_whole_texts_is_left_aside(hub_root: Path
     encoder = encoders.load(hub_root / "models/tester/sentence-bert", "text", places=EVERY)
     assert str(encoder.pooling) == "mean (default)"
     with pytest.raises(CheckpointError, match="cls gives one vector a text, and none a word"):
-        encoders.load(hub_root / "models/tester/sentence-bert", "text", pooling="cls", places=EVERY)
+        encoders.load(
+            hub_root / "models/tester/sentence-bert", "text", EncodingRequest(pooling="cls"), places=EVERY
+        )
 
 
 @pytest.mark.parametrize("limit", [7, 12, 32])

@@ -1,6 +1,7 @@
-"""A checkpoint's folder in, an `Encoder` out, which brings its own preprocessing and pooling.
+"""Load a checkpoint's folder as an `Encoder`, which brings its own preprocessing and pooling.
 
-The only importer of `transformers`. After this room nobody asks what kind of input it is.
+Only the encoders import `transformers`, and the demo, which makes checkpoints with it. Whoever uses an
+`Encoder` need not know whether it reads text, images or audio.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from hubscan.encoders.protocols import Encoder
-from hubscan.records import Layers, Modality, Precision
+from hubscan.records import EncodingRequest, Modality, Precision
 
 if TYPE_CHECKING:
     from hubscan.records import Rows
@@ -25,22 +26,22 @@ def parameters(encoder: Encoder) -> int:
 def load(
     folder: Path,
     modality: Modality,
-    pooling: str = "auto",
-    max_length: int | None = None,
-    layers: Layers = "last",
-    places: Rows | None = None,
+    request: EncodingRequest = EncodingRequest(),  # noqa: B008 (frozen)
+    *,
     dtype: Precision = "float32",
-    max_seconds: float = 30.0,
-    prompt: str = "auto",
+    places: Rows | None = None,
 ) -> Encoder:
     """Return the encoder in *folder*, reading weights from safetensors alone and running no code from it.
 
-    Of *layers* "each" gives the features of all, from the embeddings (0) to the last, and "mean" their
-    mean without the embeddings. With *places* (n, 2), which of the inputs and which of its words, inputs
-    are sentences as their words, and it gives a vector for each place. The network computes in *dtype*,
-    whatever it was stored in; states are pooled in float32. The *prompt* stands before every text:
-    "auto" for the declared one, "none", the name of one, or its words. Of a sound the first
-    *max_seconds* are read, or as many of them as the checkpoint's window holds.
+    Args:
+        folder: of the checkpoint.
+        modality: of the inputs; of a dual encoder the tower that reads it is returned.
+        request: how inputs are read and pooled. With its layers "each" the encoder gives the features of
+            all layers, from the embeddings (0) to the last; with "mean", their mean without the
+            embeddings. Of audio it reads the first `max_seconds`, or what the checkpoint's window holds.
+        dtype: what the network computes in, whatever it was stored in; states are pooled in float32.
+        places: (n, 2), which of the inputs and which of its words. Inputs are sentences as their words
+            then, and the encoder gives a vector for each place.
 
     Raises:
         CheckpointError: saying what is missing, broken or not to be trusted.
@@ -48,19 +49,19 @@ def load(
     if places is not None:
         from hubscan.encoders.word_vectors import WordEncoder
 
-        return WordEncoder.load(folder, pooling, max_length, layers, dtype, places)
+        return WordEncoder.load(folder, request, dtype, places)
     if modality == "text":
         from hubscan.encoders.static import StaticEncoder, is_static
 
         if is_static(folder):
-            return StaticEncoder.load(folder, pooling, max_length, layers, prompt)
+            return StaticEncoder.load(folder, request)
         from hubscan.encoders.text import TextEncoder
 
-        return TextEncoder.load(folder, pooling, max_length, layers, dtype, prompt)
+        return TextEncoder.load(folder, request, dtype)
     if modality == "audio":
         from hubscan.encoders.audio import AudioEncoder
 
-        return AudioEncoder.load(folder, pooling, layers, dtype, max_seconds)
+        return AudioEncoder.load(folder, request, dtype)
     from hubscan.encoders.image import ImageEncoder
 
-    return ImageEncoder.load(folder, pooling, layers, dtype)
+    return ImageEncoder.load(folder, request, dtype)

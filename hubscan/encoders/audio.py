@@ -18,7 +18,7 @@ from hubscan.encoders.protocols import Batch, Pooled
 from hubscan.encoders.weights import load_errors, load_model
 from hubscan.errors import CheckpointError
 from hubscan.media import audio
-from hubscan.records import Input, Layers, Pooling, Precision
+from hubscan.records import EncodingRequest, Input, Layers, Pooling, Precision
 
 CONVENTIONS: Final[Mapping[str, str | None]] = {
     # These read samples, and give a state every 20 or 40 ms, none of which stands for all.
@@ -93,9 +93,7 @@ class AudioEncoder:
     window: float | None  # seconds that the network always computes, whatever the sound
 
     @classmethod
-    def load(
-        cls, folder: Path, asked: str, layers: Layers, dtype: Precision, max_seconds: float
-    ) -> AudioEncoder:
+    def load(cls, folder: Path, request: EncodingRequest, dtype: Precision) -> AudioEncoder:
         """Return the encoder in *folder*.
 
         Raises:
@@ -116,8 +114,9 @@ class AudioEncoder:
         if getattr(extractor, "sampling_rate", None) not in audio.RATES:
             raise CheckpointError("its preprocessor_config.json gives no sampling rate of sounds")
         window = _window(extractor)
-        seconds = max_seconds if window is None else min(max_seconds, window)
-        return cls(model, extractor, choose_pooling(asked, None, CONVENTIONS[kind]), layers, seconds, window)
+        seconds = request.max_seconds if window is None else min(request.max_seconds, window)
+        pooling = choose_pooling(request.pooling, None, CONVENTIONS[kind])
+        return cls(model, extractor, pooling, request.layers, seconds, window)
 
     @property
     def processor(self) -> str:

@@ -17,7 +17,7 @@ from hubscan.encoders.protocols import Batch, Pooled
 from hubscan.encoders.weights import load_errors, load_model
 from hubscan.errors import CheckpointError
 from hubscan.media.images import decode
-from hubscan.records import Input, Layers, Pooling, Precision
+from hubscan.records import EncodingRequest, Input, Layers, Pooling, Precision
 
 PATCH_PIXELS: Final = 16 * 16  # a patch of a usual vision transformer costs about what a token does
 ASSUMED_SIDE: Final = 224
@@ -57,13 +57,13 @@ class ImageEncoder:
     prefix: int  # states in front of those of the patches
 
     @classmethod
-    def load(cls, folder: Path, asked: str, layers: Layers, dtype: Precision) -> ImageEncoder:
+    def load(cls, folder: Path, request: EncodingRequest, dtype: Precision) -> ImageEncoder:
         """Return the encoder in *folder*."""
         if not any((folder / f"{name}_config.json").exists() for name in ("preprocessor", "processor")):
             raise CheckpointError("no preprocessor_config.json, so it does not say how it reads pictures")
         model, missing = load_model(folder, "image", dtype)
         known = reading(model, missing)
-        pooling = choose_pooling(asked, None, known and known.last)
+        pooling = choose_pooling(request.pooling, None, known and known.last)
         if pooling.name == "pooler":
             refuse_made_up_pooler(missing)
         with load_errors():
@@ -71,7 +71,7 @@ class ImageEncoder:
                 folder, trust_remote_code=False, local_files_only=True
             )
         before = known.before if known and known.last == pooling.name else None
-        return cls(model, processor, pooling, layers, before, prefix_length(model))
+        return cls(model, processor, pooling, request.layers, before, prefix_length(model))
 
     @property
     def processor(self) -> str:

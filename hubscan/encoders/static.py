@@ -20,7 +20,7 @@ from hubscan.encoders.readout import Readout, normalizing, static_readout
 from hubscan.encoders.tokenizer import refuse_all_unknown
 from hubscan.encoders.weights import load_errors
 from hubscan.errors import CheckpointError
-from hubscan.records import Input, Layers, Pooling
+from hubscan.records import EncodingRequest, Input, Pooling
 
 MODEL2VEC_LENGTH: Final = 512  # tokens, where its config states no `max_length`, as of model2vec 0.9
 
@@ -63,9 +63,7 @@ class StaticEncoder:
     prompt: str
 
     @classmethod
-    def load(
-        cls, folder: Path, asked: str, max_length: int | None, layers: Layers, prompt: str
-    ) -> StaticEncoder:
+    def load(cls, folder: Path, request: EncodingRequest) -> StaticEncoder:
         """Return the encoder in *folder*; it computes in float32, since looking up costs nothing.
 
         What sentence-transformers' modules declare is done as they do it: all tokens count. Without
@@ -74,7 +72,8 @@ class StaticEncoder:
         Raises:
             CheckpointError: if something is missing or broken, or if what is asked for makes no sense.
         """
-        if layers != "last":
+        asked = request.pooling
+        if request.layers != "last":
             raise CheckpointError("static embeddings have no layers; use --layers last")
         if asked not in ("auto", "mean"):
             raise CheckpointError(f"static embeddings have no {asked} pooling; use --pooling mean")
@@ -86,12 +85,13 @@ class StaticEncoder:
             tokenizer = PreTrainedTokenizerFast(tokenizer_file=str(declared.network / "tokenizer.json"))
         if table.num_embeddings < len(tokenizer):
             raise CheckpointError(f"has {table.num_embeddings} vectors for {len(tokenizer)} tokens")
-        text = choose_prompt(prompt, declared)
+        text = choose_prompt(request.prompt, declared)
+        own_limit = None if declared.modules else _model2vec_length(config)
         return cls(
             nn.ModuleDict({"table": table, "head": reading.head}).eval(),
             tokenizer,
             Pooling(reading.name, "asked" if asked != "auto" else "declared", text),
-            max_length or declared.max_length or (None if declared.modules else _model2vec_length(config)),
+            request.max_length or declared.max_length or own_limit,
             None if declared.modules else _unknown(declared.network / "tokenizer.json"),
             text,
         )

@@ -20,7 +20,7 @@ from hubscan.encoders.token_encoder import TokenEncoder
 from hubscan.encoders.tokenizer import length_limit, load_tokenizer, padded, refuse_all_unknown
 from hubscan.encoders.weights import load_errors, load_model
 from hubscan.errors import CheckpointError
-from hubscan.records import Input, Layers, Pooling, Precision
+from hubscan.records import EncodingRequest, Input, Pooling, Precision
 
 
 @dataclass(frozen=True)
@@ -58,35 +58,27 @@ class TextEncoder(TokenEncoder):
     prompt: str
 
     @classmethod
-    def load(
-        cls,
-        folder: Path,
-        asked: str,
-        max_length: int | None,
-        layers: Layers,
-        dtype: Precision,
-        prompt: str = "auto",
-    ) -> TextEncoder:
+    def load(cls, folder: Path, request: EncodingRequest, dtype: Precision) -> TextEncoder:
         """Return the encoder in *folder*."""
+        asked = request.pooling
         declared = declaration(folder)
         said = readout(declared) if asked == "auto" else None
         model, missing = load_model(declared.network, "text", dtype)
         tokenizer = load_tokenizer(declared.network, lower_case=declared.lower_case)
-        limit = length_limit(model, tokenizer, max_length, declared.max_length)
+        limit = length_limit(model, tokenizer, request.max_length, declared.max_length)
         with load_errors():
             usual = convention(model, missing) if asked == "auto" and said is None else None
         pooling = choose_pooling(asked, said.poolings if said else None, usual)
         if pooling.name == "pooler":
             refuse_made_up_pooler(missing)
-        text = choose_prompt(prompt, declared)
+        text = choose_prompt(request.prompt, declared)
         reading = said or Readout(pooling.name)
-        if layers == "mean":
+        if request.layers == "mean":
             reading = Readout(reading.poolings, reading.include_prompt)
         # A part of the network, so that it moves where that moves, and its weights are counted.
         model.add_module("readout", reading.head)
-        return cls(
-            model, tokenizer, Pooling(reading.name, pooling.origin, text), limit, layers, reading, text
-        )
+        pooling = Pooling(reading.name, pooling.origin, text)
+        return cls(model, tokenizer, pooling, limit, request.layers, reading, text)
 
     def prepare(self, inputs: Sequence[Input]) -> PreparedTexts:
         """Tokenise every text or pair of texts once, truncated to the model's limit."""

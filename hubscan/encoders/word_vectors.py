@@ -19,7 +19,7 @@ from hubscan.encoders.tokenizer import length_limit, load_tokenizer, padded, ref
 from hubscan.encoders.weights import load_errors, load_model
 from hubscan.encoders.windows import Span, spans, windows
 from hubscan.errors import CheckpointError
-from hubscan.records import WORD_POOLINGS, Input, Layers, Precision
+from hubscan.records import WORD_POOLINGS, EncodingRequest, Input, Precision
 
 if TYPE_CHECKING:
     from hubscan.records import Rows
@@ -79,21 +79,13 @@ class WordEncoder(TokenEncoder):
     places: Rows  # (n, 2): which of the inputs, which of its words
 
     @classmethod
-    def load(
-        cls,
-        folder: Path,
-        asked: str,
-        max_length: int | None,
-        layers: Layers,
-        dtype: Precision,
-        places: Rows,
-    ) -> WordEncoder:
+    def load(cls, folder: Path, request: EncodingRequest, dtype: Precision, places: Rows) -> WordEncoder:
         """Return the encoder in *folder*; a pooling that it declares is of whole texts, and left aside.
 
         Raises:
             CheckpointError: if it cannot be used, or its tokenizer does not tell words.
         """
-        pooling = choose_pooling(asked, None, None)
+        pooling = choose_pooling(request.pooling, None, None)
         if pooling.name not in WORD_POOLINGS:
             raise CheckpointError(f"{pooling.name} gives one vector a text, and none a word")
         if is_static(folder):
@@ -106,8 +98,8 @@ class WordEncoder(TokenEncoder):
                 "its tokenizer is not a fast one, so it does not say which token is of which word"
             )
         tokenizer.truncation_side = "right"  # nothing is cut off; windows are to come in reading order
-        limit = length_limit(model, tokenizer, max_length, declared.max_length)
-        return cls(model, tokenizer, pooling, limit, layers, places)
+        limit = length_limit(model, tokenizer, request.max_length, declared.max_length)
+        return cls(model, tokenizer, pooling, limit, request.layers, places)
 
     def prepare(self, inputs: Sequence[Input]) -> PreparedWords:
         """Tokenise every sentence once, and keep the windows in which a labelled word is read."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
-from hubscan.assess import Enter, Report, guarded, loaded
+from hubscan import encoders
+from hubscan.assess import Enter, Report, guarded
 from hubscan.finetune.split import split_rows
 from hubscan.finetune.targets import MEASURES
 from hubscan.finetune.training import fine_tuned
@@ -37,7 +39,8 @@ def _tuned(
     enter("fetch")
     folder = fetch(candidate).folder
     enter("load")
-    encoder = loaded(folder, candidate.modality, sample, recipe)
+    request = replace(recipe.encoding_request, layers="last")  # fine-tuning reads no others
+    encoder = encoders.load(folder, candidate.modality, request, places=sample.places)
     enter("train")
     inputs = sample.inputs[candidate.modality]
     outcome = fine_tuned(

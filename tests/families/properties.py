@@ -14,7 +14,7 @@ import torch
 from hubscan import encoders, extract
 from hubscan.encoders.protocols import Encoder
 from hubscan.errors import CheckpointError
-from hubscan.records import Input
+from hubscan.records import EncodingRequest, Input
 from tests.families.family import Family
 
 CLOSE: Final = 1e-4
@@ -69,9 +69,9 @@ def layers_are_right(family: Family, folder: Path, rows: Sequence[Input]) -> Non
     np.testing.assert_allclose(mean["mean"], np.mean(expected[1:], axis=0), atol=CLOSE)
 
 
-def _loaded(family: Family, folder: Path, **how: Any) -> Encoder:
+def _loaded(family: Family, folder: Path, **asked: Any) -> Encoder:
     torch.manual_seed(1)  # weights that are made up would differ from those of the direct computation
-    return encoders.load(folder, family.modality, **how)
+    return encoders.load(folder, family.modality, EncodingRequest(**asked))
 
 
 def _matrix(encoder: Encoder, rows: Sequence[Input]) -> npt.NDArray[np.float32]:
