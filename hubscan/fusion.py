@@ -2,7 +2,7 @@
 
 The features of the two stand side by side, each block centred and scaled to a total variance of one:
 without that the block with the larger numbers, whatever it tells, would be all that a measure sees.
-No model runs; the features come from the cache.
+No model runs; the features come from the feature store.
 """
 
 from __future__ import annotations
@@ -12,28 +12,39 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from hubscan import cache
 from hubscan.errors import RankingError
+from hubscan.feature_store import FeatureStore, kept_features
 from hubscan.ranking import order
-from hubscan.records import Candidate, Cost, Features, Modality, Pair, Pooling, Scored, Skipped
+from hubscan.records import (
+    Candidate,
+    Cost,
+    Features,
+    Modality,
+    Pair,
+    Pooling,
+    Sample,
+    Scored,
+    ScoringRequest,
+    Skipped,
+)
 from hubscan.records.candidate import BETWEEN, together
 from hubscan.records.joined import STAGE
 from hubscan.scores import scoring
 
 if TYPE_CHECKING:
-    from hubscan.records import Labels, Matrix
+    from hubscan.records import Matrix
 
 MODALITIES: Final[tuple[Modality, ...]] = ("image", "text")
 ROUNDING: Final = 1e-6  # of features' size: a smaller spread is what float32 leaves of a constant
 
 
 def joined(
-    results: Iterable[Scored | Skipped], labels: Labels, metrics: Sequence[str], seed: int
+    results: Iterable[Scored | Skipped], sample: Sample, request: ScoringRequest, store: FeatureStore
 ) -> Scored | Skipped:
-    """Return the best checkpoint of each modality as one, scored with *metrics*.
+    """Return the best checkpoint of each modality as one, scored as *request* says.
 
     It is skipped, with its reason, where a modality has no scored checkpoint, or its features are no
-    longer in the cache.
+    longer in *store*.
     """
     single = [result for result in results if isinstance(result, Scored)]
     parts = [part for part in (_best(single, modality) for modality in MODALITIES) if part]
@@ -42,8 +53,8 @@ def joined(
         missing = set(MODALITIES) - {part.candidate.modality for part in parts}
         if missing:
             raise RankingError(f"no {' and no '.join(sorted(missing))} checkpoint was scored to be joined")
-        features = _joined_features(parts)
-        scores = scoring.by_layer(features, labels, metrics, seed)
+        features = _joined_features(parts, sample, store)
+        scores = scoring.by_layer(features, sample.labels, request)
     except (RankingError, ValueError) as error:
         name = pair.model if len(parts) == len(MODALITIES) else BETWEEN.join(MODALITIES)
         return Skipped(name, None, STAGE, str(error))
@@ -73,8 +84,8 @@ def _best(single: Sequence[Scored], modality: Modality) -> Scored | None:
     return min(fitting, key=order, default=None)
 
 
-def _joined_features(parts: Sequence[Scored]) -> Features:
-    blocks = [_kept(part) for part in parts]
+def _joined_features(parts: Sequence[Scored], sample: Sample, store: FeatureStore) -> Features:
+    blocks = [_kept(part, sample, store) for part in parts]
     cost = _cost([part.cost for part in parts])
     return Features(
         layers={"last": side_by_side(blocks)},
@@ -90,12 +101,11 @@ def _joined_features(parts: Sequence[Scored]) -> Features:
     )
 
 
-def _kept(part: Scored) -> Matrix:
-    features = cache.load(part.features) if part.features else None
+def _kept(part: Scored, sample: Sample, store: FeatureStore) -> Matrix:
+    features = kept_features(part, sample, store)
     if features is None:
         raise RankingError(f"the features of {part.candidate.model} are not in the cache; scan again")
-    matrix: Matrix = features.layers[part.layer]
-    return matrix
+    return features.layers[part.layer]
 
 
 def _levelled(block: Matrix) -> Matrix:

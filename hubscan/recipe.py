@@ -18,7 +18,15 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from hubscan.errors import RecipeError
 from hubscan.records import TASKS as TASKS
-from hubscan.records import EncodingRequest, Layers, Modality, SampleRequest
+from hubscan.records import (
+    EncodingRequest,
+    Job,
+    Layers,
+    Modality,
+    SampleRequest,
+    ScoringRequest,
+    Training,
+)
 
 # In a checkout the recipes lie beside the package, in a wheel inside it.
 _SHIPPED: Final = (Path(__file__).parent / "recipes", Path(__file__).parents[1] / "recipes")
@@ -102,6 +110,7 @@ class Recipe(BaseModel):
     fuse: bool = False  # the best image and the best text checkpoint, joined, are one more entry
     max_length: int | None = Field(None, ge=2)
     max_seconds: float = Field(30.0, ge=0.1, le=600)  # of a sound, from its beginning
+    engine: Literal["local"] = "local"  # where candidates run
     device: str = Field("auto", pattern=r"^(auto|cpu|mps|cuda|cuda:\d+)$")
     workers: int = Field(1, ge=1, le=256)
     stall_seconds: float = Field(900.0, gt=0)  # a candidate silent for longer is ended
@@ -116,6 +125,15 @@ class Recipe(BaseModel):
         """Return what `hubscan.encoders` is asked for: the "best" of the layers is found among all."""
         layers: Layers = self.layers if self.layers in ("last", "mean") else "each"
         return EncodingRequest(self.pooling, self.prompt, layers, self.max_length, self.max_seconds)
+
+    @property
+    def scoring_request(self) -> ScoringRequest:
+        """Return what `hubscan.scores` is asked for."""
+        return ScoringRequest(self.metrics, self.layers, self.seed)
+
+    def job(self, features: str, training: Training | None = None) -> Job:
+        """Return what every candidate goes through, its features kept at the place *features*."""
+        return Job(self.encoding_request, self.scoring_request, self.dtype, training, features)
 
 
 QUERY_KEYS: Final = frozenset(

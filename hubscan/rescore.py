@@ -1,23 +1,27 @@
-"""A run and names of measures in, the ranking by these out: features come from the cache, no model runs."""
+"""A run and names of measures in, the ranking by these out: no model runs."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
 
-from hubscan import cache, fusion, ranking, sample_file
+from hubscan import fusion, ranking, sample_file
 from hubscan.errors import RecipeError, RunError
-from hubscan.records import Candidate, Ranking, Sample, Scored, Skipped
+from hubscan.feature_store import FeatureStore, kept_features, open_store
+from hubscan.records import Candidate, Ranking, Sample, Scored, ScoringRequest, Skipped
 from hubscan.records.joined import is_joined
 from hubscan.run import SAMPLE, Run
 from hubscan.scores import scoring
 
 
-def rescored(run: Run, metrics: Sequence[str], *, fuse: bool = False) -> Ranking:
+def rescored(
+    run: Run, metrics: Sequence[str], *, fuse: bool = False, store: FeatureStore | None = None
+) -> Ranking:
     """Return the ranking of *run* by the first of *metrics*, the others beside it.
 
-    A checkpoint whose features are no longer in the cache is skipped, with a word on how to have
-    them again. With *fuse*, or where the scan did so, the best of each modality are joined too.
+    The features come from *store*, by default that of this machine. A checkpoint whose features are no
+    longer there is skipped, with a word on how to have them again. With *fuse*, or where the scan did so,
+    the best of each modality are joined too.
 
     Raises:
         RecipeError: if a measure is unknown, or there is nothing to join.
@@ -30,14 +34,15 @@ def rescored(run: Run, metrics: Sequence[str], *, fuse: bool = False) -> Ranking
             f"--fuse joins an image and a text encoder, but {run.folder} has read only "
             f"{', '.join(m for m in run.lock.draw.columns if not m.startswith('label'))}; leave --fuse out"
         )
-    sample = labels_of(run)
+    sample, store = labels_of(run), store or open_store()
+    request = replace(run.recipe.scoring_request, metrics=tuple(metrics))
     results = [
-        _again(result, metrics, sample, run) if isinstance(result, Scored) else result
+        _again(result, request, sample, store, run) if isinstance(result, Scored) else result
         for result in run.results()
         if not is_joined(result)
     ]
     if fuse or run.recipe.fuse:  # by another measure the best of each modality may be others
-        results.append(fusion.joined(results, sample.labels, metrics, run.recipe.seed))
+        results.append(fusion.joined(results, sample, request, store))
     return ranking.rank(
         results,
         run.lock.task,
@@ -60,16 +65,18 @@ def labels_of(run: Run) -> Sample:
     return sample_file.read(file)
 
 
-def _again(scored: Scored, metrics: Sequence[str], sample: Sample, run: Run) -> Scored | Skipped:
-    features = cache.load(scored.features) if scored.features else None
+def _again(
+    scored: Scored, request: ScoringRequest, sample: Sample, store: FeatureStore, run: Run
+) -> Scored | Skipped:
     assert isinstance(scored.candidate, Candidate), "pairs are joined anew"
+    features = kept_features(scored, sample, store)
     if features is None:
         again = f"hubscan rank --recipe {run.folder / 'recipe.yaml'}"
         return Skipped.of(
             scored.candidate, "score", f"its features are no longer in the cache; {again} makes them"
         )
     try:
-        layers = scoring.by_layer(features, sample.labels, metrics, run.recipe.seed, sample.groups)
+        layers = scoring.by_layer(features, sample.labels, request, sample.groups)
     except ValueError as error:
         return Skipped.of(scored.candidate, "score", str(error))
-    return replace(scored, **scoring.layer_fields(layers, run.recipe.layers))
+    return replace(scored, **scoring.layer_fields(layers, request.layers))

@@ -16,24 +16,26 @@ import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 
 import yaml
 from pydantic import AfterValidator, TypeAdapter, ValidationError
 
-from hubscan import cache, ranking, recipe
+from hubscan import ranking, recipe
 from hubscan.errors import RunError
 from hubscan.records import Candidate, Draw, Ranking, Scored, Skipped, Tuned, Verdict
+from hubscan.records.features import is_address
 
 T = TypeVar("T")
 
 RECIPE, LOCK, SAMPLE = "recipe.yaml", "lock.yaml", "sample.parquet"
 RESULTS, VERIFIED, VERDICT = "results.jsonl", "verified.jsonl", "verdict.json"
+FILES: Final = (RECIPE, LOCK, SAMPLE, RESULTS, VERIFIED, VERDICT)
 
 
 def _addressed(scored: Scored) -> Scored:
-    """Refuse a result whose features lie elsewhere than in the cache: a run folder may come from anybody."""
-    if scored.features is not None and not cache.is_address(scored.features):
+    """Refuse a result whose features lie at no address of a store: a run folder may come from anybody."""
+    if scored.features is not None and not is_address(scored.features):
         raise ValueError("not an address of features")
     return scored
 
@@ -131,11 +133,11 @@ class Run:
         return replace(found, verdict=self.verdict())
 
 
-def create(folder: Path, asked: recipe.Recipe, lock: Lock) -> Run:
-    """Make *folder* a new run.
+def require_free(folder: Path) -> None:
+    """Make sure that *folder* can become a new run.
 
     Raises:
-        RunError: if there is a run in it already, or it cannot be written.
+        RunError: if it holds a run already, or cannot be made.
     """
     if (folder / LOCK).exists():
         raise RunError(
@@ -143,7 +145,21 @@ def create(folder: Path, asked: recipe.Recipe, lock: Lock) -> Run:
         )
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for name in (RESULTS, VERIFIED, VERDICT):
+    except OSError as error:
+        raise RunError(f"{folder}: cannot be written: {error.strerror or error}") from error
+
+
+def create(folder: Path, asked: recipe.Recipe, lock: Lock, *, fresh: bool = False) -> Run:
+    """Make *folder* a new run; with *fresh* in place of one that it holds.
+
+    Raises:
+        RunError: if there is a run in it already, or it cannot be written.
+    """
+    if not fresh:
+        require_free(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in FILES:
             (folder / name).unlink(missing_ok=True)
         write_whole(folder / RECIPE, recipe.to_yaml(asked))
         write_whole(folder / LOCK, lock.to_yaml())

@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from hubscan import __version__, fusion, run, sample_file
-from hubscan.engines import Progress, Result
-from hubscan.engines.local import LocalEngine
+from hubscan import __version__, engines, fusion, run, sample_file
+from hubscan.engines import Engine, Progress, Result
 from hubscan.errors import RankingError, RecipeError, RunError
+from hubscan.feature_store import FeatureStore, open_store
 from hubscan.hub import listing
 from hubscan.media import audio
 from hubscan.recipe import TASKS, Recipe
-from hubscan.records import WORD_POOLINGS, Candidate, Draw, Listed, Ranking, Sample, Scored, Skipped
+from hubscan.records import WORD_POOLINGS, Candidate, Draw, Job, Listed, Ranking, Sample, Scored, Skipped
 from hubscan.records.joined import is_joined
 from hubscan.scores import scoring
-
-if TYPE_CHECKING:
-    from hubscan.engines import Engine
 
 PROVEN = ("torch", "transformers", "datasets", "huggingface_hub", "accelerate", "numpy", "pillow")
 
@@ -47,33 +45,54 @@ Event = Entered | Plan | Progress | Result | Ranking
 
 
 def scan(
-    recipe: Recipe, folder: Path, *, lock: run.Lock | None = None, resume: bool = False
+    recipe: Recipe,
+    folder: Path,
+    *,
+    lock: run.Lock | None = None,
+    resume: bool = False,
+    fresh: bool = False,
+    store: FeatureStore | None = None,
 ) -> Iterator[Event]:
     """Yield each thing as it happens: the plan, progress, every result, and at last the ranking.
 
-    *lock* repeats an earlier scan: its commits are used, and nothing is asked of the listing. With
-    *resume*, *folder* holds that scan, and only what is unfinished there is done.
+    Whatever can be checked is checked before anything runs: metrics, device, run folder, dataset, columns.
+
+    Args:
+        recipe: what is asked.
+        folder: the run folder.
+        lock: of an earlier scan, to repeat it: its commits are used, and the Hub's listing is not asked.
+        resume: *folder* holds this scan, and only what is unfinished there is done.
+        fresh: a scan that *folder* holds already is replaced.
+        store: where features are kept; by default that of this machine.
 
     Raises:
         HubscanError: whatever the user can fix; results that came before it are in *folder*.
     """
-    with closing(LocalEngine(recipe.device, recipe.workers, patience=recipe.stall_seconds)) as engine:
+    scoring.check(recipe.metrics)
+    if not (resume or fresh):
+        run.require_free(folder)
+    store = store or open_store()
+    with closing(engines.create(recipe)) as engine:
         plan: Plan | None = None
-        for event in prepare(recipe, lock):
+        for event in prepare(recipe, lock, engine):
             yield event
             plan = event if isinstance(event, Plan) else plan
         assert plan is not None
-        opened = run.load_run(folder) if resume else run.create(folder, plan.recipe, plan.lock)
+        opened = run.load_run(folder) if resume else run.create(folder, plan.recipe, plan.lock, fresh=fresh)
         opened.drop_torn_line()
         sample_file.write(plan.sample, folder / run.SAMPLE, inputs=False)
-        yield from _results(engine, opened, plan)
+        yield from _results(engine, opened, plan, store)
     if plan.recipe.fuse:
-        yield from _joined(opened, plan)
+        yield from _joined(opened, plan, store)
     yield opened.ranking
 
 
-def prepare(recipe: Recipe, lock: run.Lock | None = None) -> Iterator[Entered | Plan]:
+def prepare(
+    recipe: Recipe, lock: run.Lock | None = None, engine: Engine | None = None
+) -> Iterator[Entered | Plan]:
     """Yield the steps up to the plan, and the plan: the sample drawn, the candidates pinned.
+
+    The *engine* is started as soon as the dataset and its columns are known, while rows are drawn.
 
     Raises:
         HubscanError: if there is nothing to draw from or nothing to rank.
@@ -81,10 +100,13 @@ def prepare(recipe: Recipe, lock: run.Lock | None = None) -> Iterator[Entered | 
     scoring.check(recipe.metrics)
     if lock:
         recipe = recipe.model_copy(update={"revision": _hub_revision(lock.draw)})
-    from hubscan.sample import draw
+    from hubscan.sample import open_dataset
 
     yield Entered("drawing the sample")
-    sample = draw(recipe.sample_request)
+    split = open_dataset(recipe.sample_request)
+    if engine is not None:
+        engine.start()
+    sample = split.draw()
     _check_readable(sample, recipe)
     recipe = _settled(recipe, sample)
     if lock:
@@ -99,6 +121,16 @@ def prepare(recipe: Recipe, lock: run.Lock | None = None) -> Iterator[Entered | 
     yield Plan(recipe, sample, seen)
 
 
+def results_of(
+    engine: Engine, candidates: Sequence[Candidate], sample: Sample, job: Job
+) -> Iterator[Progress | Result]:
+    """Yield what *engine* makes of *candidates*, the sample handed over in a file that is gone afterwards."""
+    with tempfile.TemporaryDirectory(prefix="hubscan-sample-") as folder:
+        file = Path(folder) / run.SAMPLE
+        sample_file.write(sample, file, inputs=True)
+        yield from engine.run(candidates, file, job)
+
+
 def gather(recipe: Recipe) -> tuple[tuple[Candidate, ...], tuple[Skipped, ...]]:
     """Return the candidates that the recipe names or its query gives, and the names that led nowhere."""
     if not recipe.models:
@@ -111,20 +143,20 @@ def gather(recipe: Recipe) -> tuple[tuple[Candidate, ...], tuple[Skipped, ...]]:
     )
 
 
-def _results(engine: Engine, opened: run.Run, plan: Plan) -> Iterator[Progress | Result]:
-    for event in engine.run(opened.unfinished(), plan.sample, plan.recipe):
+def _results(engine: Engine, opened: run.Run, plan: Plan, store: FeatureStore) -> Iterator[Progress | Result]:
+    for event in results_of(engine, opened.unfinished(), plan.sample, plan.recipe.job(store.place)):
         if isinstance(event, Scored | Skipped):
             opened.append(event)
         yield event
 
 
-def _joined(opened: run.Run, plan: Plan) -> Iterator[Entered | Scored | Skipped]:
+def _joined(opened: run.Run, plan: Plan, store: FeatureStore) -> Iterator[Entered | Scored | Skipped]:
     """Join the best of each modality, unless an earlier scan of this folder did."""
     results = opened.results()
     if any(is_joined(result) for result in results):
         return
     yield Entered("joining the best of each modality")
-    result = fusion.joined(results, plan.sample.labels, plan.recipe.metrics, plan.recipe.seed)
+    result = fusion.joined(results, plan.sample, plan.recipe.scoring_request, store)
     opened.append(result)
     yield result
 

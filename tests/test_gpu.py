@@ -18,8 +18,7 @@ from accelerate.state import AcceleratorState
 from hubscan import encoders, extract
 from hubscan.errors import CheckpointError
 from hubscan.finetune.candidate import tuned
-from hubscan.recipe import Recipe
-from hubscan.records import Candidate, Features, Input, Modality, Training, Tuned
+from hubscan.records import Candidate, Features, Input, Job, Modality, Training, Tuned
 from hubscan.scores import transrate
 from tests.families import audio, image, text
 from tests.families.family import Family
@@ -149,9 +148,7 @@ def test_pictures_are_fine_tuned_on_the_gpu_twice_alike(hub_root: Path, model: s
 def trained(candidate: Candidate, given: Any, training: Training, device: str) -> Tuned:
     """Fine-tune, and let the next one choose its device: an `Accelerator` keeps a process to the first."""
     try:
-        found = tuned(
-            candidate, given, Recipe(dataset="made", device=device), training, device, lambda *_: None
-        )
+        found = tuned(candidate, given, Job(training=training), device, lambda *_: None)
     finally:
         AcceleratorState._reset_state(reset_partial_state=True)
     assert isinstance(found, Tuned), found

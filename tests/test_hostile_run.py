@@ -10,16 +10,18 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from hubscan import cache, sample_file
+from hubscan import sample_file
 from hubscan.cli import main
-from hubscan.records import Features, Pooling, Sample, Scored, Training, Tuned
+from hubscan.feature_store import StoredFeatures, open_store
+from hubscan.records import Candidate, Features, Pooling, Sample, Scored, Training, Tuned
 from hubscan.run import RESULTS, SAMPLE
-from tests.by_hand import BGE, DRAW, MINILM, make_run
+from tests.support.rankings import BGE, DRAW, MINILM, make_run
 
 NOT_ADDRESSES = ["{folder}/notes", "../notes", "../../notes", "", "AB" * 32, "ab" * 32 + "\n"]
 
 
 def tuned(scored: Scored) -> Tuned:
+    assert isinstance(scored.candidate, Candidate)
     held = tuple(range(10))
     outcomes = (1.0,) * 10
     return Tuned(
@@ -31,7 +33,7 @@ def tuned(scored: Scored) -> Tuned:
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return a folder with the user's notes, the cache, and a verified run."""
     monkeypatch.setenv("HUBSCAN_CACHE", str(tmp_path / "cache"))
-    cache.folder().mkdir(parents=True)
+    (tmp_path / "cache" / "features").mkdir(parents=True)
     run = make_run(tmp_path / "run", [BGE, MINILM])
     sample = Sample(DRAW, {}, np.arange(20) % 2, np.arange(20))
     sample_file.write(sample, run.folder / SAMPLE, inputs=False)
@@ -57,14 +59,15 @@ def test_a_result_whose_features_lie_at_a_path_is_a_damaged_line_and_the_file_st
 
 
 @pytest.mark.parametrize("features", NOT_ADDRESSES)
-def test_the_cache_refuses_to_load_and_to_store_what_has_no_address(folder: Path, features: str) -> None:
+def test_the_store_refuses_to_load_and_to_keep_what_has_no_address(folder: Path, features: str) -> None:
     file = folder / "notes.safetensors"
     file.write_text("the user's own")
     name = features.format(folder=folder)
     matrix = np.ones((2, 2), dtype=np.float32)
     kept = Features({"last": matrix}, Pooling("cls", "declared"), 1, "cpu", "float32", "T", 1.0, False)
+    stored = StoredFeatures(kept, np.array([[0, 0], [1, 0]]), np.zeros(2, np.uint64))
     with pytest.raises(ValueError, match="not an address"):
-        cache.load(name)
+        open_store().load(name)
     with pytest.raises(ValueError, match="not an address"):
-        cache.store(name, kept)
+        open_store().save(name, stored)
     assert file.read_text() == "the user's own"

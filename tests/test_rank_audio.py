@@ -22,12 +22,12 @@ from datasets import Audio, ClassLabel, Features, Image, Value
 from safetensors.torch import load_file, save_file
 from transformers import Wav2Vec2Config, Wav2Vec2ForCTC, Wav2Vec2Model
 
-from hubscan import assess, cache, recipe
+from hubscan import candidate_features, feature_store, recipe
 from hubscan.demo.hub import serve
 from hubscan.finetune.candidate import tuned
 from hubscan.hub import listing
 from hubscan.media import audio
-from hubscan.records import Candidate, Modality, Training, Tuned
+from hubscan.records import Candidate, Job, Modality, Training, Tuned
 from hubscan.sample import draw
 from tests.families.audio import FAMILIES, RATE, WAVES, saved
 from tests.hub import LabHub, environment, run_python
@@ -188,7 +188,7 @@ def test_what_hears_is_fine_tuned_and_no_worse_for_it(ear_root: Path, name: str)
     asked = recipe.resolve({"dataset": str(ear_root / "datasets/ear/tones"), "samples": 80, "device": "cpu"})
     candidate = Candidate(str(ear_root / "models/ear" / name), "sha", "audio", local=True)
     training = Training(rates=(3e-3,), epochs=12)  # a rate with which every sound is told apart after 5
-    found = tuned(candidate, draw(asked.sample_request), asked, training, "cpu", lambda *_: None)
+    found = tuned(candidate, draw(asked.sample_request), Job(training=training), "cpu", lambda *_: None)
     assert isinstance(found, Tuned), found
     assert found.value >= max(0.9, found.start)
 
@@ -322,7 +322,8 @@ def test_the_address_of_kept_features_has_the_decoders_versions_and_the_seconds(
 
     def address(modality: Modality = "audio", **keys: Any) -> str:
         changed = asked.model_copy(update=keys)
-        return cache.address(assess._deciding(Candidate("a/b", "0", modality), sample, changed, "cpu"))
+        facts = candidate_features._deciding(Candidate("a/b", "0", modality), sample, changed.job(""), "cpu")
+        return feature_store.address(facts)
 
     before, of_texts = address(), address("text")
     assert address(max_seconds=5.0) != before and address("text", max_seconds=5.0) == of_texts

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hubscan.records import Features, Pooling, Score
+from hubscan.records import Features, Pooling, Score, ScoringRequest
 from hubscan.scores import evidence, scoring, transfer, transrate
 
 Array = Any
@@ -99,12 +99,12 @@ def test_a_scan_measures_its_halves_once_and_shows_those_that_were_asked_for(
 
     monkeypatch.setattr(scoring, "evidence", counted("evidence", evidence))
     monkeypatch.setattr(scoring, "transrate", counted("transrate", transrate))
-    scores = scoring.by_layer(features, y, ("transfer", "transrate"), seed=3)["last"].scores
+    scores = scoring.by_layer(features, y, ScoringRequest(("transfer", "transrate"), seed=3))["last"].scores
     assert calls == ["evidence", "transrate"] and list(scores) == ["transfer", "transrate"]
     assert scores["transrate"] == transrate(f, y, seed=3)
     alone = transfer(f, y, seed=3)
     assert scores["transfer"].value == alone.value and scores["transfer"].high == alone.high
     assert "settles from 1,000 on; here are 60" in scores["transfer"].notes[0]
-    beside = scoring.by_layer(features, y, ("knn", "transfer"), seed=3)["last"].scores
+    beside = scoring.by_layer(features, y, ScoringRequest(("knn", "transfer"), seed=3))["last"].scores
     assert list(beside) == ["knn", "transfer"] and beside["transfer"].value == alone.value
     assert beside["transfer"].low is None, "what does not rank has no interval"

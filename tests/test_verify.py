@@ -28,8 +28,7 @@ from hubscan.finetune.split import split_rows
 from hubscan.finetune.targets import Target
 from hubscan.finetune.training import _to_train
 from hubscan.ranking import rank
-from hubscan.recipe import Recipe
-from hubscan.records import Candidate, Ranking, Sample, Training, Tuned
+from hubscan.records import Candidate, Job, Ranking, Sample, Training, Tuned
 from hubscan.report.verified import said
 from hubscan.verify.run import select_candidates
 from hubscan.verify.verdict import verdict
@@ -299,9 +298,8 @@ def test_a_run_that_is_not_there_or_too_few_are_one_line_each(run: Any) -> None:
 
 def trained(hub_root: Path, model: str, given: Sample, modality: Any, how: Any = "full") -> Tuned:
     candidate = Candidate(str(hub_root / "models/tester" / model), "sha", modality, local=True)
-    recipe = Recipe(dataset="made", device="cpu")
-    training = Training(how=how, rates=(1e-3,), epochs=6)
-    found = candidate_tuned(candidate, given, recipe, training, "cpu", lambda *_: None)
+    job = Job(training=Training(how=how, rates=(1e-3,), epochs=6))
+    found = candidate_tuned(candidate, given, job, "cpu", lambda *_: None)
     assert isinstance(found, Tuned), found
     return found
 
@@ -328,8 +326,7 @@ def test_a_table_of_vectors_learns_what_its_vectors_did_not_tell(tmp_path: Path)
     labels = [sum((w in TELLING[0]) - (w in TELLING[1]) for w in words) > 0 for words in texts]
     made = replace(sample(np.array(labels, int)), inputs={"text": tuple(" ".join(words) for words in texts)})
     candidate = Candidate(str(folder), "sha", "text", local=True)
-    recipe = Recipe(dataset="made", device="cpu")
-    found = candidate_tuned(candidate, made, recipe, Training(), "cpu", lambda *_: None)
+    found = candidate_tuned(candidate, made, Job(training=Training()), "cpu", lambda *_: None)
     assert isinstance(found, Tuned), found
     assert found.start < 0.7 < 0.9 < found.value
     assert found.rate in (3e-3, 3e-2)

@@ -16,11 +16,12 @@ def command() -> None:
 @command.command("ls")
 def ls() -> None:
     """Say where features lie, how many there are and how large they are."""
-    from hubscan import cache
+    from hubscan.feature_store import LocalStore, default_folder
     from hubscan.report.formatting import byte_count
 
-    sizes = [file.stat().st_size for file in cache.entries()]
-    click.echo(f"{cache.folder()}: {len(sizes)} features, {byte_count(sum(sizes))}")
+    store = LocalStore(default_folder())
+    sizes = [file.stat().st_size for file in store.entries()]
+    click.echo(f"{store.folder}: {len(sizes)} features, {byte_count(sum(sizes))}")
 
 
 @command.command("prune")
@@ -29,12 +30,12 @@ def ls() -> None:
 )
 def prune(keep: str) -> None:
     """Remove features, the least recently read first."""
-    from hubscan import cache
     from hubscan.errors import RecipeError
+    from hubscan.feature_store import LocalStore, default_folder
     from hubscan.recipe import byte_size
     from hubscan.report.formatting import byte_count
 
     limit = byte_size(keep)
     if not isinstance(limit, int):
         raise RecipeError(f"--keep {keep}: not a number of bytes, such as 500MB or 5G")
-    click.echo(f"{byte_count(cache.prune(limit))} freed")
+    click.echo(f"{byte_count(LocalStore(default_folder()).prune(limit))} freed")

@@ -61,7 +61,7 @@ def command(
     """  # noqa: D301 - click reads the escape as "do not wrap"
     from hubscan import recipe as recipes
     from hubscan.cli.progress import followed
-    from hubscan.cli.runs import default_folder, discard, lock_beside
+    from hubscan.cli.runs import default_folder, lock_beside
     from hubscan.scan import prepare, scan
 
     asked = given(flags)
@@ -77,10 +77,8 @@ def command(
         click.echo(as_text(plan))
         return
     folder = folder or default_folder(recipe)
-    if fresh:
-        discard(folder)
     with _resumable(folder):
-        ranking = followed(scan(recipe, folder, lock=lock, resume=resume), quiet=form == "quiet")
+        ranking = followed(scan(recipe, folder, lock=lock, resume=resume, fresh=fresh), quiet=form == "quiet")
     write(ranking, form)
     if form != "quiet":
         click.echo(f"kept in {folder}", err=True)

@@ -11,8 +11,6 @@ from hubscan import run
 from hubscan.errors import RecipeError
 from hubscan.recipe import Recipe
 
-OWN_FILES = (run.RECIPE, run.LOCK, run.SAMPLE, run.RESULTS, run.VERIFIED, run.VERDICT)
-
 
 def default_folder(recipe: Recipe) -> Path:
     """Return `runs/<dataset>-<date>-<time>`, a name that does not exist yet."""
@@ -35,9 +33,3 @@ def lock_beside(recipe_file: Path | None, asked: dict[str, Any]) -> run.Lock | N
     if recipe_file is None or set(asked) - ours or not (recipe_file.parent / run.LOCK).exists():
         return None
     return run.load_run(recipe_file.parent).lock
-
-
-def discard(folder: Path) -> None:
-    """Remove the files of a run in *folder*, and nothing else that lies there."""
-    for name in OWN_FILES:
-        (folder / name).unlink(missing_ok=True)

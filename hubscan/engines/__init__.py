@@ -1,43 +1,30 @@
-"""Where candidates run: candidates and a sample in, their results out as they come."""
+"""Where candidates run: candidates, a sample and a job in, results out as they come."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Callable, Mapping
+from typing import Final
 
+from hubscan.engines.local import LocalEngine
+from hubscan.engines.protocols import Engine, Progress, Result
 from hubscan.recipe import Recipe
-from hubscan.records import Candidate, Sample, Scored, Skipped, Training, Tuned
 
-Result = Scored | Tuned | Skipped
+__all__ = ["ENGINES", "Engine", "Progress", "Result", "create"]
 
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """Where one candidate is."""
-
-    model: str
-    stage: str
-    done: int = 0  # rows, where the stage counts rows
-    rows: int = 0
+ENGINES: Final[Mapping[str, Callable[..., Engine]]] = {"local": LocalEngine}
+"""The engines, by the name that a recipe calls them by; each is held to tests/test_engine_contract.py."""
 
 
-class Engine(Protocol):
-    """Runs candidates so that what ends one of them ends no other."""
+def create(recipe: Recipe, *, limit_seconds: float | None = None) -> Engine:
+    """Return the engine that *recipe* asks for; nothing runs before it is started.
 
-    def run(
-        self,
-        candidates: Sequence[Candidate],
-        sample: Sample,
-        recipe: Recipe,
-        training: Training | None = None,
-    ) -> Iterator[Progress | Result]:
-        """Yield progress, and exactly one result for each candidate, in no promised order.
+    Args:
+        recipe: names the engine, the device, the number of workers, and how long a candidate may be silent.
+        limit_seconds: how long one candidate may take in all; None for no limit.
 
-        With *training* candidates are fine-tuned instead of scored.
-        """
-        ...
-
-    def close(self) -> None:
-        """End whatever still runs."""
-        ...
+    Raises:
+        RecipeError: if the engine cannot have the device that is asked for.
+    """
+    return ENGINES[recipe.engine](
+        recipe.device, recipe.workers, stall_seconds=recipe.stall_seconds, limit_seconds=limit_seconds
+    )

@@ -19,11 +19,9 @@ from typing import IO, Any
 
 from pydantic import TypeAdapter
 
-from hubscan import sample_file
-from hubscan.engines import Progress, Result
+from hubscan.engines.protocols import Progress, Result
 from hubscan.errors import HubscanError, RecipeError
-from hubscan.recipe import Recipe
-from hubscan.records import Candidate, Sample, Scored, Skipped, Training, Tuned
+from hubscan.records import Candidate, Job, Scored, Skipped, Tuned
 
 START_SECONDS = 300.0  # importing torch from a cold disk can take minutes
 POLL_SECONDS = 0.5
@@ -48,42 +46,64 @@ class Worker:
     candidate: Candidate | None = None
     stage: str = "start"
     last_word: float = field(default_factory=time.monotonic)
-    stalled: bool = False
+    begun: float = 0.0  # when its candidate did
+    overdue: str = ""  # why it was ended
 
 
 Message = dict[str, Any] | None  # None: the worker has gone
 
 
 class LocalEngine:
-    """Workers on the devices at hand; the first starts at once, so that its imports overlap the draw."""
+    """Workers on the devices of this machine; see `Engine`."""
 
-    def __init__(self, device: str = "auto", workers: int = 1, *, patience: float = 900.0) -> None:
+    def __init__(
+        self,
+        device: str = "auto",
+        workers: int = 1,
+        *,
+        stall_seconds: float = 900.0,
+        limit_seconds: float | None = None,
+    ) -> None:
+        """Start nothing yet.
+
+        Args:
+            device: "auto", "cpu", "mps", "cuda" or "cuda:N"; "auto" and "cuda" take every CUDA device.
+            workers: processes, on a CPU.
+            stall_seconds: a candidate that is silent for longer is ended.
+            limit_seconds: a candidate that takes longer in all is ended; None for no limit.
+
+        Raises:
+            RecipeError: if this machine does not have the device.
+        """
+        require(device)
         self._device = device
         self._count = workers
-        self._patience = patience
+        self._stall_seconds = stall_seconds
+        self._limit_seconds = limit_seconds
         self._messages: queue.Queue[tuple[Worker, Message]] = queue.Queue()
         self._workers: list[Worker] = []
         self._folder = tempfile.TemporaryDirectory(prefix="hubscan-")
         self._setup = ""
         self._grown = False
-        self._start(*self._first_place())
+
+    def start(self) -> None:
+        """Start the first worker, so that its imports overlap what is done until `run`."""
+        if not self._workers:
+            self._start(*self._first_place())
 
     def run(
-        self,
-        candidates: Sequence[Candidate],
-        sample: Sample,
-        recipe: Recipe,
-        training: Training | None = None,
+        self, candidates: Sequence[Candidate], sample: Path | bytes, job: Job
     ) -> Iterator[Progress | Result]:
         """Yield progress, and one result for each candidate, as they come."""
-        self._share(sample, recipe, training)
+        self._setup = json.dumps({"sample": str(self._shared(sample)), "job": asdict(job)})
+        self.start()
         waiting = deque(candidates)
         left = len(waiting)
         while left:
             try:
                 worker, message = self._messages.get(timeout=POLL_SECONDS)
             except queue.Empty:
-                self._end_stalled()
+                self._end_overdue()
                 continue
             for event in self._heard(worker, message, waiting):
                 left -= not isinstance(event, Progress)
@@ -122,6 +142,7 @@ class LocalEngine:
         worker.candidate = waiting.popleft() if waiting else None
         if worker.candidate is not None:
             worker.stage = "fetch"
+            worker.begun = time.monotonic()
             _tell(worker, json.dumps(asdict(worker.candidate)))
 
     def _join(self, worker: Worker, gpus: int) -> None:
@@ -132,8 +153,6 @@ class LocalEngine:
         _tell(worker, self._setup)
 
     def _start_others(self, gpus: int) -> None:
-        if self._device.startswith("cuda") and not gpus:
-            raise RecipeError(f"device {self._device}: this machine, or its torch, has no CUDA device")
         if gpus and self._device in ("auto", "cuda"):
             for place in range(1, gpus):
                 self._start("cuda", _visible(place))
@@ -171,32 +190,30 @@ class LocalEngine:
             self._messages.put((worker, json.loads(line)))
         self._messages.put((worker, None))
 
-    def _share(self, sample: Sample, recipe: Recipe, training: Training | None) -> None:
+    def _shared(self, sample: Path | bytes) -> Path:
+        """Return a file that every worker can read."""
+        if isinstance(sample, Path):
+            return sample.absolute()
         file = Path(self._folder.name) / "sample.parquet"
-        sample_file.write(sample, file, inputs=True)
-        self._setup = json.dumps(
-            {
-                "sample": str(file),
-                "recipe": recipe.model_dump(mode="json"),
-                "training": asdict(training) if training else None,
-            }
-        )
+        file.write_bytes(sample)
+        return file
 
-    def _end_stalled(self) -> None:
-        """Kill the workers that have been silent for too long; their end comes as a message."""
+    def _end_overdue(self) -> None:
+        """Kill the workers that take too long; their end comes as a message."""
         now = time.monotonic()
         for worker in self._workers:
             starting = worker.stage == "start"
-            limit = START_SECONDS if starting else self._patience
-            if (starting or worker.candidate) and now - worker.last_word > limit:
-                worker.stalled = True
+            silent, limit = now - worker.last_word, self._limit_seconds
+            if silent > START_SECONDS if starting else worker.candidate and silent > self._stall_seconds:
+                worker.overdue = f"no progress for {self._stall_seconds:.0f} s, so its process was ended"
+            elif worker.candidate and limit is not None and now - worker.begun > limit:
+                worker.overdue = f"it took longer than {limit:.0f} s, so its process was ended"
+            if worker.overdue:
                 worker.process.kill()
 
     def _on_exit(self, worker: Worker, waiting: deque[Candidate]) -> Iterator[Skipped]:
         """Say what ended *worker*, and start another in its place while there is work."""
-        reason = _exit_reason(worker.process.wait(), _last_stderr_line(worker.errors))
-        if worker.stalled:
-            reason = f"no progress for {self._patience:.0f} s, so its process was ended"
+        reason = worker.overdue or _exit_reason(worker.process.wait(), _last_stderr_line(worker.errors))
         self._workers.remove(worker)
         worker.errors.close()
         if worker.stage == "start":
@@ -220,6 +237,25 @@ def _result(message: dict[str, Any]) -> Result:
     kinds: dict[str, type[Result]] = {"scored": Scored, "tuned": Tuned, "skipped": Skipped}
     result: Result = TypeAdapter(kinds[message["kind"]]).validate_python(message["result"])
     return result
+
+
+def require(device: str) -> None:
+    """Make sure that this machine has *device*.
+
+    Raises:
+        RecipeError: if it has not.
+    """
+    if device in ("auto", "cpu"):
+        return
+    import torch  # takes seconds, and says what only a GPU that is asked for by name needs to know
+
+    if device == "mps":
+        found = torch.backends.mps.is_available()
+    else:
+        found = torch.cuda.device_count() > int(device.removeprefix("cuda").removeprefix(":") or 0)
+    if not found:
+        kind = "MPS device" if device == "mps" else "CUDA device" if device == "cuda" else "such CUDA device"
+        raise RecipeError(f"device {device}: this machine, or its torch, has no {kind}")
 
 
 def _visible(place: int) -> dict[str, str]:

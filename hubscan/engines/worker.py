@@ -20,7 +20,7 @@ from typing import IO, Any
 from pydantic import TypeAdapter
 
 from hubscan.errors import HubscanError
-from hubscan.records import Candidate, Scored, Skipped, Training, Tuned
+from hubscan.records import Candidate, Scored, Skipped, Tuned
 
 
 def main(device: str) -> None:
@@ -38,7 +38,8 @@ def main(device: str) -> None:
 
     from hubscan import sample_file
     from hubscan.assess import assess
-    from hubscan.recipe import Recipe
+    from hubscan.feature_store import open_store
+    from hubscan.records import Job
 
     say("ready", gpus=torch.cuda.device_count() if device != "cpu" else 0)
     try:  # seconds that any network takes, while the sample is drawn
@@ -53,18 +54,18 @@ def main(device: str) -> None:
     setup = json.loads(sys.stdin.readline() or "null")
     if setup is None:
         return
-    sample, recipe = sample_file.read(Path(setup["sample"])), Recipe(**setup["recipe"])
+    sample, job = sample_file.read(Path(setup["sample"])), TypeAdapter(Job).validate_python(setup["job"])
+    store = open_store(job.features)
 
     def report(stage: str, done: int, rows: int) -> None:
         say("progress", stage=stage, done=done, rows=rows)
 
     def result_of(candidate: Candidate) -> Scored | Tuned | Skipped:
-        if setup["training"] is None:
-            return assess(candidate, sample, recipe, device, report)
+        if job.training is None:
+            return assess(candidate, sample, job, store, device, report)
         from hubscan.finetune.candidate import tuned
 
-        training = TypeAdapter(Training).validate_python(setup["training"])
-        return tuned(candidate, sample, recipe, training, device, report)
+        return tuned(candidate, sample, job, device, report)
 
     for line in sys.stdin:
         result = result_of(TypeAdapter(Candidate).validate_json(line))

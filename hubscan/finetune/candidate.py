@@ -6,22 +6,19 @@ import time
 from dataclasses import replace
 
 from hubscan import encoders
-from hubscan.assess import Enter, Report, guarded
 from hubscan.finetune.split import split_rows
 from hubscan.finetune.targets import MEASURES
 from hubscan.finetune.training import fine_tuned
+from hubscan.guard import Enter, Report, guarded
 from hubscan.hub.fetch import fetch
-from hubscan.recipe import Recipe
-from hubscan.records import Candidate, Sample, Skipped, Training, Tuned
+from hubscan.records import Candidate, Job, Sample, Skipped, Training, Tuned
 
 
-def tuned(
-    candidate: Candidate, sample: Sample, recipe: Recipe, training: Training, device: str, report: Report
-) -> Tuned | Skipped:
-    """Fine-tune *candidate* on rows of *sample*, read as *recipe* has them read, in float32."""
+def tuned(candidate: Candidate, sample: Sample, job: Job, device: str, report: Report) -> Tuned | Skipped:
+    """Fine-tune *candidate* on rows of *sample*, read as *job* has them read, in float32."""
 
     def work(enter: Enter) -> Tuned:
-        return _tuned(candidate, sample, recipe, training, device, enter, report)
+        return _tuned(candidate, sample, job, device, enter, report)
 
     return guarded(candidate, report, work)
 
@@ -29,17 +26,17 @@ def tuned(
 def _tuned(
     candidate: Candidate,
     sample: Sample,
-    recipe: Recipe,
-    training: Training,
+    job: Job,
     device: str,
     enter: Enter,
     report: Report,
 ) -> Tuned:
     begun = time.perf_counter()
+    training = job.training or Training()
     enter("fetch")
     folder = fetch(candidate).folder
     enter("load")
-    request = replace(recipe.encoding_request, layers="last")  # fine-tuning reads no others
+    request = replace(job.encoding, layers="last")  # fine-tuning reads no others
     encoder = encoders.load(folder, candidate.modality, request, places=sample.places)
     enter("train")
     inputs = sample.inputs[candidate.modality]

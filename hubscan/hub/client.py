@@ -107,9 +107,9 @@ class Traffic:
 
 
 @contextmanager
-def counted() -> Iterator[Traffic]:
-    """Count what arrives over the network while the block runs."""
-    traffic, lock = Traffic(), threading.Lock()
+def counted(traffic: Traffic | None = None) -> Iterator[Traffic]:
+    """Count what arrives over the network while the block runs, on top of *traffic* if it is given."""
+    traffic, lock = traffic or Traffic(), threading.Lock()
 
     def count(response: httpx.Response) -> None:
         with lock:

@@ -13,7 +13,7 @@ from hubscan.records.candidate import Candidate, Identity, Listed, Pair, Skipped
 from hubscan.records.features import Features, Pooling
 from hubscan.records.kinds import TASKS, WORD_POOLINGS, Input, LabelKind, Layers, Modality, Precision
 from hubscan.records.ranking import Ranked, Ranking
-from hubscan.records.requests import EncodingRequest, SampleRequest
+from hubscan.records.requests import EncodingRequest, Job, SampleRequest, ScoringRequest
 from hubscan.records.sample import Draw, Sample
 from hubscan.records.score import Cost, Layer, Score, Scored
 from hubscan.records.tuned import Agreement, Bounded, Training, Tuned, Verdict
@@ -35,6 +35,7 @@ __all__ = [
     "Features",
     "Identity",
     "Input",
+    "Job",
     "LabelKind",
     "Layer",
     "Layers",
@@ -49,6 +50,7 @@ __all__ = [
     "SampleRequest",
     "Score",
     "Scored",
+    "ScoringRequest",
     "Skipped",
     "Training",
     "Tuned",

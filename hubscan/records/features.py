@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -11,6 +12,12 @@ if TYPE_CHECKING:
     from hubscan.records.kinds import Matrix
 
 SHOWN: Final = 40  # characters of a prompt in a table
+ADDRESS: Final = re.compile("[0-9a-f]{64}")
+
+
+def is_address(text: str) -> bool:
+    """Return whether *text* is the address of features in a store: 64 lowercase hexadecimal digits."""
+    return ADDRESS.fullmatch(text) is not None
 
 
 @dataclass(frozen=True, slots=True)

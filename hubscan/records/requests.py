@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from hubscan.records.kinds import LabelKind, Layers, Modality
+from hubscan.records.tuned import Training
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,3 +38,23 @@ class EncodingRequest:
     layers: Layers = "last"
     max_length: int | None = None  # tokens
     max_seconds: float = 30.0  # of an audio file, from its beginning
+
+
+@dataclass(frozen=True, slots=True)
+class ScoringRequest:
+    """Which scores the features get."""
+
+    metrics: tuple[str, ...] = ("transfer", "transrate")  # the first ranks
+    layers: Literal["last", "mean", "best", "each"] = "last"  # which stands for the checkpoint
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What every candidate of a scan goes through: the same for all, and plain data that can travel."""
+
+    encoding: EncodingRequest = EncodingRequest()
+    scoring: ScoringRequest = ScoringRequest()
+    dtype: str = "auto"  # what checkpoints compute in; see `hubscan.encoders.precision`
+    training: Training | None = None  # fine-tune instead of scoring
+    features: str | None = None  # where features are kept; see `hubscan.feature_store.open_store`

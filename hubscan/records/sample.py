@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from hubscan.records.kinds import Input, LabelKind, Modality
@@ -41,6 +41,19 @@ class Draw:
         """Return whether the data lies on this disk, so that `revision` is a hash over its files."""
         return self.revision.startswith("sha256:")
 
+    @property
+    def origin(self) -> dict[str, object]:
+        """Return what decides a row's content: the split at its commit, and the columns that are read."""
+        read = {role: column for role, column in self.columns.items() if not role.startswith("label")}
+        return {
+            "dataset": None if self.local else self.dataset,  # the revision of local data is its content
+            "revision": self.revision,
+            "config": self.config,
+            "split": self.split,
+            "columns": read,
+            "words": self.label_kind == "token",
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class Sample:
@@ -57,3 +70,38 @@ class Sample:
     def groups(self) -> Rows | None:
         """Return (n,) what each row belongs to where rows are words: its sentence; else None."""
         return None if self.places is None else self.places[:, 0]
+
+    @property
+    def keys(self) -> Rows:
+        """Return (n, 2) which rows of the split these are, and where rows are words the place of each."""
+        import numpy as np
+
+        words = np.zeros_like(self.row_ids) if self.places is None else self.places[:, 1]
+        return np.stack([self.row_ids, words], axis=1)
+
+    def only(self, rows: Rows) -> Sample:
+        """Return the sample of the *rows* (m,) of this one, with the inputs that they need."""
+        import numpy as np
+
+        used, places = rows, None
+        if self.places is not None:
+            used, numbers = np.unique(self.places[rows, 0], return_inverse=True)
+            places = np.stack([numbers, self.places[rows, 1]], axis=1)
+        return replace(
+            self,
+            inputs={
+                name: tuple(values[row] for row in used.tolist()) for name, values in self.inputs.items()
+            },
+            labels=self.labels[rows],
+            row_ids=self.row_ids[rows],
+            places=places,
+        )
+
+
+def content(value: Input) -> bytes:
+    """Return an input as bytes that no other input has, beginning with their number."""
+    if isinstance(value, tuple):
+        joined = b"".join(map(content, value))
+    else:
+        joined = value.encode("utf-8", "surrogatepass") if isinstance(value, str) else value
+    return len(joined).to_bytes(8, "little") + joined

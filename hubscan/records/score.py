@@ -102,7 +102,7 @@ class Scored:
     dtype: str
     processor: str
     layers: Mapping[str, Layer] = field(default_factory=dict)  # every layer, if they were asked for
-    features: str | None = None  # where they lie in the cache, for measures asked for later
+    features: str | None = None  # their address in the feature store, for metrics asked for later
     untrained: bool = False  # the weights are as an initialisation leaves them
 
     @property

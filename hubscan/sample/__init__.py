@@ -5,6 +5,6 @@ The only importer of `datasets`.
 
 from __future__ import annotations
 
-from hubscan.sample.draw import draw
+from hubscan.sample.draw import OpenSplit, draw, open_dataset
 
-__all__ = ["draw"]
+__all__ = ["OpenSplit", "draw", "open_dataset"]

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from hubscan.errors import DatasetError
 from hubscan.records import Draw, Input, Sample, SampleRequest
+from hubscan.records.sample import content
 from hubscan.sample.columns import Columns
 from hubscan.sample.label_codes import Coder
 from hubscan.sample.select import token_labels
@@ -113,7 +114,7 @@ def _tell_apart(labels: npt.NDArray[Any], classes: dict[str, int], columns: Colu
 
 
 def _duplicates(inputs: Sequence[tuple[Input, ...]]) -> int:
-    return len(inputs) - len({hashlib.sha256(b"".join(map(_content, one))).digest() for one in inputs})
+    return len(inputs) - len({hashlib.sha256(b"".join(map(content, one))).digest() for one in inputs})
 
 
 def _fingerprint(sample: Sample) -> str:
@@ -127,14 +128,5 @@ def _fingerprint(sample: Sample) -> str:
         digest.update(sample.places.tobytes())
     for values in sample.inputs.values():
         for value in values:
-            digest.update(_content(value))
+            digest.update(content(value))
     return digest.hexdigest()
-
-
-def _content(value: Input) -> bytes:
-    """Return an input as bytes that no other input has, beginning with their number."""
-    if isinstance(value, tuple):
-        content = b"".join(map(_content, value))
-    else:
-        content = value.encode("utf-8", "surrogatepass") if isinstance(value, str) else value
-    return len(content).to_bytes(8, "little") + content

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import datasets
@@ -27,6 +27,56 @@ if TYPE_CHECKING:
     from hubscan.sample.select.drawn_rows import DrawnRows
 
 
+@dataclass(frozen=True)
+class OpenSplit:
+    """A split with the columns that were found in it, to be drawn from."""
+
+    request: SampleRequest
+    source: Source
+    columns: Columns
+    traffic: Traffic  # what opening it took
+
+    def draw(self) -> Sample:
+        """Return the sample; see `draw`."""
+        with counted(self.traffic) as traffic:
+            try:
+                sample = self._by_kind(traffic)
+            except UnicodeDecodeError as error:  # inputs that are not give way to others; labels cannot
+                raise DatasetError(f"{self.source.dataset}: a label is not UTF-8: {error.reason}") from error
+        stored_bytes, stored_requests = self.source.stored()
+        return replace(
+            sample,
+            draw=replace(
+                sample.draw,
+                bytes_read=traffic.bytes_read + stored_bytes,
+                requests=traffic.requests + stored_requests,
+            ),
+        )
+
+    def _by_kind(self, traffic: Traffic) -> Sample:
+        try:
+            return _draw_of_columns(self.request, self.source, self.columns, traffic)
+        except ManyValues:
+            numbers = replace(self.columns, kind="number", fixed=True)
+            return _draw_of_columns(self.request, self.source, numbers, traffic)
+
+
+def open_dataset(request: SampleRequest) -> OpenSplit:
+    """Return the split that *request* asks for, its columns found; only a few rows are read.
+
+    Raises:
+        HubError: if the Hub cannot be reached.
+        DatasetError: if there is no such dataset, split or column, or it is not clear which column is meant.
+    """
+    # A server that truncates for ever would otherwise hold a scan for nine minutes.
+    datasets.config.STREAMING_READ_MAX_RETRIES = 5
+    with counted() as traffic:
+        source = open_split(request)
+        rows = source.rows
+        columns = find(rows.features, kinds_of(rows.features), rows.head, request)
+    return OpenSplit(request, source, columns, traffic)
+
+
 def draw(request: SampleRequest) -> Sample:
     """Return the sample that *request* asks for: every row of a class equally likely, classes as asked.
 
@@ -38,32 +88,7 @@ def draw(request: SampleRequest) -> Sample:
         HubError: if the Hub cannot be reached.
         DatasetError: if the dataset, split or columns do not give rows that could be told apart.
     """
-    # A server that truncates for ever would otherwise hold a scan for nine minutes.
-    datasets.config.STREAMING_READ_MAX_RETRIES = 5
-    with counted() as traffic:
-        source = open_split(request)
-        try:
-            sample = _draw_by_kind(request, source, traffic)
-        except UnicodeDecodeError as error:  # inputs that are not give way to others; labels cannot
-            raise DatasetError(f"{source.dataset}: a label is not UTF-8: {error.reason}") from error
-    stored_bytes, stored_requests = source.stored()
-    return replace(
-        sample,
-        draw=replace(
-            sample.draw,
-            bytes_read=traffic.bytes_read + stored_bytes,
-            requests=traffic.requests + stored_requests,
-        ),
-    )
-
-
-def _draw_by_kind(request: SampleRequest, source: Source, traffic: Traffic) -> Sample:
-    rows = source.rows
-    columns = find(rows.features, kinds_of(rows.features), rows.head, request)
-    try:
-        return _draw_of_columns(request, source, columns, traffic)
-    except ManyValues:
-        return _draw_of_columns(request, source, replace(columns, kind="number", fixed=True), traffic)
+    return open_dataset(request).draw()
 
 
 def _draw_of_columns(request: SampleRequest, source: Source, columns: Columns, traffic: Traffic) -> Sample:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hubscan.errors import RecipeError
-from hubscan.records import Features, Layer, Score
+from hubscan.records import Features, Layer, Score, ScoringRequest
 from hubscan.scores.caveats import notes
 from hubscan.scores.evidence import evidence
 from hubscan.scores.registry import METRICS
@@ -36,8 +36,7 @@ def check(metrics: Sequence[str]) -> None:
 def by_layer(
     features: Features,
     labels: npt.ArrayLike,
-    metrics: Sequence[str],
-    seed: int,
+    request: ScoringRequest,
     groups: npt.ArrayLike | None = None,
 ) -> dict[str, Layer]:
     """Return the scores of every layer; the first measure has its null and interval, being what ranks.
@@ -51,7 +50,7 @@ def by_layer(
     return {
         name: Layer(
             width=matrix.shape[1],
-            scores=_scores(matrix, labels, groups, features.parameters, metrics, seed),
+            scores=_scores(matrix, labels, groups, features.parameters, request.metrics, request.seed),
         )
         for name, matrix in features.layers.items()
     }

@@ -7,11 +7,12 @@ from contextlib import closing, suppress
 
 import numpy as np
 
-from hubscan.engines.local import LocalEngine
+from hubscan import engines
 from hubscan.errors import RankingError, RecipeError
+from hubscan.feature_store import open_store
 from hubscan.records import Candidate, Identity, Ranking, Skipped, Training, Tuned, Verdict
 from hubscan.run import VERIFIED, Run
-from hubscan.scan import Entered, Event, Plan, prepare
+from hubscan.scan import Entered, Event, Plan, prepare, results_of
 from hubscan.verify.results import of_training, probes, verdict_of
 
 
@@ -72,17 +73,23 @@ def verify(
 def _tuned(
     run: Run, candidates: Sequence[Candidate], training: Training, device: str, workers: int
 ) -> Iterator[Event]:
-    recipe = run.recipe.model_copy(update={"device": device, "workers": workers})
+    recipe = run.recipe.model_copy(
+        update={
+            "device": device,
+            "workers": workers,
+            "stall_seconds": training.seconds + run.recipe.stall_seconds,  # an epoch may take all the time
+        }
+    )
     run.drop_torn_line(VERIFIED)
-    patience = training.seconds + recipe.stall_seconds  # an epoch may take as long as there is time
-    with closing(LocalEngine(device, workers, patience=patience)) as engine:
+    with closing(engines.create(recipe)) as engine:
         plan: Plan | None = None
-        for event in prepare(recipe, run.lock):
+        for event in prepare(recipe, run.lock, engine):
             plan = event if isinstance(event, Plan) else plan
             if isinstance(event, Entered):
                 yield event
         assert plan is not None
-        for result in engine.run(candidates, plan.sample, recipe, training):
+        job = recipe.job(open_store().place, training)
+        for result in results_of(engine, candidates, plan.sample, job):
             if isinstance(result, Tuned | Skipped):
                 run.append(result, verifies=True)
             yield result

@@ -1,0 +1,125 @@
+"""The features of one candidate: rows that the store has come from there, the others are computed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hubscan import __version__, encoders, extract
+from hubscan.encoders.precision import precision
+from hubscan.feature_store import FeatureStore, StoredFeatures, address, content_digests
+from hubscan.feature_store.stored import NOT_HERE
+from hubscan.guard import Enter, Report
+from hubscan.hub.fetch import fetch
+from hubscan.media import audio, torchvision
+from hubscan.records import Candidate, Features, Job, Precision, Sample
+
+
+@dataclass(frozen=True)
+class Found:
+    """Features of the sample, and what it took to have them."""
+
+    features: Features
+    address: str
+    download_bytes: int
+    cached: bool  # every row came from the store
+
+
+def features_of(
+    candidate: Candidate,
+    sample: Sample,
+    job: Job,
+    store: FeatureStore,
+    device: str,
+    enter: Enter,
+    report: Report,
+) -> Found:
+    """Return the features of *sample*; what is computed for it is kept in *store*.
+
+    Only rows that an earlier sample of the same split did not have are computed.
+
+    Raises:
+        HubscanError: if the checkpoint cannot be had, loaded or run.
+    """
+    where = address(_deciding(candidate, sample, job, device))
+    keys, contents = sample.keys, _contents(sample, candidate)
+    kept = store.load(where)
+    places = np.full(len(keys), NOT_HERE) if kept is None else kept.places(keys, contents)
+    missing = np.flatnonzero(places == NOT_HERE)
+    if kept is not None and not len(missing):
+        return Found(kept.at(places), where, 0, cached=True)
+
+    enter("fetch")
+    fetched = fetch(candidate)
+
+    def computed(rows: Any) -> StoredFeatures:
+        features = _computed(fetched.folder, candidate, sample.only(rows), job, device, enter, report)
+        return StoredFeatures(features, keys[rows], contents[rows])
+
+    new = computed(missing)
+    if kept is not None and kept.extends(new):
+        whole = kept.with_rows_of(new)
+    else:  # what is kept was made otherwise, in another precision for instance
+        whole = new if len(missing) == len(keys) else computed(np.arange(len(keys)))
+    store.save(where, whole)
+    return Found(whole.at(whole.places(keys)), where, fetched.download_bytes, cached=False)
+
+
+def _computed(
+    folder: Path, candidate: Candidate, sample: Sample, job: Job, device: str, enter: Enter, report: Report
+) -> Features:
+    def features(dtype: Precision) -> Features:
+        enter("load")
+        encoder = encoders.load(folder, candidate.modality, job.encoding, dtype=dtype, places=sample.places)
+        enter("embed")
+        inputs = sample.inputs[candidate.modality]
+        return extract.extract(encoder, inputs, device, lambda done, rows: report("embed", done, rows))
+
+    dtype = precision(job.dtype, folder, on_gpu=extract.device_at_hand(device).type != "cpu")
+    try:
+        return features(dtype)
+    except extract.NotFinite:
+        if dtype == "float32":
+            raise
+    # What overflows in half precision rarely does in float32; the result says which it was.
+    return features("float32")
+
+
+def _contents(sample: Sample, candidate: Candidate) -> Any:
+    digests = content_digests(sample.inputs[candidate.modality])
+    return digests if sample.places is None else digests[sample.places[:, 0]]
+
+
+def _deciding(candidate: Candidate, sample: Sample, job: Job, device: str) -> dict[str, Any]:
+    """Return all that decides the features of a row, whichever rows are drawn."""
+    return {
+        "revision": candidate.revision,
+        "model": None if candidate.local else candidate.model,  # a folder's revision is its content
+        "modality": candidate.modality,
+        "rows": sample.draw.origin,
+        "pooling": job.encoding.pooling,
+        "prompt": job.encoding.prompt,
+        "layers": job.encoding.layers,
+        "max_length": job.encoding.max_length,
+        "dtype": job.dtype,
+        "device": extract.device_at_hand(device).type,
+        "hubscan": __version__,
+        "encoders": encoders.VERSION,
+        **{library: version(library) for library in ("torch", "transformers", "tokenizers", "pillow")},
+        **(_of_audio(job) if candidate.modality == "audio" else {}),
+        **(_of_images() if candidate.modality == "image" else {}),
+    }
+
+
+def _of_images() -> dict[str, Any]:
+    """Return what reads pictures instead of Pillow where it is installed: its pixels are others."""
+    found = torchvision.installed()
+    return {"torchvision": found} if found else {}
+
+
+def _of_audio(job: Job) -> dict[str, Any]:
+    return {"max_seconds": job.encoding.max_seconds, **audio.versions()}

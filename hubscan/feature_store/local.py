@@ -1,0 +1,129 @@
+"""A feature store in a folder of this machine; when it is full, what was read least recently goes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from pydantic import TypeAdapter, ValidationError
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from hubscan.feature_store.stored import StoredFeatures
+from hubscan.records import Features, Pooling
+from hubscan.records.features import is_address
+
+BUDGET_BYTES: Final = 10 * 10**9
+SUFFIX: Final = ".safetensors"
+KEYS, CONTENTS, LAYER = "keys", "contents", "layer."  # names of tensors; the format sorts its own way
+
+
+def default_folder() -> Path:
+    """Return where features lie: in `HUBSCAN_CACHE`, or in hubscan's place in the user's cache."""
+    from platformdirs import user_cache_path
+
+    asked = os.environ.get("HUBSCAN_CACHE")
+    return (Path(asked).expanduser() if asked else user_cache_path("hubscan")) / "features"
+
+
+class LocalStore:
+    """One safetensors file for each address."""
+
+    def __init__(self, folder: str | Path, budget_bytes: int = BUDGET_BYTES) -> None:
+        self.folder = Path(folder)
+        self._budget = budget_bytes
+
+    @property
+    def place(self) -> str:
+        """Return the path of the folder."""
+        return str(self.folder.absolute())
+
+    def load(self, address: str) -> StoredFeatures | None:
+        """See `FeatureStore`; a file that is cut off, damaged or another's is removed."""
+        file = self._file(address)
+        try:
+            stored = _read(file, address)
+            file.touch()  # the least recently read gives way first
+        except FileNotFoundError:
+            return None
+        except (OSError, SafetensorError, KeyError, ValueError, TypeError, ValidationError):
+            _remove(file)  # computed and written again
+            return None
+        return stored
+
+    def save(self, address: str, stored: StoredFeatures) -> None:
+        """See `FeatureStore`."""
+        file = self._file(address)
+        partial = file.with_name(f"{file.name}.{os.getpid()}")
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            partial.write_bytes(_written(address, stored))
+            partial.replace(file)
+            self.prune(self._budget)
+        except OSError:
+            _remove(partial)
+
+    def entries(self) -> Iterator[Path]:
+        """Yield the files, the least recently read first."""
+        yield from sorted(self.folder.glob(f"*/*{SUFFIX}"), key=lambda file: file.stat().st_mtime)
+
+    def prune(self, budget_bytes: int) -> int:
+        """Remove what was read least recently until *budget_bytes* hold the rest; return the bytes freed."""
+        files = [(file, file.stat().st_size) for file in self.entries()]
+        excess = sum(size for _, size in files) - budget_bytes
+        freed = 0
+        for file, size in files:
+            if freed >= excess:
+                break
+            file.unlink(missing_ok=True)
+            freed += size
+        return freed
+
+    def _file(self, address: str) -> Path:
+        if not is_address(address):  # a path would make files outside this folder ours to remove
+            raise ValueError(f"{address}: not an address of features")
+        return self.folder / address[:2] / (address + SUFFIX)
+
+
+def _read(file: Path, address: str) -> StoredFeatures:
+    with safe_open(file, framework="numpy") as opened:
+        metadata = opened.metadata() or {}
+        facts = json.loads(metadata["features"])
+        tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 - not a mapping
+    if (metadata["address"], metadata["digest"]) != (address, _digest(tensors)):
+        raise ValueError("damaged, or kept under another address")
+    layers = {name: tensors[LAYER + name] for name in facts.pop("layers")}
+    pooling = TypeAdapter(Pooling).validate_python(facts.pop("pooling"))
+    return StoredFeatures(Features(layers=layers, pooling=pooling, **facts), tensors[KEYS], tensors[CONTENTS])
+
+
+def _written(address: str, stored: StoredFeatures) -> bytes:
+    # The names keep their order beside the tensors.
+    facts = asdict(replace(stored.features, layers={})) | {"layers": list(stored.features.layers)}
+    layers = {LAYER + name: matrix for name, matrix in stored.features.layers.items()}
+    tensors = {
+        name: np.ascontiguousarray(tensor)
+        for name, tensor in {**layers, KEYS: stored.keys, CONTENTS: stored.contents}.items()
+    }
+    metadata = {"features": json.dumps(facts), "address": address, "digest": _digest(tensors)}
+    return save(tensors, metadata)
+
+
+def _digest(tensors: Mapping[str, Any]) -> str:
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        digest.update(f"{name} {tensors[name].dtype} {tensors[name].shape}".encode())
+        digest.update(np.ascontiguousarray(tensors[name]).data)
+    return digest.hexdigest()
+
+
+def _remove(file: Path) -> None:
+    with suppress(OSError):
+        file.unlink()

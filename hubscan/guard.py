@@ -1,0 +1,40 @@
+"""Whatever the work on one candidate raises becomes a `Skipped` that names the stage."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import TypeVar
+
+from hubscan.errors import HubscanError
+from hubscan.records import Candidate, Skipped
+
+T = TypeVar("T")
+Enter = Callable[[str], None]
+"""Called with the stage that begins."""
+Report = Callable[[str, int, int], None]
+"""Called with the stage, and the rows done and in all where the stage counts rows (else 0, 0)."""
+
+log = logging.getLogger(__name__)
+
+
+def guarded(candidate: Candidate, report: Report, work: Callable[[Enter], T]) -> T | Skipped:
+    """Return what *work* gives; whatever it raises becomes a `Skipped` at the stage that it entered last."""
+    stage = "fetch"
+
+    def enter(name: str) -> None:
+        nonlocal stage
+        stage = name
+        report(name, 0, 0)
+
+    try:
+        return work(enter)
+    except HubscanError as error:
+        reason = str(error).removeprefix(f"{candidate.model}: ")
+    except MemoryError:
+        reason = "out of memory"
+    except Exception as error:
+        log.exception("%s failed at %s", candidate.model, stage)
+        first_line = (str(error).strip() or "no message").splitlines()[0]
+        reason = f"{type(error).__name__}: {first_line}"[:300]
+    return Skipped.of(candidate, stage, reason)
