@@ -10,7 +10,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "hubscan"
 
 STAGES = [
-    "errors", "trust", "records", "recipe", "pictures", "sounds", "memory", "hub", "remote", "remote_stream", "architectures", "torchvision", "usable",
+    "errors", "trust", "records", "families", "recipe", "pictures", "sounds", "memory", "hub", "remote", "remote_stream", "architectures", "torchvision", "usable",
     "catalog", "fetch",
     "sample_file", "sample", "encoders", "extract", "cache", "scores", "ranking", "fusion", "assess", "finetune", "engines", "run",
     "rescore", "verdict", "verified", "scan", "verify", "api", "report",

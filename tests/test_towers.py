@@ -18,7 +18,6 @@ from PIL import Image
 from transformers import AutoImageProcessor, AutoModel, AutoTokenizer
 
 from hubscan import encoders, extract
-from hubscan.hub import eligibility
 from hubscan.records import Candidate, Input, Skipped
 from hubscan.report.human import as_text
 from hubscan.report.json_form import as_json
@@ -26,6 +25,7 @@ from tests.families.image import EFFICIENT, FLAVA, GROUPS, NAFLEX, VIT, picture
 from tests.families.image import make as write_checkpoint
 from tests.families.properties import APART, CLOSE
 from tests.families.text import POSITIONS, WORDS, write_tokenizer
+from tests.families.towers import TWO_TOWERS
 from tests.hub import LabHub
 from tests.hub.fixtures import command
 from tests.support.commands import SCHEMA
@@ -92,7 +92,7 @@ def contrasted(model: Any, folder: Path, modality: str, row: Input) -> torch.Ten
     return found[:, 0] if found.ndim == 3 else found  # FLAVA's of all states
 
 
-@pytest.mark.parametrize("model_type", sorted(eligibility.TWO_TOWERS))
+@pytest.mark.parametrize("model_type", TWO_TOWERS)
 def test_each_tower_gives_what_its_contrastive_head_projects(model_type: str, tmp_path: Path) -> None:
     make(model_type, tmp_path)
     model = AutoModel.from_pretrained(tmp_path, dtype=torch.float32, attn_implementation="eager").eval()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,19 +17,9 @@ from hubscan.encoders.pooling import as_sequence, choose_pooling, pool, pooled_l
 from hubscan.encoders.protocols import Batch, Pooled
 from hubscan.encoders.weights import load_errors, load_model
 from hubscan.errors import CheckpointError
+from hubscan.families import Tower, tower_of
 from hubscan.media import audio
 from hubscan.records import EncodingRequest, Input, Layers, Pooling, Precision
-
-CONVENTIONS: Final[Mapping[str, str | None]] = {
-    # These read samples, and give a state every 20 or 40 ms, none of which stands for all.
-    **dict.fromkeys(("wav2vec2", "wav2vec2-conformer", "wav2vec2-bert", "hubert", "wavlm"), None),
-    **dict.fromkeys(("unispeech", "unispeech-sat", "data2vec-audio", "sew", "sew-d"), None),
-    # These read a spectrogram of a fixed width, their window.
-    "whisper": None,
-    "audio-spectrogram-transformer": "pooler",  # the mean of its class and its distillation token
-    "clap_audio_model": "pooler",  # the mean over its map
-}
-"""Model types whose sounds are read here, and how the family pools; None is the mean over its states."""
 
 STATES_A_SECOND: Final = 50
 SHORTEST: Final = 0.1  # seconds; silence follows a shorter sound, of which a network may make no state
@@ -86,6 +76,7 @@ class AudioEncoder:
     """A checkpoint that reads sounds: feature extractor, network, pooling."""
 
     model: torch.nn.Module
+    tower: Tower
     extractor: Any
     pooling: Pooling
     layers: Layers
@@ -105,7 +96,8 @@ class AudioEncoder:
             raise CheckpointError("no preprocessor_config.json, so it does not say how it reads sounds")
         model, _ = load_model(folder, "audio", dtype)
         kind = str(getattr(model.config, "model_type", None))
-        if kind not in CONVENTIONS:
+        tower = tower_of(kind, "audio")
+        if tower is None:
             raise CheckpointError(f"a model of type {kind}, and that is none whose sounds hubscan reads")
         with load_errors():
             extractor = AutoFeatureExtractor.from_pretrained(
@@ -115,8 +107,8 @@ class AudioEncoder:
             raise CheckpointError("its preprocessor_config.json gives no sampling rate of sounds")
         window = _window(extractor)
         seconds = request.max_seconds if window is None else min(request.max_seconds, window)
-        pooling = choose_pooling(request.pooling, None, CONVENTIONS[kind])
-        return cls(model, extractor, pooling, request.layers, seconds, window)
+        pooling = choose_pooling(request.pooling, None, tower.pooling)
+        return cls(model, tower, extractor, pooling, request.layers, seconds, window)
 
     @property
     def processor(self) -> str:
@@ -127,7 +119,8 @@ class AudioEncoder:
         """Take the files as they are, and look at their headers only."""
         files = [content for content in inputs if isinstance(content, bytes)]
         lengths = [math.ceil(STATES_A_SECOND * self._work(content)) for content in files]
-        hop = 2 * self.extractor.hop_length if self._kind == "whisper" else None
+        hops = self.tower.hops_a_state
+        hop = hops * self.extractor.hop_length if hops else None
         return PreparedAudio(self.extractor, self._input, self.seconds, hop, files, lengths)
 
     def encode(self, batch: Batch) -> Pooled:
@@ -150,15 +143,10 @@ class AudioEncoder:
 
     def _encoded(self, features: torch.Tensor, frames: torch.Tensor | None) -> Pooled:
         inputs = {self._input: features}
-        if self._kind == "clap_audio_model":
-            # All are cut to its window. Its own extractor calls one of a batch longer, by chance.
-            inputs["is_longer"] = torch.zeros(len(features), 1, dtype=torch.bool, device=features.device)
+        for name, value in self.tower.inputs.items():
+            inputs[name] = torch.full((len(features), 1), value, device=features.device)
         output = self.model(**inputs, output_hidden_states=self.layers != "last")
         return pooled_layers(output, self.layers, self.pooling, partial(_pooled, frames=frames))
-
-    @property
-    def _kind(self) -> str:
-        return str(getattr(self.model.config, "model_type", None))
 
     @property
     def _input(self) -> str:

@@ -1,4 +1,4 @@
-"""What is known of families of text encoders and not said in their files."""
+"""How a text network that declares nothing is read: by its family's entry, or by what it is seen to do."""
 
 from __future__ import annotations
 
@@ -8,38 +8,7 @@ from typing import Any, Final
 
 import torch
 
-SET: Final[Mapping[str, Mapping[str, object]]] = {
-    # Pretraining hides three patches of four by chance, and so would every forward pass.
-    "vit_mae": {"mask_ratio": 0.0},
-    # Its text tower is causal, but for a batch without padding: other kernels than this one get no mask then.
-    "aimv2": {"_attn_implementation": "eager"},
-    # Its sparse attention is full attention in batches of short rows, and stays so from the first such
-    # batch on: a row's features would depend on what went before.
-    "big_bird": {"attention_type": "original_full"},
-}
-"""What is set in the config of a model type, so that a row has the same features in any company."""
-
-READS_PADDING: Final = frozenset({"canine", "convbert", "funnel", "mobilebert", "nystromformer", "yoso"})
-"""Model types whose states depend on how far a row is padded, mask or no mask: a convolution or the
-neighbours' embeddings run into the padding, strides are taken over it, or the mask does not reach the
-attention. Rows of one length go in together."""
-
-SIGLIP: Final = frozenset({"siglip_text_model", "siglip2_text_model"})
-"""Model types of text towers that were trained on padding, and through a head at the last place."""
-
-TEXT_TOWERS: Final[Mapping[str, str]] = {
-    **dict.fromkeys(("chinese_clip_text_model", "blip_text_model", "align_text_model"), "cls"),
-    **dict.fromkeys(("flava_text_model", "altclip_text_model"), "cls"),
-    **dict.fromkeys(("clip_text_model", "metaclip_2_text_model", "clipseg_text_model"), "last"),
-    **dict.fromkeys(("owlvit_text_model", "owlv2_text_model", "groupvit_text_model"), "last"),
-    "aimv2_text_model": "last",
-}
-"""The state that the contrastive head of a dual encoder projects: of the first token, or of the end's."""
-
-UNUSABLE: Final[Mapping[str, str]] = {
-    "mra": "attends to nothing without a CUDA kernel of its own, which hubscan does not download",
-}
-"""Model types that run and give no features."""
+from hubscan.families import Padding, tower_of
 
 CLOSE: Final = 1e-4
 ANY_VOCABULARY: Final = 200  # token ids that there are where a config does not say how many: bytes, letters
@@ -71,24 +40,25 @@ def accepted(model: Any, batch: Mapping[str, torch.Tensor]) -> dict[str, torch.T
     return {name: tensor for name, tensor in batch.items() if name in names}
 
 
-def fills_up(model: Any) -> bool:
-    """Return whether rows are padded to the limit and the padding is read, as it was in training.
+def padding(model: Any) -> Padding:
+    """Return how the network takes the padding of a batch.
 
     FNet's Fourier transform takes no mask, and its documentation asks for the length of training;
     SigLIP's asks for `padding="max_length"`, and was trained without a mask.
     """
-    unmasked = model.config.model_type in SIGLIP
-    return unmasked or "attention_mask" not in signature(model.forward).parameters
+    if "attention_mask" not in signature(model.forward).parameters:
+        return "read"
+    known = tower_of(model.config.model_type, "text")
+    return known.padding if known else "masked"
 
 
 def convention(model: Any, missing_pooler: frozenset[str]) -> str | None:
     """Return how the family reads a text that declares nothing, None if the mean serves.
 
-    SigLIP's text tower was trained through its head, unless *missing_pooler* says that this is not in
-    the file; of a causal model the last token alone has seen the text.
+    A pooler that was trained is left aside if *missing_pooler* says that it is not in the file; of a
+    causal model the last token alone has seen the text.
     """
-    if model.config.model_type in SIGLIP and not missing_pooler:
-        return "pooler"
-    if model.config.model_type in TEXT_TOWERS:
-        return TEXT_TOWERS[model.config.model_type]
+    known = tower_of(model.config.model_type, "text")
+    if known and known.pooling and not (known.pooling == "pooler" and missing_pooler):
+        return known.pooling
     return "last" if is_causal(model) else None

@@ -8,8 +8,8 @@ from typing import Any
 import transformers
 from transformers import MODEL_MAPPING, AutoConfig, AutoModel
 
-from hubscan.encoders.conventions import SET, UNUSABLE
 from hubscan.errors import CheckpointError
+from hubscan.families import family_of
 from hubscan.records import Modality
 
 
@@ -20,9 +20,10 @@ def network_class(folder: Path, modality: Modality) -> tuple[Any, Any]:
     memory, and repositories that hold nothing but the encoder (T5's, most of them) load too.
     """
     config = AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
-    if config.model_type in UNUSABLE:
-        raise CheckpointError(f"{config.model_type} {UNUSABLE[config.model_type]}")
-    for name, value in SET.get(config.model_type, {}).items():
+    family = family_of(config.model_type)
+    if family.unusable:
+        raise CheckpointError(f"{config.model_type} {family.unusable}")
+    for name, value in family.config.items():
         setattr(config, name, value)
     whole = getattr(MODEL_MAPPING.get(type(config), None), "__name__", "")
     # The config of such a repository says that it is no encoder-decoder, and so cannot be asked.

@@ -20,6 +20,7 @@ from hubscan.encoders.readout import Readout, normalizing, static_readout
 from hubscan.encoders.tokenizer import refuse_all_unknown
 from hubscan.encoders.weights import load_errors
 from hubscan.errors import CheckpointError
+from hubscan.families import family_of
 from hubscan.records import EncodingRequest, Input, Pooling
 
 MODEL2VEC_LENGTH: Final = 512  # tokens, where its config states no `max_length`, as of model2vec 0.9
@@ -28,8 +29,9 @@ MODEL2VEC_LENGTH: Final = 512  # tokens, where its config states no `max_length`
 def is_static(folder: Path) -> bool:
     """Return whether the checkpoint in *folder* is a table of vectors: model2vec's, or declared as one."""
     modules = declaration(folder).modules
-    kind = modules[0].kind if modules else stated(folder / "config.json").get("model_type")
-    return kind in ("StaticEmbedding", "model2vec")
+    if modules:
+        return modules[0].kind == "StaticEmbedding"
+    return family_of(stated(folder / "config.json").get("model_type")).static
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hubscan.encoders.by_length import by_length
-from hubscan.encoders.conventions import READS_PADDING, accepted, fills_up
+from hubscan.encoders.conventions import accepted, padding
 from hubscan.encoders.protocols import Batch
 from hubscan.records import Layers, Pooling
 
@@ -29,17 +29,16 @@ class TokenEncoder:
     @property
     def width(self) -> int | None:
         """Return how far every row is padded; None where it is to the longest of its batch."""
-        return self.max_length if fills_up(self.model) else None
+        return self.max_length if padding(self.model) == "read" else None
 
     def output(self, batch: Batch) -> Any:
         """Return what the network gives of *batch*, with the states of all layers if they are wanted."""
-        unmasked = fills_up(self.model)
+        how = padding(self.model)
 
         def run(inputs: Batch) -> Any:
             taken = accepted(self.model, inputs)
-            if unmasked:
+            if how == "read":
                 taken.pop("attention_mask", None)
             return self.model(**taken, output_hidden_states=self.layers != "last")
 
-        apart = self.model.config.model_type in READS_PADDING
-        return by_length(run, batch) if apart else run(batch)
+        return by_length(run, batch) if how == "avoided" else run(batch)

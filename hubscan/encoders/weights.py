@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -12,16 +12,11 @@ from safetensors import SafetensorError
 from transformers import PreTrainedModel
 from transformers.utils import logging
 
-from hubscan.encoders.image_conventions import MADE_WITH
 from hubscan.encoders.network import network_class
 from hubscan.errors import CheckpointError
+from hubscan.families import ATTRIBUTES, family_of
 from hubscan.records import Modality, Precision
 
-TOWERS: Final[Mapping[Modality, tuple[str, ...]]] = {
-    "text": ("text_model",),
-    "image": ("vision_model", "image_model"),
-    "audio": ("audio_model",),
-}
 UNUSED: Final = ("mask_token", "masked_spec_embed")
 """Weights that stand for what is hidden in pretraining; nothing is hidden when features are computed."""
 BUFFERS: Final = (
@@ -54,7 +49,7 @@ def load_model(folder: Path, modality: Modality, dtype: Precision) -> tuple[torc
             trust_remote_code=False,
             local_files_only=True,
             output_loading_info=True,
-            **MADE_WITH.get(config.model_type, {}),
+            **family_of(config.model_type).arguments,
             ignore_mismatched_sizes=True,  # or the error would not name them; they are refused below
         )
     tower = _tower(model, modality)
@@ -99,7 +94,7 @@ def _refuse(fault: str, keys: Iterable[str]) -> None:
 
 
 def _tower(model: PreTrainedModel, modality: Modality) -> torch.nn.Module:
-    for name in TOWERS[modality]:
+    for name in ATTRIBUTES[modality]:
         tower = getattr(model, name, None)
         if isinstance(tower, torch.nn.Module):
             return tower

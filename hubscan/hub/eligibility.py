@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from hubscan.errors import CheckpointError
+from hubscan.families import family_of
 from hubscan.hub.architectures import table
 from hubscan.media import torchvision
 from hubscan.records import Modality
@@ -57,25 +58,11 @@ LIBRARIES: Final[Mapping[str, str]] = {
 }
 """What the Hub says of a repository beside its config, and why it cannot be used then."""
 
-TWO_TOWERS: Final = frozenset(
-    [
-        *("clip", "siglip", "siglip2", "chinese_clip", "altclip", "metaclip_2", "align", "blip", "flava"),
-        *("groupvit", "owlvit", "owlv2", "clipseg", "aimv2"),
-    ]
-)
-"""Model types that hold an encoder of pictures and one of texts, trained to agree."""
-
-MADE_OTHERWISE: Final = frozenset(["model2vec"])  # not of transformers, and read without it
-
 FOR_OTHER_TASKS: Final[Mapping[str, str]] = {
     "TEXT_TO_WAVEFORM": "speaking",
     "TEXT_TO_SPECTROGRAM": "speaking",
     "TIME_SERIES_PREDICTION": "forecasts",
     "TIME_SERIES_CLASSIFICATION": "time series",
-}
-NOT_IN_TABLES: Final[Mapping[str, str]] = {
-    "decision_transformer": "decisions",
-    **dict.fromkeys(("univnet", "fastspeech2_conformer_hifigan"), "speaking"),
 }
 FOR_IMAGES: Final[Mapping[str, str]] = {
     "OBJECT_DETECTION": "finding objects",
@@ -107,7 +94,7 @@ def reason(config: Config, modality: Modality) -> str | None:
     if config.get("auto_map"):
         return CUSTOM_CODE
     kind = config.get("model_type")
-    if not isinstance(kind, str) or kind in MADE_OTHERWISE or not table("CONFIG"):
+    if not isinstance(kind, str) or family_of(kind).static or not table("CONFIG"):
         return None
     if kind not in table("CONFIG"):
         return f"of type {kind}, which this transformers does not know"
@@ -117,11 +104,12 @@ def reason(config: Config, modality: Modality) -> str | None:
 
 
 def _made_for_else(kind: str, modality: Modality) -> str | None:
-    if kind in TWO_TOWERS:
+    family = family_of(kind)
+    if family.is_dual:
         return None
-    elsewhere = {**NOT_IN_TABLES, **_purposes(FOR_OTHER_TASKS)}
-    if kind in elsewhere:
-        return f"of type {kind}, made for {elsewhere[kind]}, and no encoder"
+    purpose = _purposes(FOR_OTHER_TASKS).get(kind, family.purpose)
+    if purpose:
+        return f"of type {kind}, made for {purpose}, and no encoder"
     writes = kind in table("MODEL_FOR_IMAGE_TEXT_TO_TEXT") or kind in table("MODEL_FOR_CAUSAL_LM")
     if modality == "text" and kind in table("MODEL_FOR_IMAGE") and not writes:
         return f"of type {kind}, which reads no texts"

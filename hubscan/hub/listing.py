@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from hubscan.errors import CheckpointError, HubError
+from hubscan.families import family_of
 from hubscan.hub import eligibility
 from hubscan.hub.client import api, explained, patient
 from hubscan.records import Candidate, Listed, Modality, Skipped
@@ -33,19 +34,6 @@ ENCODER_TAGS: Final[Mapping[Modality, tuple[str, ...]]] = {
     "audio": ("audio-classification", "feature-extraction", "automatic-speech-recognition"),
 }
 """Pipeline tags under which encoders are listed; one listing each, merged."""
-
-AUDIO_TYPES: Final = frozenset(
-    [
-        *("wav2vec2", "wav2vec2-conformer", "wav2vec2-bert", "hubert", "wavlm", "unispeech", "unispeech-sat"),
-        *("data2vec-audio", "sew", "sew-d", "whisper", "audio-spectrogram-transformer", "clap"),
-    ]
-)
-"""Model types that read sounds: pipeline tags are shared, and so are the names of files."""
-TOWERS: Final[Mapping[str, tuple[Modality, ...]]] = {
-    **dict.fromkeys(eligibility.TWO_TOWERS, ("image", "text")),
-    "clap": ("text", "audio"),
-}
-"""What dual encoders read, by model type."""
 
 TAGS_OF_TASK: Final[Mapping[str, tuple[str, ...]]] = {
     "token-classification": (
@@ -110,7 +98,7 @@ def _merged(recipe: Recipe, modality: Modality, modalities: Sequence[Modality]) 
             if info.id in seen:
                 continue
             seen.add(info.id)
-            towers = set(TOWERS.get(_model_type(info) or "", ())) & set(modalities)
+            towers = _towers(_model_type(info)) & set(modalities)
             if info.pipeline_tag == TOWERS_TAG and modality not in (towers or {"image"}):
                 continue
             if info.pipeline_tag != SHARED_TAG or _may_read(_model_type(info), modality):
@@ -145,11 +133,19 @@ def _model_type(info: ModelInfo) -> str | None:
     return found if isinstance(found, str) else None
 
 
+def _towers(model_type: str | None) -> set[Modality]:
+    """Return what a dual encoder of *model_type* reads; nothing where it is no dual encoder."""
+    family = family_of(model_type)
+    return set(family.towers) if family.is_dual else set()
+
+
 def _may_read(model_type: str | None, modality: Modality) -> bool:
-    """Return whether a config of *model_type* leaves it open that *modality* is read."""
-    if modality == "audio":
-        return model_type in AUDIO_TYPES
-    return model_type not in AUDIO_TYPES or (modality == "text" and model_type in TOWERS)
+    """Return whether a config of *model_type* leaves it open that *modality* is read.
+
+    Pipeline tags are shared, and so are the names of files: what reads audio is known by its type alone.
+    """
+    towers = family_of(model_type).towers
+    return modality in towers if "audio" in (modality, *towers) else True
 
 
 def _tags(recipe: Recipe, modality: Modality, modalities: Sequence[Modality]) -> tuple[str, ...]:
@@ -243,7 +239,7 @@ def _read_by(
     """
     open_to = [modality for modality in modalities if _may_read(model_type, modality)] or list(modalities)
     has_tokenizer = any(fnmatch(name, kind) for name in files for kind in TOKENIZERS)
-    towers = [one for one in TOWERS.get(model_type or "", ()) if one != "text" or has_tokenizer]
+    towers = _towers(model_type) - (set() if has_tokenizer else {"text"})
     if any(modality in towers for modality in open_to):
         return [modality for modality in open_to if modality in towers]
     if len(open_to) == 1 or "audio" in open_to:
