@@ -168,6 +168,18 @@ def test_what_is_to_be_mistrusted_is_said() -> None:
     ]
 
 
+def test_what_is_to_be_mistrusted_of_several_is_said_in_the_plural() -> None:
+    ranking = ranking_of(a=3.0, b=2.0)
+    facts: dict[str, Any] = {"frozen": tuple(float(row < 90) for row in range(100)), "settled": False}
+    found = verdict(
+        ranking, [tuned(ranking, "a", 80, **facts), tuned(ranking, "b", 70, **facts)], sample([0, 1] * 50)
+    )
+    assert said(found)[1:] == [
+        "a, b were still getting better when their time or epochs ran out: see --time-budget.",
+        "Fine-tuning made a, b worse than their frozen features.",
+    ]
+
+
 def test_one_alone_or_other_held_out_rows_give_no_verdict() -> None:
     ranking = ranking_of(a=3.0, b=2.0)
     with pytest.raises(RankingError, match="two to compare"):

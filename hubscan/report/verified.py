@@ -103,16 +103,20 @@ def _unsettled(verdict: Verdict) -> list[str]:
     names = [plain(one.candidate.name) for one in verdict.tuned if not one.settled]
     if not names:
         return []
-    were = "was" if len(names) == 1 else "were"
+    were, their = ("was", "its") if len(names) == 1 else ("were", "their")
     return [
-        f"{', '.join(names)} {were} still getting better when its time or epochs ran out: see --time-budget."
+        f"{', '.join(names)} {were} still getting better when {their} time or epochs ran out: "
+        "see --time-budget."
     ]
 
 
 def _worse(verdict: Verdict) -> list[str]:
     """Name what came out clearly worse than the head that it began with: a fault of the recipe."""
     names = [plain(one.candidate.name) for one in verdict.tuned if _spoilt(one)]
-    return [f"Fine-tuning made {', '.join(names)} worse than its frozen features." for _ in names[:1]]
+    if not names:
+        return []
+    their = "its" if len(names) == 1 else "their"
+    return [f"Fine-tuning made {', '.join(names)} worse than {their} frozen features."]
 
 
 def _spoilt(one: Tuned) -> bool:
