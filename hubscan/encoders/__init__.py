@@ -15,7 +15,7 @@ from hubscan.records import EncodingRequest, Modality, Precision
 if TYPE_CHECKING:
     from hubscan.records import Rows
 
-VERSION: Final = 2  # goes up when a checkpoint, read as before, gives other vectors: the cache keeps by it
+VERSION: Final = 3  # goes up when a checkpoint, read as before, gives other vectors: the cache keeps by it
 
 
 def parameters(encoder: Encoder) -> int:

@@ -17,7 +17,7 @@ from hubscan.encoders.declared import Declaration, declaration, stated
 from hubscan.encoders.prompts import choose_prompt
 from hubscan.encoders.protocols import Batch, Pooled
 from hubscan.encoders.readout import Readout, normalizing, static_readout
-from hubscan.encoders.tokenizer import refuse_all_unknown
+from hubscan.encoders.tokenizer import refuse_missing_vocabulary
 from hubscan.encoders.weights import load_errors
 from hubscan.errors import CheckpointError
 from hubscan.families import family_of
@@ -85,6 +85,7 @@ class StaticEncoder:
         with load_errors():
             table = _table(declared.network / "model.safetensors")
             tokenizer = PreTrainedTokenizerFast(tokenizer_file=str(declared.network / "tokenizer.json"))
+        refuse_missing_vocabulary(tokenizer)
         if table.num_embeddings < len(tokenizer):
             raise CheckpointError(f"has {table.num_embeddings} vectors for {len(tokenizer)} tokens")
         text = choose_prompt(request.prompt, declared)
@@ -108,7 +109,6 @@ class StaticEncoder:
         texts = [self.prompt + ("\n".join(row) if isinstance(row, tuple) else str(row)) for row in inputs]
         with load_errors():
             encoded = self.tokenizer(texts, add_special_tokens=False)["input_ids"]
-        refuse_all_unknown(self.tokenizer, encoded)
         # What is unknown is cut like the rest: model2vec leaves it out after that.
         rows = [[token for token in row[: self.max_length] if token != self.left_out] for row in encoded]
         return PreparedBags(rows, [max(1, len(row)) for row in rows])

@@ -17,7 +17,7 @@ from hubscan.encoders.prompts import choose_prompt, prompt_tokens
 from hubscan.encoders.protocols import Batch, Pooled
 from hubscan.encoders.readout import Readout, readout
 from hubscan.encoders.token_encoder import TokenEncoder
-from hubscan.encoders.tokenizer import length_limit, load_tokenizer, padded, refuse_all_unknown
+from hubscan.encoders.tokenizer import length_limit, load_tokenizer, padded
 from hubscan.encoders.weights import load_errors, load_model
 from hubscan.errors import CheckpointError
 from hubscan.records import EncodingRequest, Input, Pooling, Precision
@@ -89,7 +89,6 @@ class TextEncoder(TokenEncoder):
             else:
                 texts = [self.prompt + str(text) for text in inputs]
                 encoded = self.tokenizer(texts, truncation=True, max_length=self.max_length)
-        refuse_all_unknown(self.tokenizer, encoded["input_ids"])
         rows = [{key: values[i] for key, values in encoded.items()} for i in range(len(inputs))]
         return PreparedTexts(self.tokenizer, rows, self.width)
 

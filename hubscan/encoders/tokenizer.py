@@ -26,7 +26,7 @@ def load_tokenizer(folder: Path, *, lower_case: bool = False) -> Any:
     the text, and its features would depend on the others of its batch.
 
     Raises:
-        CheckpointError: if it cannot be loaded, or has no token that could serve.
+        CheckpointError: if it cannot be loaded, has no token to pad with, or no vocabulary.
     """
     with load_errors():
         tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
@@ -34,6 +34,7 @@ def load_tokenizer(folder: Path, *, lower_case: bool = False) -> Any:
         if tokenizer.eos_token is None:
             raise CheckpointError("its tokenizer has neither a padding nor an end token")
         tokenizer.pad_token = tokenizer.eos_token  # masked, so any token serves
+    refuse_missing_vocabulary(tokenizer)
     tokenizer.padding_side = "right"
     if lower_case and tokenizer.is_fast:
         own = tokenizer.backend_tokenizer.normalizer
@@ -43,24 +44,37 @@ def load_tokenizer(folder: Path, *, lower_case: bool = False) -> Any:
 
 
 def padded(tokenizer: Any, rows: Sequence[Mapping[str, list[int]]], width: int | None) -> dict[str, Any]:
-    """Return *rows* of token ids as tensors with their mask, as wide as the longest of them or *width*."""
+    """Return *rows* of token ids as tensors with their mask, as wide as the longest of them or *width*.
+
+    A text without a token, as the empty one is to a tokenizer that adds no special ones, is read as the
+    padding token: there must be a state to pool, and it must not depend on the others of the batch.
+    """
     how = {"padding": "max_length", "max_length": width} if width else {}
-    return dict(tokenizer.pad(list(rows), return_attention_mask=True, return_tensors="pt", **how))
+    filled = [row if row["input_ids"] else _padding_alone(tokenizer, row) for row in rows]
+    return dict(tokenizer.pad(filled, return_attention_mask=True, return_tensors="pt", **how))
 
 
-def refuse_all_unknown(tokenizer: Any, rows: Sequence[Sequence[int]]) -> None:
-    """Refuse a tokenizer to which every word is unknown.
+def _padding_alone(tokenizer: Any, row: Mapping[str, list[int]]) -> dict[str, list[int]]:
+    zeros = {name: [0] for name in row}
+    return zeros | {"input_ids": [tokenizer.pad_token_id], "attention_mask": [1]}
 
-    Where the vocabulary's file is missing, transformers makes an empty one without a word; the
-    texts then differ in their lengths alone, which would be ranked.
+
+def refuse_missing_vocabulary(tokenizer: Any) -> None:
+    """Refuse a tokenizer to which every word is unknown, whatever the text.
+
+    Where the vocabulary's file is missing, transformers makes a vocabulary of special tokens without a
+    word, for some families with a full stop or the mark of a space beside them. Texts then differ in
+    their lengths alone, which would be ranked.
 
     Raises:
-        CheckpointError: if there is no known token in *rows* of token ids.
+        CheckpointError: if no token has a letter or a digit, but for special and added ones.
     """
-    silent = set(tokenizer.all_special_ids) - {tokenizer.unk_token_id}
-    words = {token for row in rows for token in row} - silent
-    if words <= {tokenizer.unk_token_id}:
-        raise CheckpointError("its tokenizer knows none of the words: the vocabulary is missing or another's")
+    with load_errors():
+        made_known = {*tokenizer.all_special_ids, *tokenizer.get_added_vocab().values()}
+        learnt = (token for token, number in tokenizer.get_vocab().items() if number not in made_known)
+        knows_words = any(character.isalnum() for token in learnt for character in token)
+    if not knows_words:
+        raise CheckpointError("its tokenizer knows none of the words: its vocabulary is missing")
 
 
 def length_limit(model: Any, tokenizer: Any, *stated: int | None) -> int:

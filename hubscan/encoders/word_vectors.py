@@ -15,7 +15,7 @@ from hubscan.encoders.pooling import choose_pooling, pool, pooled_layers
 from hubscan.encoders.protocols import Batch, Pooled
 from hubscan.encoders.static import is_static
 from hubscan.encoders.token_encoder import TokenEncoder
-from hubscan.encoders.tokenizer import length_limit, load_tokenizer, padded, refuse_all_unknown
+from hubscan.encoders.tokenizer import length_limit, load_tokenizer, padded
 from hubscan.encoders.weights import load_errors, load_model
 from hubscan.encoders.windows import Span, spans, windows
 from hubscan.errors import CheckpointError
@@ -105,7 +105,6 @@ class WordEncoder(TokenEncoder):
         """Tokenise every sentence once, and keep the windows in which a labelled word is read."""
         with load_errors():
             encoded, found = self._read([tuple(map(str, words)) for words in inputs])
-        refuse_all_unknown(self.tokenizer, encoded["input_ids"])
         numbers = {window: row for row, window in enumerate(sorted({span.window for span in found}))}
         words: list[list[tuple[int, Span]]] = [[] for _ in numbers]
         for number, span in enumerate(found):
