@@ -1,7 +1,11 @@
-"""A YAML file and flags in, one checked `Recipe` out; the only home of defaults.
+"""A YAML file and flags in, one checked `Recipe` out, which holds the defaults of a scan.
 
-A recipe's keys are the long flags of `hubscan rank`, in the plural where a flag repeats. What a
-user can type can so be saved, and what is saved can be typed.
+A recipe's keys are the long flags of `hubscan rank` that decide a scan, in the plural where a flag
+repeats. What a user asks of a scan can so be saved, and what is saved can be typed.
+
+Not every default is here. The number of rows depends on the classes, by `hubscan.sample_size`; how
+checkpoints are fine-tuned is in `hubscan.records.tuned`, and the flags of `hubscan verify` in
+`hubscan.cli.verify`.
 """
 
 from __future__ import annotations
@@ -64,7 +68,7 @@ Modalities = Annotated[tuple[Modality, ...], Field(strict=False)]
 
 
 class Recipe(BaseModel):
-    """All that decides a scan. Fields are grouped as the help of `hubscan rank` groups its flags."""
+    """All that a user can ask of a scan: which data, which checkpoints, and how they are read and scored."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
@@ -205,7 +209,10 @@ def read(file: Path) -> dict[str, Any]:
 
 
 def to_yaml(recipe: Recipe) -> str:
-    """Return *recipe* as YAML with every default spelled out; reading it back gives it again."""
+    """Return *recipe* as YAML, defaults included; reading it back gives it again.
+
+    The keys of the query are left out where models are named.
+    """
     keys = {key: list(v) if isinstance(v, tuple) else v for key, v in recipe.model_dump().items()}
     if recipe.models:  # the query was not used, and saying it again would be refused
         keys = {key: v for key, v in keys.items() if key not in QUERY_KEYS}

@@ -1,12 +1,11 @@
 """The run folder: what was asked, what was seen, and one line for each result as it comes.
 
-RUN/recipe.yaml     asked: resolved, every default spelled out
-RUN/lock.yaml       seen: every commit, the draw, versions, device
-RUN/sample.parquet  row ids and labels of the draw
-RUN/results.jsonl   one line a candidate, on the disk before the next one starts
-RUN/verified.jsonl  one line a candidate that was fine-tuned, likewise
+RUN/recipe.yaml     asked: resolved, defaults included; no query where models are named
+RUN/lock.yaml       seen: every commit, the sample's description, the endpoint and versions
+RUN/sample.parquet  row ids and labels of the sample
+RUN/results.jsonl   one line a candidate, and one for a joined pair, on the disk before it is shown
+RUN/verified.jsonl  one line a candidate that was fine-tuned or could not be, likewise
 RUN/verdict.json    how the ranking compares with what fine-tuning gave
-RUN/README.md       the card, made from the above
 """
 
 from __future__ import annotations
@@ -68,11 +67,21 @@ class Run:
     lock: Lock
 
     def results(self) -> list[Scored | Skipped]:
-        """Return what was finished so far; a line that was cut off by a crash is not counted."""
+        """Return what was finished so far, and the models that were not found.
+
+        A last line that a crash cut off is not counted.
+
+        Raises:
+            RunError: if any other line is damaged.
+        """
         return [*self.lock.unresolved, *_lines(self.folder / RESULTS, _RESULT)]
 
     def verified(self) -> list[Tuned | Skipped]:
-        """Return what was fine-tuned so far, and what could not be."""
+        """Return what was fine-tuned so far, and what could not be.
+
+        Raises:
+            RunError: if a line is damaged, but for a last one that a crash cut off.
+        """
         return _lines(self.folder / VERIFIED, TypeAdapter(Tuned | Skipped))
 
     def verdict(self) -> Verdict | None:
@@ -169,10 +178,11 @@ def create(folder: Path, asked: recipe.Recipe, lock: Lock, *, fresh: bool = Fals
 
 
 def load_run(path: str | Path) -> Run:
-    """Open the run folder at *path*, finished or not.
+    """Open the run folder at *path*, finished or not; its results are read when they are asked for.
 
     Raises:
-        RunError: if there is no run, or its files are damaged.
+        RunError: if there is no run, or its lock is damaged.
+        RecipeError: if its recipe is missing or damaged.
     """
     folder = Path(path)
     if not (folder / LOCK).exists():

@@ -1,7 +1,7 @@
-"""A ranking or a run in, strings out: no printing, no network.
+"""A ranking, its verdict, a listing or a plan in, strings out: no printing, no network.
 
-No string ends with a line break, save the card, which is a file. Each form's libraries are imported
-when it is asked for.
+No form of a ranking ends with a line break. The module of each, and with it the libraries that it
+needs, is imported when the form is first asked for.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A ranking and what fine-tuning gave in, whether the ranking was right out."""
+"""A ranking and what fine-tuning gave in, how far the two agree out."""
 
 from __future__ import annotations
 
@@ -34,10 +34,14 @@ def verdict(
 ) -> Verdict:
     """Return how *ranking*, and lists that one could follow instead, agree with *tuned*.
 
-    Every list is cut down to the checkpoints that were fine-tuned. Weighted Kendall is that of
-    Vigna (2015) as scipy has it, which gives pairs at the top more weight. Intervals come from
-    1,000 draws of the held-out rows with replacement, the same for every checkpoint, the words of a
-    sentence together: they know nothing of what other rows to train on would have given.
+    Every list is cut down to the checkpoints that were fine-tuned, and left out where it has no number
+    for one of them; of a checkpoint with several ranked layers the best one counts. Weighted Kendall is
+    that of Vigna (2015) as scipy has it, which gives pairs at the top more weight; it and Pearson's
+    correlation are None for two checkpoints, and for a list whose numbers are all the same.
+
+    Intervals (95 %) come from 1,000 bootstrap samples of the held-out rows, or, where rows are words, of
+    the sentences that hold them. The samples are the same for every checkpoint. The intervals do not
+    cover what other training rows would have given.
 
     Args:
         ranking: of a run.
@@ -46,7 +50,8 @@ def verdict(
         probes: the linear probe's score of checkpoints by their identity, where the features were kept.
 
     Raises:
-        RankingError: if there are fewer than two to compare, or they were held out differently.
+        RankingError: if there are fewer than two to compare, or they differ in the rows held out or in
+            the metric.
     """
     if len(tuned) < 2:
         raise RankingError(f"{len(tuned)} checkpoint fine-tuned: there must be two to compare")
@@ -68,7 +73,10 @@ def verdict(
 def _lists(
     ranking: Ranking, scored: Sequence[Scored], probes: Mapping[Identity, float]
 ) -> dict[str, Numbers]:
-    """Return what one could follow, by name: a number for each checkpoint, higher first."""
+    """Return what one could follow, by name: a number for each checkpoint, higher is better.
+
+    A list that has none for one of them is left out.
+    """
     name = scored[0].leading.name
     found: dict[str, list[float | None]] = {
         ranking.metric: [one.standing.value for one in scored],
@@ -90,7 +98,7 @@ def _transrate(scored: Scored) -> float | None:
 
 
 def _resampled(tuned: Sequence[Tuned], sample: Sample) -> Numbers:
-    """Return (resamples, checkpoints): what each gives on rows drawn from the held-out ones."""
+    """Return (resamples, checkpoints): what each gives on bootstrap samples of the held-out rows."""
     outcomes = np.array([one.outcomes for one in tuned]).T
     held = np.array(tuned[0].held)
     groups = np.arange(len(held)) if sample.groups is None else sample.groups[held]

@@ -1,4 +1,9 @@
-"""Rows that come in one pass in, the drawn ones out: a reservoir per class, within a budget of bytes."""
+"""Rows that come in one pass in, the drawn ones out, until the budget of bytes is spent.
+
+A reservoir keeps rows in equal shares of the classes. Where classes are to keep their proportions, or
+labels are numbers, a second one keeps rows whatever their class; how many of each class to draw is
+known at the end of the pass, and the rows that both have kept fill it.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +43,7 @@ class OnePass:
         self.seen = 0
 
     def take(self, table: pa.Table) -> None:
-        """Offer the rows of one batch; only what is kept is made into Python objects."""
+        """Offer the rows of one batch; inputs are read only of a row that a reservoir takes."""
         keys = row_keys(self._request.seed, self.seen, table.num_rows).tolist()
         coded = self._coder.coded(table)
         labels = labels_of(coded, self._columns.kind, table.num_rows)
@@ -113,8 +118,8 @@ def draw_rows(
 ) -> DrawnRows:
     """Return the rows that *request* asks for out of one pass over *stream*.
 
-    The pass ends early when *spent*, the bytes that came over the network, reaches its budget; a note
-    then says so.
+    The pass ends with the batch after which *spent*, the bytes that came over the network, is above
+    the request's `max_bytes`; a note then says so.
     """
     one_pass = OnePass(columns, coder, reader, request)
     notes = []
