@@ -22,6 +22,7 @@ lint: .venv/dev.done  ## what CI checks besides the tests
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
 
 fix: .venv/dev.done  ## what a machine can mend
 	$(BIN)/ruff check --fix

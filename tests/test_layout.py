@@ -6,6 +6,8 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
+from tests.support import tree
+
 TESTS = Path(__file__).parent
 
 
@@ -23,3 +25,7 @@ def test_no_module_imports_a_test_module() -> None:
     assert len(modules) > 90
     arrows = [(module.name, name) for module in modules for name in imported(module)]
     assert [arrow for arrow in arrows if ".test_" in f".{arrow[1]}"] == []
+
+
+def test_the_page_on_the_architecture_shows_every_module_with_its_first_line() -> None:
+    assert tree.PAGE.read_text(encoding="utf-8") == tree.page(), "run `python -m tests.support.tree`"

@@ -7,13 +7,13 @@ import sys
 import click
 
 from hubscan.records import Ranking
+from hubscan.report import FORMATS
 
-FORMS = ("human", "json", "csv", "markdown", "quiet")
+FORMS = tuple(FORMATS)
 
 
 def write(ranking: Ranking, form: str) -> None:
     """Print *ranking*; colours are for people alone, so for a terminal and the form they read."""
-    from hubscan.report import FORMATS
     from hubscan.report.human import as_text
 
     coloured = form == "human" and sys.stdout.isatty()

@@ -74,7 +74,9 @@ def command(
         from hubscan.report.plan import as_text
 
         plan = followed(prepare(recipe, lock), quiet=form == "quiet")
-        click.echo(as_text(plan))
+        found = plan.lock
+        yaml = recipes.to_yaml(plan.recipe)
+        click.echo(as_text(plan.sample, found.candidates, found.unresolved, yaml, fuse=plan.recipe.fuse))
         return
     folder = folder or default_folder(recipe)
     with _resumable(folder):

@@ -17,15 +17,15 @@ from hubscan.cli.options import (
     options,
     verbose_option,
 )
-from hubscan.cli.output import FORMS
 from hubscan.errors import RankingError, RecipeError
+from hubscan.report import LISTING_FORMATS
 
 
 @click.command("search")
 @RECIPE_FILE
 @click.option("--task", type=TASKS, help="Whose encoders to list.")
 @options([MODALITY], QUERY)
-@format_option(*FORMS)
+@format_option(*LISTING_FORMATS)
 @verbose_option
 def command(recipe_file: Path | None, form: str, **flags: Any) -> None:
     """List the candidates that a query gives, with size, licence, and the reason if excluded.
@@ -35,7 +35,6 @@ def command(recipe_file: Path | None, form: str, **flags: Any) -> None:
     """  # noqa: D301 - click reads the escape as "do not wrap"
     from hubscan import recipe as recipes
     from hubscan.hub import listing
-    from hubscan.report.listing import FORMATS
 
     recipe = recipes.resolve(given(flags), recipe_file)
     if recipe.task is None and not recipe.modalities:
@@ -44,4 +43,4 @@ def command(recipe_file: Path | None, form: str, **flags: Any) -> None:
     rows = list(listing.search(recipe, *dict.fromkeys(modalities)))
     if not rows:
         raise RankingError("the query gives no checkpoint; widen it")
-    click.echo(FORMATS[form](rows).rstrip("\n"))
+    click.echo(LISTING_FORMATS[form](rows).rstrip("\n"))

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import torch
 
 from hubscan.records import Input, Pooling
-
-if TYPE_CHECKING:
-    pass
-
 
 Batch = dict[str, torch.Tensor]
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from hubscan.records.ranking import Ranked, Ranking
+if TYPE_CHECKING:
+    from hubscan.records.ranking import Ranked, Ranking
 
 
 def flat_rows(ranking: Ranking) -> list[dict[str, Any]]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any, Final
+from typing import Any
 
 from rich.text import Text
 
@@ -70,15 +70,6 @@ def as_markdown(rows: Rows) -> str:
 def as_ids(rows: Rows) -> str:
     """Return the ids of the candidates, one a line."""
     return "\n".join(plain(row.candidate.model) for row in rows if row.excluded is None)
-
-
-FORMATS: Final[Mapping[str, Callable[[Rows], str]]] = {
-    "human": as_text,
-    "json": as_json,
-    "csv": as_csv,
-    "markdown": as_markdown,
-    "quiet": as_ids,
-}
 
 
 def _counted(rows: Rows) -> str:

@@ -1,21 +1,26 @@
-"""A scan's plan in, what `--dry-run` prints out."""
+"""What a scan is about to do, for `--dry-run`: its sample with two rows, its candidates, its recipe."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from hubscan import recipe as recipes
-from hubscan.records import Input, Modality, Sample
+from hubscan.records import Candidate, Input, Modality, Sample, Skipped
 from hubscan.report import sentences
 from hubscan.report.formatting import cut, plain
-from hubscan.scan import Plan
 
 SHOWN_CHARACTERS = 72
 
 
-def as_text(plan: Plan) -> str:
+def as_text(
+    sample: Sample,
+    candidates: Sequence[Candidate],
+    unresolved: Sequence[Skipped],
+    recipe_yaml: str,
+    *,
+    fuse: bool = False,
+) -> str:
     """Return the sample, two of its rows, the candidates and the resolved recipe."""
-    drawn, lock = plan.sample.draw, plan.lock
+    drawn = sample.draw
     columns = ", ".join(f"{role}: {name}" for role, name in drawn.columns.items())
     lines = [
         f"sample      {drawn.rows} rows of {drawn.dataset}@{drawn.revision[:12]}, split {drawn.split}",
@@ -23,15 +28,15 @@ def as_text(plan: Plan) -> str:
         f"labels      {drawn.label_kind}: {sentences.classes(drawn)}",
         *(f"dropped     {count} × {reason}" for reason, count in drawn.dropped.items()),
         *(f"note        {note}" for note in sentences.draw_notes(drawn)),
-        *_examples(plan.sample),
-        f"checkpoints {len(lock.candidates)}{', and the best pair' if plan.recipe.fuse else ''}",
+        *_examples(sample),
+        f"checkpoints {len(candidates)}{', and the best pair' if fuse else ''}",
         *(
             f"  {c.model}@{c.revision[:12]}  {c.modality}  {_size(c.parameters)}  {c.license or '-'}"
-            for c in lock.candidates
+            for c in candidates
         ),
-        *(f"  not found: {s.model}: {s.reason}" for s in lock.unresolved),
+        *(f"  not found: {s.model}: {s.reason}" for s in unresolved),
         "",
-        recipes.to_yaml(plan.recipe),
+        recipe_yaml,
     ]
     return "\n".join(lines).rstrip()
 
