@@ -47,7 +47,8 @@ def joined(
     longer in *store*.
     """
     single = [result for result in results if isinstance(result, Scored)]
-    parts = [part for part in (_best(single, modality) for modality in MODALITIES) if part]
+    of_modality = ([s for s in single if s.candidate.modality == modality] for modality in MODALITIES)
+    parts = [min(scored, key=order) for scored in of_modality if scored]
     pair = Pair(tuple(part.candidate for part in parts if isinstance(part.candidate, Candidate)))
     try:
         missing = set(MODALITIES) - {part.candidate.modality for part in parts}
@@ -77,11 +78,6 @@ def side_by_side(blocks: Sequence[Matrix]) -> Matrix:
     A block that is constant, up to rounding, tells nothing and becomes zeros.
     """
     return np.concatenate([_levelled(block) for block in blocks], axis=1)
-
-
-def _best(single: Sequence[Scored], modality: Modality) -> Scored | None:
-    fitting = [one for one in single if one.candidate.modality == modality]
-    return min(fitting, key=order, default=None)
 
 
 def _joined_features(parts: Sequence[Scored], sample: Sample, store: FeatureStore) -> Features:

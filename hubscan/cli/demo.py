@@ -43,9 +43,11 @@ def command(arguments: tuple[str, ...], folder: Path | None, build_only: bool) -
     hubscan demo
     hubscan demo verify runs/imdb-20261128-031737 --top 3
     """  # noqa: D301 - click looks for the character, not for a backslash
+    from platformdirs import user_cache_path
+
     from hubscan.demo.build import build
 
-    folder = (folder or _cache()).absolute()
+    folder = (folder or user_cache_path("hubscan") / "demo").absolute()
     build(folder, lambda line: click.echo(line, err=True))
     if not build_only:
         _run_commands(folder, [arguments] if arguments else [shlex.split(line)[1:] for line in COMMANDS])
@@ -77,9 +79,3 @@ def _environment(endpoint: str, folder: Path) -> dict[str, str]:
         "HF_UPDATE_DOWNLOAD_COUNTS": "0",
         "NO_PROXY": "127.0.0.1,localhost",
     }
-
-
-def _cache() -> Path:
-    from platformdirs import user_cache_path
-
-    return user_cache_path("hubscan") / "demo"

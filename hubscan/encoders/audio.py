@@ -118,7 +118,8 @@ class AudioEncoder:
     def prepare(self, inputs: Sequence[Input]) -> PreparedAudio:
         """Take the files as they are, and look at their headers only."""
         files = [content for content in inputs if isinstance(content, bytes)]
-        lengths = [math.ceil(STATES_A_SECOND * self._work(content)) for content in files]
+        seconds = (self.window or min(audio.duration(content), self.seconds) for content in files)
+        lengths = [math.ceil(STATES_A_SECOND * computed) for computed in seconds]
         hops = self.tower.hops_a_state
         hop = hops * self.extractor.hop_length if hops else None
         return PreparedAudio(self.extractor, self._input, self.seconds, hop, files, lengths)
@@ -151,9 +152,6 @@ class AudioEncoder:
     @property
     def _input(self) -> str:
         return str(self.extractor.model_input_names[0])
-
-    def _work(self, content: bytes) -> float:
-        return self.window or min(audio.duration(content), self.seconds)
 
 
 def _window(extractor: Any) -> float | None:

@@ -37,7 +37,8 @@ def encoded_pairs(tokenizer: Any, pairs: Sequence[tuple[str, ...]], max_length: 
     if not _sets_apart(tokenizer):
         seconds = ["\n" + second for second in seconds]
     encoded = tokenizer(firsts, seconds, truncation="longest_first", max_length=max_length)
-    if "token_type_ids" in encoded and _one_type(config):
+    types = getattr(config, "type_vocab_size", None)
+    if "token_type_ids" in encoded and isinstance(types, int) and types < 2:
         encoded["token_type_ids"] = [[0] * len(row) for row in encoded["token_type_ids"]]
     return encoded
 
@@ -46,8 +47,3 @@ def _sets_apart(tokenizer: Any) -> bool:
     """Return whether a pair has more marks than one text, or types that tell the two apart."""
     more = tokenizer.num_special_tokens_to_add(pair=True) > tokenizer.num_special_tokens_to_add(pair=False)
     return bool(more) or any(tokenizer("a", "a").get("token_type_ids", ()))
-
-
-def _one_type(config: Any) -> bool:
-    types = getattr(config, "type_vocab_size", None)
-    return isinstance(types, int) and types < 2

@@ -19,7 +19,8 @@ def untrained(network: nn.Module) -> bool:
     weights (OLMo) are never told from trained ones; nor is a network without norms.
     """
     norms = [_constant(vector) for vector in _vectors_of_norms(network)]
-    biases = [_constant(bias) for bias in _biases(network)]
+    linear = [module for module in network.modules() if isinstance(module, nn.Linear)]
+    biases = [_constant(m.bias) for m in linear if m.bias is not None and len(m.bias) > 1]
     return bool(norms) and all(norms) and 2 * sum(biases) >= len(biases)
 
 
@@ -34,12 +35,6 @@ def _vectors_of_norms(network: nn.Module) -> Iterator[torch.Tensor]:
             if "running_mean" in own:
                 own.pop("weight", None)
             yield from (tensor for tensor in own.values() if tensor.ndim == 1 and len(tensor) > 1)
-
-
-def _biases(network: nn.Module) -> Iterator[torch.Tensor]:
-    for module in network.modules():
-        if isinstance(module, nn.Linear) and module.bias is not None and len(module.bias) > 1:
-            yield module.bias
 
 
 def _constant(vector: torch.Tensor) -> bool:

@@ -25,13 +25,10 @@ def mixed(training: Training, network: nn.Module, device: torch.device) -> torch
     not for a network of convolutions: of small pictures they are no faster in bfloat16, and of
     permuted ones oneDNN gets them wrong; see `hubscan.extract`.
     """
-    wanted = training.precision == "mixed" and (device.type != "cpu" or not _convolves(network))
+    convolutions = sum(isinstance(part, nn.modules.conv._ConvNd) for part in network.modules())
+    # One alone makes patches of an image; more of them make a network of convolutions.
+    wanted = training.precision == "mixed" and (device.type != "cpu" or convolutions <= 1)
     return torch.autocast(device.type, torch.bfloat16, enabled=wanted)
-
-
-def _convolves(network: nn.Module) -> bool:
-    """Return whether *network* has more convolutions than the one that makes patches of a picture."""
-    return sum(isinstance(part, nn.modules.conv._ConvNd) for part in network.modules()) > 1
 
 
 def _cpu_multiplies_it() -> bool:

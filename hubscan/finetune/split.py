@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 
 if TYPE_CHECKING:
-    from hubscan.records import Labels, Rows, Sample
+    from hubscan.records import Rows, Sample
 
 PATTERN: Final = "THTSTHTTTHTSTHTTTHTS"
 """What every twenty rows of like label become: 12 to train on, 3 that say when to stop, 5 held out."""
@@ -32,11 +32,8 @@ def split_rows(sample: Sample, seed: int, pattern: str = PATTERN) -> Split:
     groups = np.arange(len(sample.labels)) if sample.groups is None else sample.groups
     names, first, of_row = np.unique(groups, return_index=True, return_inverse=True)
     chance = np.random.default_rng(seed).permutation(len(names))
-    order = np.lexsort((chance, _label_order(sample.labels[first])))
+    labels = sample.labels[first]
+    order = np.lexsort((chance, labels) if labels.ndim == 1 else (chance,))
     dealt = np.empty(len(names), dtype="U1")
     dealt[order] = np.resize(np.array(list(pattern)), len(names))
     return Split(*(np.flatnonzero(dealt[of_row] == part) for part in "TSH"))
-
-
-def _label_order(labels: Labels) -> Labels:
-    return labels if labels.ndim == 1 else np.zeros(len(labels), np.int64)

@@ -113,7 +113,11 @@ def _fine_tuned(
     weights = sum(weight.numel() for weight in head.parameters())
     if training.how == "head":
         return Outcome(frozen, frozen, None, 0, True, weights)
-    tuner = _Tuner(_trainable(encoder, training.how), inputs, head, target, rows, training, device)
+    if training.how == "lora":
+        encoder = _with_lora(encoder)
+    else:
+        encoder.model.requires_grad_(True)
+    tuner = _Tuner(encoder, inputs, head, target, rows, training, device)
     return tuner.outcome(frozen, progress)
 
 
@@ -265,14 +269,6 @@ def _windows(prepared: Prepared, rows: Split, count: int) -> Split:
         part_of[part] = number
     first = np.array([prepared.vectors([window])[0] for window in range(len(prepared.lengths))])
     return Split(*(np.flatnonzero(part_of[first] == number) for number in range(len(rows))))
-
-
-def _trainable(encoder: Encoder, how: str) -> Encoder:
-    """Return *encoder* with the weights to train marked: all, or low-rank additions to its linear maps."""
-    if how == "lora":
-        return _with_lora(encoder)
-    encoder.model.requires_grad_(True)
-    return encoder
 
 
 def _with_lora(encoder: Encoder) -> Encoder:

@@ -65,7 +65,8 @@ def explained(what: str) -> Iterator[None]:
         yield
     except tuple(kind for kind, _ in SENTENCES) as error:
         sentence = next(sentence for kind, sentence in SENTENCES if isinstance(error, kind))
-        reason = _first_line(error) or type(error).__name__
+        lines = (line.strip() for line in str(error).splitlines())
+        reason = next(filter(None, lines), type(error).__name__)
         raise HubError(f"{what}: {sentence.format(endpoint=constants.ENDPOINT, reason=reason)}") from error
 
 
@@ -125,7 +126,3 @@ def counted(traffic: Traffic | None = None) -> Iterator[Traffic]:
         yield traffic
     finally:
         session.event_hooks = hooks
-
-
-def _first_line(error: Exception) -> str:
-    return next((line.strip() for line in str(error).splitlines() if line.strip()), "")

@@ -6,7 +6,7 @@ The listing of the Hub has the part of the config that decides, so that much is 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any, Final
@@ -181,13 +181,8 @@ def _reason_of_torchvision(processor: str) -> str | None:
 
 
 def _for_torchvision_alone() -> set[str]:
-    made = table("IMAGE_PROCESSOR").values()
-    with_pil = {one["torchvision"] for one in made if "pil" in one and "torchvision" in one}
-    return set(_torchvision(made)) - with_pil
-
-
-def _torchvision(made: Collection[Mapping[str, str]]) -> Iterator[str]:
-    yield from (one["torchvision"] for one in made if "torchvision" in one)
+    made = [one for one in table("IMAGE_PROCESSOR").values() if "torchvision" in one]
+    return {one["torchvision"] for one in made} - {one["torchvision"] for one in made if "pil" in one}
 
 
 def _read(file: Path) -> Config:

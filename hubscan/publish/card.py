@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from itertools import islice
 from typing import Any, Final
@@ -81,7 +80,7 @@ def _metadata(ranking: Ranking) -> ModelCardData:
             "seed": draw.seed,
             "rows": draw.rows,
             "fingerprint": draw.fingerprint,
-            "ranked": [_pinned(one) for one in ranked if isinstance(one, Candidate)],
+            "ranked": [f"{plain(c.model)}@{plain(c.revision)}" for c in ranked if isinstance(c, Candidate)],
         },
     )
 
@@ -122,7 +121,9 @@ def _said(shown: Public, repo: str | None) -> dict[str, Any]:
         "legend": sentences.legend(ranking),
         "table": ranking_table(ranking),
         "sample": _sample_table(ranking.draw),
-        "classes": _class_table(ranking.draw.classes),
+        "classes": table(
+            ["class", "rows"], islice(ranking.draw.classes.items(), SHOWN_CLASSES), right="rows"
+        ),
         "more_classes": max(0, len(ranking.draw.classes) - SHOWN_CLASSES),
         "commits": _commit_table(ranking),
         "skipped": skipped_table(ranking) if ranking.skipped else None,
@@ -150,10 +151,6 @@ def _sample_table(draw: Draw) -> Markdown:
         **({"how they came": "; ".join(draw.notes)} if draw.notes else {}),
     }
     return table(["sample", "value"], facts.items())
-
-
-def _class_table(classes: Mapping[str, int]) -> Markdown:
-    return table(["class", "rows"], islice(classes.items(), SHOWN_CLASSES), right="rows")
 
 
 def _commit_table(ranking: Ranking) -> Markdown:
@@ -184,10 +181,6 @@ def _verified(ranking: Ranking) -> dict[str, Any] | None:
         "tuned": table(*tuned_table(verdict, ranking)),
         "lists": table(*lists_table(verdict)),
     }
-
-
-def _pinned(candidate: Candidate) -> str:
-    return f"{plain(candidate.model)}@{plain(candidate.revision)}"
 
 
 def _marked(ranking: Ranking) -> Ranking:

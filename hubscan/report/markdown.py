@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from hubscan.records import Ranked, Ranking
+from hubscan.records import Ranking
 from hubscan.report import sentences
 from hubscan.report.formatting import (
     beside,
@@ -98,10 +98,11 @@ def _cells(ranking: Ranking, place: int, name: str, digits: int) -> list[object]
     entry = ranking[place]
     scored, score = entry.scored, entry.scored.leading
     low, high = (number(bound, digits) for bound in score.interval)
+    flags = f" ({escaped(', '.join(scored.flags))})" if scored.flags else ""
     return [
         entry.rank,
         tied_ranks(ranking, place),
-        Markdown(escaped(name) + _notes(entry)),
+        Markdown(escaped(name) + flags),
         scored.candidate.modality,
         magnitude(scored.parameters),
         number(score.value, digits),
@@ -114,8 +115,3 @@ def _cells(ranking: Ranking, place: int, name: str, digits: int) -> list[object]
         scored.pooling,
         scored.candidate.license or "not stated",
     ]
-
-
-def _notes(entry: Ranked) -> str:
-    flags = entry.scored.flags
-    return f" ({escaped(', '.join(flags))})" if flags else ""

@@ -44,9 +44,12 @@ def h_score(features: npt.ArrayLike, labels: npt.ArrayLike) -> float:
     z = centred(matrix)
     if not z.any():
         return 0.0
-    averages, scatter = _averages(targets.problems()), _scatter(z)
+    n, d = z.shape
+    gram = (z @ z.T if n < d else z.T @ z) / n
+    scatter = _Scatter(gram, _ledoit_wolf(z, gram), float(np.trace(gram)) / d, over_rows=n < d)
+    averages = _averages(targets.problems())
     if scatter.over_rows:
-        between = (averages * scatter.solve(scatter.gram @ averages)).sum() * len(z)
+        between = (averages * scatter.solve(scatter.gram @ averages)).sum() * n
     else:
         means = z.T @ averages
         between = (means * scatter.solve(means)).sum()
@@ -72,12 +75,6 @@ class _Scatter:
             except LinAlgError:  # rounding alone: a > 0 makes it positive definite
                 pass
         return np.asarray(np.linalg.pinv(shrunk, rcond=1e-12, hermitian=True) @ right)
-
-
-def _scatter(z: Matrix64) -> _Scatter:
-    n, d = z.shape
-    gram = (z @ z.T if n < d else z.T @ z) / n
-    return _Scatter(gram, _ledoit_wolf(z, gram), float(np.trace(gram)) / d, n < d)
 
 
 def _ledoit_wolf(z: Matrix64, gram: Matrix64) -> float:

@@ -86,7 +86,8 @@ def rows_of(features: object) -> Rows:
     source: Any = features if is_tensor(features) else np.asarray(features)
     check_matrix(source)
     algebra = backend_of(source)
-    low, high = _extremes(source, algebra)
+    extremes = [algebra.extremes(algebra.double(source[at])) for at in blocks_of(*source.shape)]
+    low, high = np.min([low for low, _ in extremes], axis=0), np.max([high for _, high in extremes], axis=0)
     # The extremes are NaN or infinite when any number is, and need no mask of n·d bytes.
     if not (np.isfinite(low).all() and np.isfinite(high).all()):
         raise ValueError("features contain NaN or infinite numbers")
@@ -113,11 +114,6 @@ def blocks_of(count: int, width: int) -> Iterator[slice]:
     step = max(1, BLOCK_NUMBERS // width)
     for first in range(0, count, step):
         yield slice(first, min(first + step, count))
-
-
-def _extremes(source: Any, algebra: Backend) -> tuple[Matrix64, Matrix64]:
-    found = [algebra.extremes(algebra.double(source[at])) for at in blocks_of(*source.shape)]
-    return np.min([low for low, _ in found], axis=0), np.max([high for _, high in found], axis=0)
 
 
 def _spread(low: Matrix64, high: Matrix64, start: Matrix64, mean: Matrix64) -> Matrix64:

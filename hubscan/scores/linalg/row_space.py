@@ -78,7 +78,10 @@ def row_space(rows: Rows) -> RowSpace:
     """
     n, d = len(rows), rows.width
     algebra = rows.algebra
-    gram = _gram(rows) if d <= n else algebra.gram(rows.take(slice(None)).T)
+    if d <= n:
+        gram = sum(algebra.gram(block) for _, block in rows.blocks())
+    else:
+        gram = algebra.gram(rows.take(slice(None)).T)
     variances, vectors = algebra.eigh(gram)
     found = np.flatnonzero(variances > RESOLUTION * variances[-1])[::-1].copy()
     variances, vectors = variances[found], vectors[:, found]
@@ -88,10 +91,6 @@ def row_space(rows: Rows) -> RowSpace:
     turn = _turn(rows, variances, vectors)
     u = rows.take(slice(None)) @ turn if len(variances) > n // 2 else None
     return RowSpace(rows, variances, ridge, turn, u, gram)
-
-
-def _gram(rows: Rows) -> Block:
-    return sum(rows.algebra.gram(block) for _, block in rows.blocks())
 
 
 def _turn(rows: Rows, variances: Matrix64, vectors: Block) -> Block:
