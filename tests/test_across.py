@@ -92,7 +92,7 @@ def test_the_table_says_what_each_reads_and_whether_joining_pays(
     assert len(lines) == 5 and lines[0].startswith("rank,model,revision,modality,")
 
 
-def test_the_runs_recipe_repeats_it_and_other_measures_join_the_best_by_these(
+def test_the_runs_recipe_repeats_it_and_other_metrics_join_the_best_by_these(
     scan: Scan, hub: LabHub, hf_home: Path
 ) -> None:
     answer, folder = scan

@@ -34,12 +34,12 @@ CASES = pytest.mark.parametrize("case", cases())
 
 @CASES
 @pytest.mark.parametrize(
-    "measure", [transrate_listing, transrate_equation, transrate_plain], ids=lambda m: m.name
+    "metric", [transrate_listing, transrate_equation, transrate_plain], ids=lambda m: m.name
 )
-def test_the_numbers_in_circulation_are_exact(case: str, measure: Any) -> None:
+def test_the_numbers_in_circulation_are_exact(case: str, metric: Any) -> None:
     features, labels = cases()[case]
-    expected = getattr(exact, measure.name.removeprefix("transrate-"))(features, labels)
-    assert measure(features, labels).value == pytest.approx(float(expected), rel=1e-8)
+    expected = getattr(exact, metric.name.removeprefix("transrate-"))(features, labels)
+    assert metric(features, labels).value == pytest.approx(float(expected), rel=1e-8)
 
 
 @pytest.mark.parametrize("case", [case for case in cases() if "fewer" not in case and "constant" not in case])

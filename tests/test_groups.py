@@ -79,18 +79,18 @@ def test_the_words_of_a_sentence_do_not_give_away_one_another() -> None:
     assert probe(wide, tags_wide, groups=of_wide).value == pytest.approx(0.5, abs=0.15)
 
 
-@pytest.mark.parametrize("measure", [knn, probe, logme])
-def test_groups_of_one_row_each_change_nothing(measure: Any) -> None:
+@pytest.mark.parametrize("metric", [knn, probe, logme])
+def test_groups_of_one_row_each_change_nothing(metric: Any) -> None:
     features, tags, _ = sentences(40, 1, 5, 3, shift=1.0)
     names = [f"row {i}" for i in range(40)]
-    assert measure(features, tags, groups=names).value == pytest.approx(measure(features, tags).value)
+    assert metric(features, tags, groups=names).value == pytest.approx(metric(features, tags).value)
 
 
-@pytest.mark.parametrize("measure", [transrate, knn, probe, logme])
+@pytest.mark.parametrize("metric", [transrate, knn, probe, logme])
 @pytest.mark.parametrize(
     ("groups", "said"), [(np.zeros(40), "one group"), (np.arange(39), "one group for each")]
 )
-def test_groups_that_cannot_be_are_refused(measure: Any, groups: Array, said: str) -> None:
+def test_groups_that_cannot_be_are_refused(metric: Any, groups: Array, said: str) -> None:
     features, tags, _ = sentences(40, 1, 5, 3)
     with pytest.raises(ValueError, match=said):
-        measure(features, tags, groups=groups)
+        metric(features, tags, groups=groups)

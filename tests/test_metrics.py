@@ -39,7 +39,7 @@ def worth(features: Any, labels: Any) -> float:
     return evidence(features, labels, nulls=0, halves=0).value
 
 
-MEASURES: dict[str, Function] = {
+METRICS: dict[str, Function] = {
     "logme": log_evidence,
     "hscore": h_score,
     "nleep": n_leep,
@@ -337,7 +337,7 @@ def test_the_probe_is_blind_to_shift_and_to_the_scale_of_all_features(seed: int,
 # -- all of them --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", MEASURES)
+@pytest.mark.parametrize("name", METRICS)
 @settings(max_examples=8, deadline=None)
 @given(seed=st.integers(0, 999), wide=st.booleans())
 @example(seed=126, wide=False)  # k-means is on the edge
@@ -345,12 +345,12 @@ def test_neither_the_order_of_rows_nor_the_names_of_classes_matter(name: str, se
     features, labels = made(50, 80 if wide else 6, 4, seed)
     rng = np.random.default_rng(seed)
     order, names = rng.permutation(50), rng.permutation(4) * 13 - 2
-    before = MEASURES[name](features, labels)
-    after = MEASURES[name](features[order], names[labels[order]])
+    before = METRICS[name](features, labels)
+    after = METRICS[name](features[order], names[labels[order]])
     assert after == pytest.approx(before, rel=1e-6, abs=1e-6)
 
 
-@pytest.mark.parametrize("name", MEASURES)
+@pytest.mark.parametrize("name", METRICS)
 @pytest.mark.parametrize("kind", ["classes", "multilabel", "numbers"])
 def test_labels_that_the_features_tell_score_above_shuffled_ones(name: str, kind: str) -> None:
     features, classes = made(150, 20, 3, shift=2.0)
@@ -360,37 +360,37 @@ def test_labels_that_the_features_tell_score_above_shuffled_ones(name: str, kind
         "numbers": features[:, 0] + features[:, 1],
     }[kind]
     shuffled = labels[np.random.default_rng(0).permutation(150)]
-    assert MEASURES[name](features, labels) > MEASURES[name](features, shuffled) + 0.05
+    assert METRICS[name](features, labels) > METRICS[name](features, shuffled) + 0.05
 
 
-@pytest.mark.parametrize("name", MEASURES)
+@pytest.mark.parametrize("name", METRICS)
 @CASES
-def test_every_measure_is_a_finite_number_on_degenerate_input(name: str, case: str) -> None:
-    score = MEASURES[name](*degenerate()[case])
+def test_every_metric_is_a_finite_number_on_degenerate_input(name: str, case: str) -> None:
+    score = METRICS[name](*degenerate()[case])
     assert isinstance(score, float)
     assert np.isfinite(score)
 
 
-@pytest.mark.parametrize("name", MEASURES)
+@pytest.mark.parametrize("name", METRICS)
 def test_half_precision_and_tensors_are_computed_in_double(name: str) -> None:
     features, labels = made(40, 7)
     half = features.astype(np.float16)
-    expected = MEASURES[name](half.astype(np.float64), labels)
-    assert MEASURES[name](half, labels) == expected
+    expected = METRICS[name](half.astype(np.float64), labels)
+    assert METRICS[name](half, labels) == expected
     tensor = torch.tensor(half, requires_grad=True)
-    assert MEASURES[name](tensor, torch.tensor(labels)) == pytest.approx(expected, rel=1e-12)
+    assert METRICS[name](tensor, torch.tensor(labels)) == pytest.approx(expected, rel=1e-12)
 
 
-@pytest.mark.parametrize("name", MEASURES)
+@pytest.mark.parametrize("name", METRICS)
 def test_nothing_that_is_given_is_changed(name: str) -> None:
     features, labels = made(40, 70)
     kept = features.copy(), labels.copy()
-    MEASURES[name](features, labels)
+    METRICS[name](features, labels)
     assert (features == kept[0]).all()
     assert (labels == kept[1]).all()
 
 
-@pytest.mark.parametrize("name", MEASURES)
+@pytest.mark.parametrize("name", METRICS)
 @pytest.mark.parametrize(
     ("features", "labels", "said"),
     [
@@ -408,12 +408,12 @@ def test_what_cannot_be_scored_is_refused_in_words(
     name: str, features: Array, labels: Array, said: str
 ) -> None:
     with pytest.raises(ValueError, match=said):
-        MEASURES[name](features, labels)
+        METRICS[name](features, labels)
 
 
-@pytest.mark.parametrize("name", MEASURES)
+@pytest.mark.parametrize("name", METRICS)
 def test_the_docstring_gives_what_a_reader_needs(name: str) -> None:
-    words = Counter((MEASURES[name].__doc__ or "").split())
+    words = Counter((METRICS[name].__doc__ or "").split())
     for word in ("Args:", "Raises:", "(n,", "d)"):
         assert words[word], word
 

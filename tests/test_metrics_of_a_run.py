@@ -32,7 +32,7 @@ def answer(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
     return found
 
 
-def test_every_measure_ranks_kept_features_later_without_a_model_or_a_hub(cli: Cli) -> None:
+def test_every_metric_ranks_kept_features_later_without_a_model_or_a_hub(cli: Cli) -> None:
     first = answer(
         cli("rank", *TWO, "--run", "run", "--metric", "transrate", "--metric", "knn", "--format", "json")
     )
@@ -86,7 +86,7 @@ def test_each_layer_can_stand_for_itself_or_the_best_for_its_checkpoint(cli: Cli
     assert f"Use layer {best['ranking'][0]['layer']} of tester/seeing-bert (" in words
 
 
-def test_a_measure_that_there_is_not_is_named_with_those_there_are(cli: Cli) -> None:
+def test_a_metric_that_there_is_not_is_named_with_those_there_are(cli: Cli) -> None:
     done = cli("score", ".", "--metric", "luck")
     assert done.returncode == 1 and "no run here" in done.stderr
     done = cli("rank", *TWO, "--metric", "luck")

@@ -83,10 +83,10 @@ def test_turning_the_features_reordering_the_rows_or_renaming_the_classes_change
     rng = np.random.default_rng(seed)
     rotation, _ = np.linalg.qr(rng.normal(size=(d, d)))
     order, names = rng.permutation(n), rng.permutation(classes) * 5
-    for measure in (listing, equation, plain):
-        before = measure(features, labels)
-        assert measure(features @ rotation, labels) == pytest.approx(before, rel=1e-6, abs=1e-8)
-        assert measure(features[order], names[labels[order]]) == pytest.approx(before, rel=1e-8, abs=1e-10)
+    for metric in (listing, equation, plain):
+        before = metric(features, labels)
+        assert metric(features @ rotation, labels) == pytest.approx(before, rel=1e-6, abs=1e-8)
+        assert metric(features[order], names[labels[order]]) == pytest.approx(before, rel=1e-8, abs=1e-10)
     assert equation(features, labels) >= -1e-9
 
 

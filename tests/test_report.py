@@ -209,7 +209,7 @@ def test_a_score_just_below_zero_has_no_minus_sign() -> None:
     assert " 0.00 [" in as_text(ranking([scored("a/b", -0.001)]), 120)
 
 
-def test_other_measures_stand_beside_the_one_that_ranks() -> None:
+def test_other_metrics_stand_beside_the_one_that_ranks() -> None:
     score = Score("evidence", 1, 0.31, 0.25, 0.37, None, 0.001)
     both = replace(BGE, scores={"evidence": score, **BGE.scores})
     lines = as_text(ranking([both]), width=80).splitlines()
@@ -221,7 +221,7 @@ def test_other_measures_stand_beside_the_one_that_ranks() -> None:
     assert "| evidence@1 | 95 % | transrate | null | raw |" in as_markdown(ranking([both]))
 
 
-def test_the_measure_that_ranks_by_default_says_what_it_is(tmp_path: Path) -> None:
+def test_the_metric_that_ranks_by_default_says_what_it_is(tmp_path: Path) -> None:
     score = Score("transfer", 1, 0.31, 0.25, 0.37, None, 0.001)
     led = replace(BGE, scores={"transfer": score, **BGE.scores})
     said = " ".join(as_text(ranking([led]), width=80).split())

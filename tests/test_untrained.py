@@ -74,7 +74,7 @@ def test_three_quarters_of_what_untrained_weights_score_count() -> None:
     assert found[1].scored.leading.value == 2.0, "it is shown as it was measured"
 
 
-def test_of_a_measure_that_is_not_corrected_it_is_what_lies_above_chance() -> None:
+def test_of_a_metric_that_is_not_corrected_it_is_what_lies_above_chance() -> None:
     evidence = Score("evidence", 1, 0.625, 0.375, 0.875, null=0.125)
     assert evidence.discounted == replace(evidence, value=0.5, low=0.3125, high=0.6875)
     size = Score("size", 1, 7.5)

@@ -24,8 +24,8 @@ transrate_plain: Final = Metric("transrate-plain", 1, plain)
 transrate_projected: Final = Metric("transrate-projected", 1, projected)
 
 METRICS: Final[Mapping[str, Metric]] = {
-    measure.name: measure
-    for measure in (
+    metric.name: metric
+    for metric in (
         transrate_listing,
         transrate_equation,
         transrate_plain,
