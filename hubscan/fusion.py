@@ -1,7 +1,7 @@
 """The results of a scan in, its best image and its best text checkpoint joined as one more result out.
 
 The features of the two stand side by side, each block centred and scaled to a total variance of one:
-without that the block with the larger numbers, whatever it tells, would be all that a measure sees.
+without that the block with the larger numbers, whatever it tells, would be all that a metric sees.
 No model runs; the features come from the feature store.
 """
 

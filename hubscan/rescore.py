@@ -1,4 +1,4 @@
-"""A run and names of measures in, the ranking by these out: no model runs."""
+"""A run and names of metrics in, the ranking by these out: no model runs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def rescored(
     the best of each modality are joined too.
 
     Raises:
-        RecipeError: if a measure is unknown, or there is nothing to join.
+        RecipeError: if a metric is unknown, or there is nothing to join.
         RunError: if the run folder has lost its sample.
         RankingError: if nothing could be scored.
     """
@@ -41,7 +41,7 @@ def rescored(
         for result in run.results()
         if not is_joined(result)
     ]
-    if fuse or run.recipe.fuse:  # by another measure the best of each modality may be others
+    if fuse or run.recipe.fuse:  # by another metric the best of each modality may be others
         results.append(fusion.joined(results, sample, request, store))
     return ranking.rank(
         results,

@@ -1,4 +1,4 @@
-"""`hubscan score`: other measures of a run's features, without any model."""
+"""`hubscan score`: other metrics of a run's features, without any model."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """What crosses the border of a stage: frozen records with their shapes in comments.
 
 They are the story of a scan: a `Candidate` is found, a `Sample` is drawn, an encoder turns both into
-`Features`, a measure turns those into a `Score`, and the `Scored` and the `Skipped` make a `Ranking`;
+`Features`, a metric turns those into a `Score`, and the `Scored` and the `Skipped` make a `Ranking`;
 some are `Tuned`, and a `Verdict` says whether the ranking was right.
 """
 

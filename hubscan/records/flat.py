@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 def flat_rows(ranking: Ranking) -> list[dict[str, Any]]:
     """Return the entries from best to worst, values as they are.
 
-    Every measure has a column of its own name; `low`, `high`, `raw` and `null` belong to the one
+    Every metric has a column of its own name; `low`, `high`, `raw` and `null` belong to the one
     that ranks. `tied_with` and `flags` are joined by `; `.
     """
     return [_flat(entry) for entry in ranking]

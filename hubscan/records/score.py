@@ -1,4 +1,4 @@
-"""A measure turns features into a `Score`; with all its scores and its cost a candidate is `Scored`."""
+"""A metric turns features into a `Score`; with all its scores and its cost a candidate is `Scored`."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ SHARE_OF_UNTRAINED: Final = 0.75
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """One measure of one checkpoint, in nats unless the measure says otherwise; higher is better.
+    """One metric of one checkpoint, in nats unless the metric says otherwise; higher is better.
 
-    `value` ranks. What a measure was not asked for, or has no notion of, is None; the measure that
+    `value` ranks. What a metric was not asked for, or has no notion of, is None; the metric that
     ranks has all of it but perhaps `raw`.
     """
 
@@ -41,7 +41,7 @@ class Score:
     def chance(self) -> float:
         """Return what the value would be if the labels told nothing.
 
-        A measure that has a raw number is corrected already; of another one it is what shuffled
+        A metric that has a raw number is corrected already; of another one it is what shuffled
         labels gave; parameter counts, say, know no chance.
         """
         if self.raw is not None:
@@ -52,7 +52,7 @@ class Score:
     def discounted(self) -> Score:
         """Return what counts of it where the weights are untrained: three quarters of what is above chance.
 
-        A measure that knows no chance counts as it is.
+        A metric that knows no chance counts as it is.
         """
         if self.chance == -math.inf:
             return self
@@ -92,7 +92,7 @@ class Scored:
     """One candidate that made it through."""
 
     candidate: Candidate | Pair
-    scores: Mapping[str, Score]  # measure name to score; the first one ranks
+    scores: Mapping[str, Score]  # metric name to score; the first one ranks
     width: int
     parameters: int
     pooling: Pooling

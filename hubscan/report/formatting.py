@@ -94,12 +94,12 @@ def number(value: float | None, digits: int) -> str:
 
 
 def others(ranking: Ranking) -> list[str]:
-    """Return the names of the measures beside the one that ranks."""
+    """Return the names of the metrics beside the one that ranks."""
     return list(ranking.best.scored.scores)[1:]
 
 
 def beside(scored: Scored, name: str) -> str:
-    """Return the value of a measure beside the one that ranks, for a cell."""
+    """Return the value of a metric beside the one that ranks, for a cell."""
     score = scored.scores.get(name)
     return "" if score is None else number(score.value, 2)
 

@@ -1,4 +1,4 @@
-"""Measures: features (n, d) and labels in, one `Score` out, higher is better. One measure a file.
+"""Metrics: features (n, d) and labels in, one `Score` out, higher is better. One metric a file.
 
 Pure functions for anybody's arrays or tensors::
 

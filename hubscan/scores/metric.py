@@ -1,4 +1,4 @@
-"""A function of features and labels in, a measure out: with its name, version, null and interval."""
+"""A function of features and labels in, a metric out: with its name, version, null and interval."""
 
 from __future__ import annotations
 
@@ -49,11 +49,11 @@ class Metric:
         """Return the score of *features* (n, d) for *labels*.
 
         Rows that belong together, as the words of one sentence do, have the same name among *groups*
-        (n,): halves keep them together, and a measure that predicts rows from others does not use them
+        (n,): halves keep them together, and a metric that predicts rows from others does not use them
         for one another.
 
         Raises:
-            ValueError: if the measure is not defined for them, or they cannot be used.
+            ValueError: if the metric is not defined for them, or they cannot be used.
         """
         rows, rng = as_array(labels), np.random.default_rng(seed)
         together = groups_of(groups, len(rows))

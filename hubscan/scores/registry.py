@@ -1,4 +1,4 @@
-"""The measures beside `transrate`, by the names of `--metric`."""
+"""The metrics beside `transrate`, by the names of `--metric`."""
 
 from __future__ import annotations
 

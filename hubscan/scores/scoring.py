@@ -1,4 +1,4 @@
-"""Features of a checkpoint and names of measures in, scores by layer out: how a scan uses the measures."""
+"""Features of a checkpoint and names of metrics in, scores by layer out: how a scan uses the metrics."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NAMES: Final = ("transfer", "evidence", "transrate", *METRICS, "size")
 
 
 def check(metrics: Sequence[str]) -> None:
-    """Refuse measures that there are not.
+    """Refuse metrics that there are not.
 
     Raises:
         RecipeError: naming those there are.
@@ -39,13 +39,13 @@ def by_layer(
     request: ScoringRequest,
     groups: npt.ArrayLike | None = None,
 ) -> dict[str, Layer]:
-    """Return the scores of every layer; the first measure has its null and interval, being what ranks.
+    """Return the scores of every layer; the first metric has its null and interval, being what ranks.
 
     Rows of the same of *groups* (n,), such as the words of a sentence, were drawn together: intervals,
     and what predicts rows from others, keep them together.
 
     Raises:
-        ValueError: if a measure is not defined for these labels, or the features cannot be scored.
+        ValueError: if a metric is not defined for these labels, or the features cannot be scored.
     """
     return {
         name: Layer(
@@ -115,7 +115,7 @@ def log_size(parameters: int) -> float:
     """Return log₁₀ of the number of *parameters*, so that 1 more is ten times as many.
 
     Larger checkpoints fine-tune better so often that the plain list by size beats most published
-    measures on the usual benchmark (arXiv 2510.06448); a measure should be seen beside it.
+    metrics on the usual benchmark (arXiv 2510.06448); a metric should be seen beside it.
 
     Raises:
         ValueError: if there is not at least one parameter.

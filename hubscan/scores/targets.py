@@ -14,7 +14,7 @@ Matrix64: TypeAlias = npt.NDArray[np.float64]
 Classes: TypeAlias = npt.NDArray[np.integer[Any]]
 Kind = Literal["classes", "multilabel", "numbers"]
 
-BINS = 10  # classes that a numeric target becomes where a measure knows classes only
+BINS = 10  # classes that a numeric target becomes where a metric knows classes only
 ROWS_PER_BIN = 10  # fewer would leave a class without a spread of its own
 
 
@@ -49,7 +49,7 @@ class Targets:
         return self.values
 
     def problems(self) -> list[tuple[float, Classes]]:
-        """Return the (weight, classes) whose weighted mean a measure for classes reports.
+        """Return the (weight, classes) whose weighted mean a metric for classes reports.
 
         Classes and numbers are one problem of weight 1; each of L labels is a problem of two
         classes, one against the rest, weighted by how often the label occurs.

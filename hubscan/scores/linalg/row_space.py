@@ -105,7 +105,7 @@ def _turn(rows: Rows, variances: Matrix64, vectors: Block) -> Block:
 def _ridge(variances: Matrix64, free: float) -> float:
     if len(variances) <= free:
         return 0.0
-    from scipy.optimize import brentq  # half a second to import, and no measure may be asked for
+    from scipy.optimize import brentq  # half a second to import, and no metric may be asked for
 
     def excess(log_ridge: float) -> float:
         return float((variances / (variances + np.exp(log_ridge))).sum()) - free
