@@ -131,7 +131,7 @@ def _stored(row: Any) -> Input:
     import io
 
     if isinstance(row, tuple):
-        return _sound_file(*row) if _is_sampled(row) else row
+        return _audio_file(*row) if _is_sampled(row) else row
     stored = io.BytesIO()
     row.convert("RGB").save(stored, "PNG")
     return stored.getvalue()
@@ -144,7 +144,7 @@ def _is_sampled(row: object) -> bool:
     return isinstance(row, tuple) and len(row) == 2 and isinstance(row[0], np.ndarray)
 
 
-def _sound_file(samples: npt.NDArray[Any], rate: int) -> bytes:
+def _audio_file(samples: npt.NDArray[Any], rate: int) -> bytes:
     audio.require()
     try:
         return audio.encode(samples, rate)

@@ -39,8 +39,8 @@ def command(form: str) -> None:
         "endpoint": _endpoint,
         "login": _login,
         "cache": _cache,
-        "pictures": _pictures,
-        "sounds": _sounds,
+        "pictures": _images,
+        "sounds": _audio,
         "versions": _versions,
     }
     found = {name: check() for name, check in checks.items()}
@@ -92,7 +92,7 @@ def _cache() -> str:
     return f"{folder} ({shutil.disk_usage(existing).free / 1e9:.1f} GB free)"
 
 
-def _pictures() -> str:
+def _images() -> str:
     from hubscan.media import torchvision
 
     try:
@@ -103,7 +103,7 @@ def _pictures() -> str:
     return f"processors of torchvision {found}" if found else f"processors of pillow {_version('pillow')}"
 
 
-def _sounds() -> str:
+def _audio() -> str:
     from hubscan.media import audio
 
     try:

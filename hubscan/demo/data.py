@@ -45,9 +45,9 @@ def digits(source: Path, out: Path) -> Facts:
     from sklearn.datasets import load_digits
 
     bundled = load_digits()
-    pictures = [_png((pixels * 255 / 16).round().astype("uint8")) for pixels in bundled.images]
+    images = [_png((pixels * 255 / 16).round().astype("uint8")) for pixels in bundled.images]
     labels = _classes("label", bundled.target.tolist(), [str(digit) for digit in range(10)])
-    return _write_train(out, [_images("image", pictures), labels], config="default", rows_a_group=100)
+    return _write_train(out, [_images("image", images), labels], config="default", rows_a_group=100)
 
 
 def _texts(name: str, values: list[str]) -> Column:

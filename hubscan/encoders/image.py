@@ -36,8 +36,8 @@ class PreparedImages:
 
     def batch(self, rows: Sequence[int]) -> Batch:
         """Decode and preprocess *rows*."""
-        pictures = [decode(self.files[row]) for row in rows]
-        read = self.processor(pictures, return_tensors="pt")
+        images = [decode(self.files[row]) for row in rows]
+        read = self.processor(images, return_tensors="pt")
         return {name: made for name, made in read.items() if isinstance(made, torch.Tensor)}
 
     def vectors(self, rows: Sequence[int]) -> Sequence[int]:

@@ -1,4 +1,4 @@
-"""The bytes of an image file in, an RGB picture out, or the reason why there is none."""
+"""The bytes of an image file in, an RGB image out, or the reason why there is none."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import Final
 
 from PIL import Image, UnidentifiedImageError
 
-LARGEST_PICTURE: Final = 100_000_000  # pixels; more is taken for a decompression bomb
+LARGEST_IMAGE: Final = 100_000_000  # pixels; more is taken for a decompression bomb
 
 
 class ImageError(Exception):
-    """These bytes are no picture that can be used; the message is a reason to count rows by."""
+    """These bytes are no image that can be used; the message is a reason to count rows by."""
 
 
 def decode(content: bytes) -> Image.Image:
-    """Return the picture in RGB; of an animation the first frame.
+    """Return the image in RGB; of an animation the first frame.
 
     Raises:
         ImageError: if the bytes are no image, are cut off, or claim too many pixels.
@@ -24,10 +24,10 @@ def decode(content: bytes) -> Image.Image:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow warns at a size below ours, on every worker's stderr
-            with Image.open(io.BytesIO(content)) as picture:
-                if picture.width * picture.height > LARGEST_PICTURE:
+            with Image.open(io.BytesIO(content)) as image:
+                if image.width * image.height > LARGEST_IMAGE:
                     raise ImageError("too many pixels")
-                return picture.convert("RGB")
+                return image.convert("RGB")
     except UnidentifiedImageError as error:
         raise ImageError("not an image") from error
     except Image.DecompressionBombError as error:
