@@ -96,11 +96,11 @@ def embed(
     sampled = any(_is_sampled(row) for row in inputs)
     rows = _checked([row if isinstance(row, str | bytes) else _stored(row) for row in inputs])
     kind: Modality = modality or ("audio" if sampled else "image" if isinstance(rows[0], bytes) else "text")
-    found = next(iter(listing.named([model], recipes.Recipe(), kind)))
-    if isinstance(found, Skipped):
-        raise CheckpointError(f"{model}: {found.reason}")
+    candidate = next(iter(listing.named([model], recipes.Recipe(), kind)))
+    if isinstance(candidate, Skipped):
+        raise CheckpointError(f"{model}: {candidate.reason}")
     request = EncodingRequest(pooling, prompt, layers, max_seconds=max_seconds)
-    encoder = encoders.load(fetch(found).folder, kind, request, dtype=dtype)
+    encoder = encoders.load(fetch(candidate).folder, kind, request, dtype=dtype)
     try:
         found_layers = list(extract(encoder, rows).layers.values())
     except (ImageError, audio.AudioError) as error:

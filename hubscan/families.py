@@ -217,8 +217,8 @@ _TOWERS: Final[Mapping[tuple[str, Modality], Tower]] = {
 
 def family_of(model_type: object) -> Family:
     """Return what is known of the type that a `config.json` states; of any other an entry without content."""
-    found = FAMILIES.get(model_type) if isinstance(model_type, str) else None
-    return found or Family(str(model_type))
+    family = FAMILIES.get(model_type) if isinstance(model_type, str) else None
+    return family or Family(str(model_type))
 
 
 def tower_of(model_type: object, modality: Modality) -> Tower | None:

@@ -64,8 +64,8 @@ def _gpu_peak() -> int:
 def _resident_peak() -> int:
     status = Path("/proc/self/status")
     if status.exists():
-        found = re.search(r"VmHWM:\s+(\d+) kB", status.read_text())
-        return int(found[1]) * 1024 if found else 0
+        match = re.search(r"VmHWM:\s+(\d+) kB", status.read_text())
+        return int(match[1]) * 1024 if match else 0
     if sys.platform == "win32":
         return 0
     import resource

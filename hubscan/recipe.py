@@ -45,8 +45,8 @@ def count(text: object) -> object:
     >>> count("1.5M")
     1500000
     """
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)([KMB]?)", text.upper()) if isinstance(text, str) else None
-    return round(float(found[1]) * _MAGNITUDES[found[2]]) if found else text
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([KMB]?)", text.upper()) if isinstance(text, str) else None
+    return round(float(match[1]) * _MAGNITUDES[match[2]]) if match else text
 
 
 def byte_size(text: object) -> object:
@@ -55,8 +55,8 @@ def byte_size(text: object) -> object:
     >>> byte_size("1.5GB")
     1500000000
     """
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)([KMGT]?)B?", text.upper()) if isinstance(text, str) else None
-    return round(float(found[1]) * _BYTES[found[2]]) if found else text
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([KMGT]?)B?", text.upper()) if isinstance(text, str) else None
+    return round(float(match[1]) * _BYTES[match[2]]) if match else text
 
 
 Count = Annotated[int, BeforeValidator(count), Field(ge=0)]

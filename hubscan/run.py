@@ -94,10 +94,10 @@ class Run:
         if not file.exists():
             return None
         try:
-            found: Verdict = TypeAdapter(Verdict).validate_json(file.read_bytes())
+            verdict: Verdict = TypeAdapter(Verdict).validate_json(file.read_bytes())
         except ValidationError as error:
             raise RunError(f"{file}: damaged; run `hubscan verify` again") from error
-        return found
+        return verdict
 
     def keep_verdict(self, verdict: Verdict) -> None:
         """Write *verdict*, in place of an earlier one."""
@@ -131,7 +131,7 @@ class Run:
         Raises:
             RankingError: if nothing was scored.
         """
-        found = ranking.rank(
+        ranked = ranking.rank(
             self.results(),
             self.lock.task,
             self.lock.draw,
@@ -139,7 +139,7 @@ class Run:
             run=str(self.folder),
             provenance=self.lock.provenance,
         )
-        return replace(found, verdict=self.verdict())
+        return replace(ranked, verdict=self.verdict())
 
 
 def require_free(folder: Path) -> None:

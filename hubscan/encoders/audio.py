@@ -64,9 +64,9 @@ class PreparedAudio:
 
     def _features(self, waveform: torch.Tensor) -> torch.Tensor:
         rate = self.extractor.sampling_rate
-        found = self.extractor(waveform.numpy(), sampling_rate=rate, return_tensors="pt")
-        features: torch.Tensor = found[self.name][0]
-        mask = found.get("attention_mask")
+        output = self.extractor(waveform.numpy(), sampling_rate=rate, return_tensors="pt")
+        features: torch.Tensor = output[self.name][0]
+        mask = output.get("attention_mask")
         # Wav2Vec2-BERT reads filter banks in twos, and masks the last where it has no second.
         return features if mask is None else features[: int(mask.sum())]
 
@@ -132,15 +132,15 @@ class AudioEncoder:
         keeps the padding out of it.
         """
         lengths = batch["lengths"].tolist()
-        found: dict[str, torch.Tensor] = {}
+        pooled: dict[str, torch.Tensor] = {}
         for length in sorted(set(lengths)):
             rows = [row for row, own in enumerate(lengths) if own == length]
             frames = batch["frames"][rows] if "frames" in batch else None
             for name, vectors in self._encoded(batch[self._input][rows, :length], frames).items():
-                if name not in found:
-                    found[name] = vectors.new_empty((len(lengths), vectors.shape[1]))
-                found[name][rows] = vectors
-        return found
+                if name not in pooled:
+                    pooled[name] = vectors.new_empty((len(lengths), vectors.shape[1]))
+                pooled[name][rows] = vectors
+        return pooled
 
     def _encoded(self, features: torch.Tensor, frames: torch.Tensor | None) -> Pooled:
         inputs = {self._input: features}

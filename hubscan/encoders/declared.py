@@ -71,10 +71,10 @@ def stated(file: Path) -> dict[str, Any]:
     Raises:
         CheckpointError: if it holds anything else.
     """
-    found = _json(file) if file.exists() else {}
-    if not isinstance(found, dict):
+    content = _json(file) if file.exists() else {}
+    if not isinstance(content, dict):
         raise CheckpointError(f"{file.name} is damaged: it is not an object")
-    return found
+    return content
 
 
 def _modules(folder: Path) -> tuple[Module, ...]:
@@ -85,10 +85,10 @@ def _modules(folder: Path) -> tuple[Module, ...]:
         return (Module("Transformer", folder), Module("Pooling", pooling)) if there else ()
     listed = _json(file)
     try:
-        found = [(str(entry["type"]), str(entry["path"])) for entry in listed]
+        entries = [(str(entry["type"]), str(entry["path"])) for entry in listed]
     except (TypeError, KeyError) as error:
         raise CheckpointError("modules.json is damaged: it is not a list of modules") from error
-    return tuple(Module(_kind(name), _inside(folder, path)) for name, path in found)
+    return tuple(Module(_kind(name), _inside(folder, path)) for name, path in entries)
 
 
 def _kind(name: str) -> str:

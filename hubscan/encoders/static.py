@@ -129,10 +129,10 @@ def _table(file: Path) -> nn.EmbeddingBag:
     if not file.exists():
         raise CheckpointError("no safetensors weights")
     tensors = load_file(file)
-    found = tensors.get("embedding.weight", tensors.get("embeddings"))
-    if found is None or found.ndim != 2:
+    table = tensors.get("embedding.weight", tensors.get("embeddings"))
+    if table is None or table.ndim != 2:
         raise CheckpointError(f"no table of embeddings among its weights: {', '.join(sorted(tensors))}"[:300])
-    vectors = found.float()
+    vectors = table.float()
     if "mapping" in tensors:
         vectors = vectors[tensors["mapping"].long()]
     if "weights" in tensors:
@@ -153,5 +153,5 @@ def _unknown(file: Path) -> int | None:
     number, name, vocabulary = model.get("unk_id"), model.get("unk_token"), model.get("vocab")
     if isinstance(number, int):
         return number
-    found = vocabulary.get(name) if isinstance(vocabulary, dict) else None
-    return found if isinstance(found, int) else None
+    token_id = vocabulary.get(name) if isinstance(vocabulary, dict) else None
+    return token_id if isinstance(token_id, int) else None

@@ -60,11 +60,11 @@ def spans(encoded: Any, places: Iterable[tuple[int, int]]) -> list[Span | None]:
 
 def _runs(words: Sequence[int | None]) -> dict[int, tuple[int, int]]:
     """Return of each word in a window its first sub-word and the place behind its last."""
-    found: dict[int, tuple[int, int]] = {}
+    runs: dict[int, tuple[int, int]] = {}
     for place, word in enumerate(words):
         if word is not None:
-            found[word] = (found.get(word, (place, 0))[0], place + 1)
-    return found
+            runs[word] = (runs.get(word, (place, 0))[0], place + 1)
+    return runs
 
 
 def _best(

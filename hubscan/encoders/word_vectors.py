@@ -46,12 +46,12 @@ class PreparedWords:
         """Pad *rows* to the longest of them, and say where the sub-words of their words are."""
         tokens = padded(self.tokenizer, [self.rows[row] for row in rows], self.width)
         width = tokens["input_ids"].shape[1]
-        found = [
+        subwords = [
             torch.arange(span.start, span.stop) + place * width
             for place, row in enumerate(rows)
             for _, span in self.words[row]
         ]
-        return tokens | {SUBWORDS: pad_sequence(found, batch_first=True, padding_value=NOWHERE)}
+        return tokens | {SUBWORDS: pad_sequence(subwords, batch_first=True, padding_value=NOWHERE)}
 
     def vectors(self, rows: Sequence[int]) -> Sequence[int]:
         """Return the numbers of the words that the windows *rows* give."""
@@ -104,10 +104,10 @@ class WordEncoder(TokenEncoder):
     def prepare(self, inputs: Sequence[Input]) -> PreparedWords:
         """Tokenise every sentence once, and keep the windows in which a labelled word is read."""
         with load_errors():
-            encoded, found = self._read([tuple(map(str, words)) for words in inputs])
-        numbers = {window: row for row, window in enumerate(sorted({span.window for span in found}))}
+            encoded, read = self._read([tuple(map(str, words)) for words in inputs])
+        numbers = {window: row for row, window in enumerate(sorted({span.window for span in read}))}
         words: list[list[tuple[int, Span]]] = [[] for _ in numbers]
-        for number, span in enumerate(found):
+        for number, span in enumerate(read):
             words[numbers[span.window]].append((number, span))
         names = [name for name in encoded if name != "overflow_to_sample_mapping"]
         rows = [{name: encoded[name][window] for name in names} for window in numbers]
@@ -133,17 +133,17 @@ class WordEncoder(TokenEncoder):
         spaced = [[words[0], *(joint + word for word in words[1:])] for words in sentences]
         places = [(int(sentence), int(word)) for sentence, word in self.places]
         encoded = windows(self.tokenizer, spaced, self.max_length)
-        found = spans(encoded, places)
-        unread = [place for place, span in zip(places, found, strict=True) if span is None]
+        located = spans(encoded, places)
+        unread = [place for place, span in zip(places, located, strict=True) if span is None]
         if unread and self.tokenizer.unk_token is not None:
             for sentence, word in unread:
                 spaced[sentence][word] = self.tokenizer.unk_token
             encoded = windows(self.tokenizer, spaced, self.max_length)
-            found = spans(encoded, places)
-        read = [span for span in found if span is not None]
-        if len(read) < len(found):
+            located = spans(encoded, places)
+        read = [span for span in located if span is not None]
+        if len(read) < len(located):
             raise CheckpointError(
-                f"its tokenizer makes nothing of {len(found) - len(read)} of the {len(found)} words, "
+                f"its tokenizer makes nothing of {len(located) - len(read)} of the {len(located)} words, "
                 "and has no token for what it does not know"
             )
         return encoded, read

@@ -60,9 +60,9 @@ def _fitted(features: torch.Tensor, target: Target, rows: torch.Tensor, penalty:
 
     def loss() -> torch.Tensor:
         optimiser.zero_grad()
-        found = target.loss(head(features), rows) + penalty * head.linear.weight.square().sum()
-        found.backward()  # type: ignore[no-untyped-call]
-        return found
+        loss = target.loss(head(features), rows) + penalty * head.linear.weight.square().sum()
+        loss.backward()  # type: ignore[no-untyped-call]
+        return loss
 
     optimiser.step(loss)  # type: ignore[no-untyped-call]
     return head

@@ -165,9 +165,9 @@ class _Tuner:
                     self.rate, self.epochs = rate, epoch
             settled &= self._settled
         self.network.load_state_dict(self.state)
-        found = self.target.outcomes(*self._given(self.of_part.held.tolist()))
+        outcomes = self.target.outcomes(*self._given(self.of_part.held.tolist()))
         trained = sum(weight.numel() for weight in self._weights())
-        return Outcome(found, frozen, self.rate, self.epochs, settled, trained)
+        return Outcome(outcomes, frozen, self.rate, self.epochs, settled, trained)
 
     @property
     def _most_epochs(self) -> int:
@@ -233,8 +233,8 @@ class _Tuner:
     def _given(self, windows: Sequence[int]) -> tuple[torch.Tensor, torch.Tensor]:
         """Return what the head gives for the rows in *windows*, and which rows those are."""
         self.network.eval()
-        found = [self._forward(part) for part in self._in_parts(windows)]
-        return torch.cat([given.float().cpu() for given, _ in found]), torch.cat([rows for _, rows in found])
+        pairs = [self._forward(part) for part in self._in_parts(windows)]
+        return torch.cat([given.float().cpu() for given, _ in pairs]), torch.cat([rows for _, rows in pairs])
 
     def _merit(self) -> float:
         """Return how well the rows that stop training come out; nothing is worse than a NaN.

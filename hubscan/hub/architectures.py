@@ -24,7 +24,7 @@ def table(name: str) -> Table:
 
 @cache
 def _tables() -> dict[str, dict[str, Any]]:
-    found: dict[str, dict[str, Any]] = {}
+    tables: dict[str, dict[str, Any]] = {}
     for file in _files():
         try:
             tree = ast.parse(file.read_text(encoding="utf-8"))
@@ -32,8 +32,8 @@ def _tables() -> dict[str, dict[str, Any]]:
             continue
         for node in ast.walk(tree):
             for name, entries in _written(node):
-                found.setdefault(name.removesuffix(TABLES).removeprefix("MISSING_"), {}).update(entries)
-    return found
+                tables.setdefault(name.removesuffix(TABLES).removeprefix("MISSING_"), {}).update(entries)
+    return tables
 
 
 def _files() -> Iterator[Path]:

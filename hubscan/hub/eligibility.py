@@ -140,8 +140,8 @@ def reason_in_names(files: Collection[str]) -> str | None:
     """Return why a repository with *files* cannot be used; else None."""
     if any(fnmatch(name, kind) for name in files for kind in WEIGHTS):
         return None
-    found = (why for kind, why in OTHER_WEIGHTS.items() if any(fnmatch(name, kind) for name in files))
-    return next(found, NO_SAFETENSORS)
+    reasons = (why for kind, why in OTHER_WEIGHTS.items() if any(fnmatch(name, kind) for name in files))
+    return next(reasons, NO_SAFETENSORS)
 
 
 def check(folder: Path, modality: Modality) -> None:

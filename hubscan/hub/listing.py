@@ -129,8 +129,8 @@ def _looks_like_a_path(name: str) -> bool:
 
 
 def _model_type(info: ModelInfo) -> str | None:
-    found = (info.config or {}).get("model_type")
-    return found if isinstance(found, str) else None
+    model_type = (info.config or {}).get("model_type")
+    return model_type if isinstance(model_type, str) else None
 
 
 def _towers(model_type: str | None) -> set[Modality]:
@@ -279,14 +279,14 @@ def _local(name: str, folder: Path, modalities: Sequence[Modality]) -> Iterator[
         with file.open("rb") as opened:
             digest.update(hashlib.file_digest(opened, "sha256").digest())
     read = _read_by([file.name for file in folder.iterdir()], None, _type_in(folder), modalities)
-    found = Candidate(name, f"sha256:{digest.hexdigest()}", read[0], local=True, library="transformers")
-    yield from _of_each(found, read)
+    candidate = Candidate(name, f"sha256:{digest.hexdigest()}", read[0], local=True, library="transformers")
+    yield from _of_each(candidate, read)
 
 
 def _type_in(folder: Path) -> str | None:
     """Return the model type in a folder's config; a broken one is told of where it is loaded."""
     try:
-        found = json.loads((folder / "config.json").read_text(encoding="utf-8"))["model_type"]
+        model_type = json.loads((folder / "config.json").read_text(encoding="utf-8"))["model_type"]
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return found if isinstance(found, str) else None
+    return model_type if isinstance(model_type, str) else None

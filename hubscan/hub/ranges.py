@@ -159,11 +159,11 @@ def _check(answer: httpx.Response, *, whole: bool) -> None:
 
 
 def _on_hub(address: str) -> _Place:
-    found = HUB_PATH.fullmatch(address)
-    if found is None:
+    match = HUB_PATH.fullmatch(address)
+    if match is None:
         raise HubError(f"{address}: no address of a file at a commit")
-    url = hf_hub_url(found["repo"], found["path"], repo_type="dataset", revision=found["revision"])
-    with explained(f"dataset {found['repo']}, {found['path']}"):
+    url = hf_hub_url(match["repo"], match["path"], repo_type="dataset", revision=match["revision"])
+    with explained(f"dataset {match['repo']}, {match['path']}"):
         metadata = patient(lambda: get_hf_file_metadata(url, timeout=TIMEOUT_SECONDS))
     # The token is for the Hub alone: what it points to elsewhere is signed already.
     ours = metadata.location.startswith(f"{constants.ENDPOINT}/")
@@ -171,12 +171,12 @@ def _on_hub(address: str) -> _Place:
 
 
 def _downloaded(address: str) -> Path:
-    found = HUB_PATH.fullmatch(address)
-    if found is None:
+    match = HUB_PATH.fullmatch(address)
+    if match is None:
         raise HubError(f"{address}: the server sends whole files only, and no ranges of them")
-    with explained(f"dataset {found['repo']}, {found['path']}"):
+    with explained(f"dataset {match['repo']}, {match['path']}"):
         return Path(
-            hf_hub_download(found["repo"], found["path"], repo_type="dataset", revision=found["revision"])
+            hf_hub_download(match["repo"], match["path"], repo_type="dataset", revision=match["revision"])
         )
 
 

@@ -143,9 +143,9 @@ def _frames(file: Any, wanted: int) -> Any:
 
 def _cut_off(told: str) -> bool:
     """Return whether a wav or aiff file says it is longer than it is, in libsndfile's log of its header."""
-    found = re.search(r"^\s*(?:data|SSND)\s*:\s*(\d+) \(should be (\d+)\)", told, re.MULTILINE)
-    if found:
-        return int(found[2]) < int(found[1]) < STREAMED
+    match = re.search(r"^\s*(?:data|SSND)\s*:\s*(\d+) \(should be (\d+)\)", told, re.MULTILINE)
+    if match:
+        return int(match[2]) < int(match[1]) < STREAMED
     return "> file length" in told
 
 

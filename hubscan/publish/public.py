@@ -111,7 +111,7 @@ class _Anonymizer:
         """Return a message without the paths in it."""
         for path, name in self._known:
             text = text.replace(path, name)
-        return _PATH.sub(lambda found: f"…/{_base_name(found[0])}", text)
+        return _PATH.sub(lambda match: f"…/{_base_name(match[0])}", text)
 
     def draw(self, draw: Draw) -> Draw:
         return replace(draw, dataset=self.name(draw.dataset))

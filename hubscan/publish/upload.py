@@ -125,10 +125,10 @@ def check_repo(repo: str) -> None:
 
 def _check_card(card: str) -> None:
     try:
-        found = ModelCard(card).data.get("eval_results")
+        results = ModelCard(card).data.get("eval_results")
     except (ValueError, yaml.YAMLError) as error:
         raise HubError(f"the card's metadata cannot be read back: {error}") from error
-    if not found:
+    if not results:
         raise HubError("the card's metadata has no score in it")
 
 
@@ -158,9 +158,9 @@ def _is_ours(hub: HfApi, info: ModelInfo, token: str) -> bool:
 
 
 def _refuse_foreign(repo: str, info: ModelInfo) -> None:
-    found = sorted(_names(info) - MADE_BY_THE_HUB)
-    if found:
-        shown = ", ".join(found[:3]) + (", …" if len(found) > 3 else "")
+    foreign = sorted(_names(info) - MADE_BY_THE_HUB)
+    if foreign:
+        shown = ", ".join(foreign[:3]) + (", …" if len(foreign) > 3 else "")
         raise HubError(
             f"{repo}: holds what hubscan did not write ({shown}); name another repository, "
             "or pass --force to write to it all the same"

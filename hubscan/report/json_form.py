@@ -135,10 +135,10 @@ def _entry(entry: Ranked) -> dict[str, Any]:
 
 
 def _fusion(ranking: Ranking) -> dict[str, Any] | None:
-    found = outcome(ranking)
-    if found is None:
+    joined = outcome(ranking)
+    if joined is None:
         return None
-    return {"model": found.entry.model, "better_part": found.better.model, "verdict": found.verdict}
+    return {"model": joined.entry.model, "better_part": joined.better.model, "verdict": joined.verdict}
 
 
 def _joined(names: Iterable[str]) -> str:

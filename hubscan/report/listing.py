@@ -30,14 +30,14 @@ def as_text(rows: Rows) -> str:
     table.add_column("downloads", justify="right", no_wrap=True)
     table.add_column("left out because", overflow="fold", ratio=2)
     for row in rows:
-        found = row.candidate
-        size = magnitude(found.parameters) if found.parameters else "?"
+        candidate = row.candidate
+        size = magnitude(candidate.parameters) if candidate.parameters else "?"
         cells = [
-            found.model,
-            *([found.modality] if mixed else []),
+            candidate.model,
+            *([candidate.modality] if mixed else []),
             size,
-            found.license or "not stated",
-            f"{found.downloads or 0:,}",
+            candidate.license or "not stated",
+            f"{candidate.downloads or 0:,}",
             row.excluded or "",
         ]
         table.add_row(*(Text(plain(cell)) for cell in cells), style="dim" if row.excluded else "")
@@ -79,15 +79,15 @@ def _counted(rows: Rows) -> str:
 
 
 def _flat(row: Listed) -> dict[str, Any]:
-    found = row.candidate
+    candidate = row.candidate
     return {
-        "model": plain(found.model),
-        "revision": found.revision,
-        "modality": found.modality,
-        "parameters": found.parameters,
-        "license": plain(found.license or ""),
-        "downloads": found.downloads,
-        "pipeline_tag": found.pipeline_tag,
-        "library": found.library,
+        "model": plain(candidate.model),
+        "revision": candidate.revision,
+        "modality": candidate.modality,
+        "parameters": candidate.parameters,
+        "license": plain(candidate.license or ""),
+        "downloads": candidate.downloads,
+        "pipeline_tag": candidate.pipeline_tag,
+        "library": candidate.library,
         "excluded": plain(row.excluded or ""),
     }

@@ -40,7 +40,7 @@ def escaped(text: object) -> str:
     """
     if isinstance(text, Markdown):
         return text
-    return _AT_WORK.sub(lambda found: f"&#{ord(found[0])};", plain(text))
+    return _AT_WORK.sub(lambda match: f"&#{ord(match[0])};", plain(text))
 
 
 def table(titles: Sequence[str], rows: Iterable[Sequence[object]], right: str = "") -> Markdown:

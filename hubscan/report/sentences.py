@@ -147,19 +147,19 @@ def _recommended(ranking: Ranking, chosen: Ranked | None, names: dict[int, str])
 
 
 def _joined_in_vain(ranking: Ranking, entry: Ranked) -> bool:
-    found = outcome(ranking) if entry.scored.parts else None
-    return found is not None and found.verdict == "tied"
+    joined = outcome(ranking) if entry.scored.parts else None
+    return joined is not None and joined.verdict == "tied"
 
 
 def _joined(ranking: Ranking, chosen: Ranked | None, names: dict[int, str]) -> str:
     """Say how a joined pair stands to the better of its parts."""
-    found = outcome(ranking)
-    if found is None:
+    joined = outcome(ranking)
+    if joined is None:
         return ""
-    pair = "Joined they score" if chosen is found.entry else f"{names[found.entry.rank]} joined scores"
-    relation = "more" if found.entry.rank < found.better.rank else "less"
-    where = "but within" if found.verdict == "tied" else "beyond"
-    return f"{pair} {relation} than {names[found.better.rank]} alone, {where} the interval."
+    pair = "Joined they score" if chosen is joined.entry else f"{names[joined.entry.rank]} joined scores"
+    relation = "more" if joined.entry.rank < joined.better.rank else "less"
+    where = "but within" if joined.verdict == "tied" else "beyond"
+    return f"{pair} {relation} than {names[joined.better.rank]} alone, {where} the interval."
 
 
 def _cheaper(ranking: Ranking, chosen: Ranked | None, names: dict[int, str]) -> str:

@@ -23,8 +23,8 @@ def notes(score: Score, labels: npt.NDArray[Any]) -> tuple[str, ...]:
     The number of rows in a note is that at which the interval would be half as wide as what the
     labels tell: intervals shrink with the square root of the rows.
     """
-    found = (_few_rows(labels), _unsettled(labels), _too_small(score, len(labels)))
-    return tuple(note for note in found if note)
+    caveats = (_few_rows(labels), _unsettled(labels), _too_small(score, len(labels)))
+    return tuple(note for note in caveats if note)
 
 
 def _few_rows(labels: npt.NDArray[Any]) -> str | None:

@@ -138,8 +138,8 @@ class _Curves:
         for point in points.tolist():
             if point not in self._known:
                 self._known[point] = self._rates_at(float(np.exp(STEP * point)))
-        found = [self._known[point] for point in points.tolist()]
-        log_det, energy, trust = (np.array(column) for column in zip(*found, strict=True))
+        rates = [self._known[point] for point in points.tolist()]
+        log_det, energy, trust = (np.array(column) for column in zip(*rates, strict=True))
         # Rounding may leave nothing of an energy, or less; its trust says so.
         return log_det / self._n, np.log(np.maximum(energy, 1e-300)), trust
 

@@ -83,5 +83,5 @@ class Metric:
         classes = rows.ndim == 1 and rows.dtype.kind in "iub"
         strata = np.unique(rows, return_inverse=True)[1] if classes else np.zeros(len(rows), np.int64)
         chosen = [pair_of_halves(strata, rng, groups)[0] for _ in range(halves)]
-        found = [self._value(features[h], rows[h], None if groups is None else groups[h]) for h in chosen]
-        return float(np.std(found, ddof=1))
+        values = [self._value(features[h], rows[h], None if groups is None else groups[h]) for h in chosen]
+        return float(np.std(values, ddof=1))

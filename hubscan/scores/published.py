@@ -107,8 +107,8 @@ def _published(z: Matrix64, y: Classes, variant: Any, *, means_removed: bool) ->
 def _eigenvalues(rows: Matrix64) -> Matrix64:
     n, d = rows.shape
     gram = rows.T @ rows if d <= n else rows @ rows.T
-    found: Matrix64 = np.linalg.eigvalsh(gram / n)[::-1]
-    return found
+    eigenvalues: Matrix64 = np.linalg.eigvalsh(gram / n)[::-1]
+    return eigenvalues
 
 
 def _unit_rows(z: Matrix64) -> Matrix64:

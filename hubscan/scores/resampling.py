@@ -24,8 +24,8 @@ def groups_of(groups: object, n: int) -> Classes | None:
     names = np.asarray(groups)
     if names.shape != (n,):
         raise ValueError(f"one group for each of {n} rows expected, got {names.shape}")
-    found, numbers = np.unique(names, return_inverse=True)
-    if len(found) < 2:
+    distinct, numbers = np.unique(names, return_inverse=True)
+    if len(distinct) < 2:
         raise ValueError("all rows are of one group: there is nothing to hold them against")
     return numbers
 
@@ -61,8 +61,8 @@ def _in_one_group(strata: Classes, groups: Classes) -> Half:
     least, largest = np.full(strata.max() + 1, len(groups)), np.full(strata.max() + 1, -1)
     np.minimum.at(least, strata, groups)
     np.maximum.at(largest, strata, groups)
-    found: Half = (least == largest)[strata]
-    return found
+    alone: Half = (least == largest)[strata]
+    return alone
 
 
 FOLDS: Final = 5

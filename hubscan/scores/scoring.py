@@ -87,8 +87,8 @@ def _scores(
             whole = metric == first or (first == "transfer" and metric in parts)
             known[metric] = _score(metric, matrix, labels, groups, parameters, seed, whole=whole)
     if first != "size":  # which no rows were needed for
-        found = known[first]
-        known[first] = replace(found, notes=(*found.notes, *notes(found, np.asarray(labels))))
+        leading = known[first]
+        known[first] = replace(leading, notes=(*leading.notes, *notes(leading, np.asarray(labels))))
     return {metric: known[metric] for metric in metrics}
 
 

@@ -27,8 +27,8 @@ def select_candidates(
     Raises:
         RecipeError: if one of *names* is not in the ranking, or fewer than two are chosen.
     """
-    found = (entry.scored.candidate for entry in ranking)
-    ranked = list({one.identity: one for one in found if isinstance(one, Candidate)}.values())
+    candidates = (entry.scored.candidate for entry in ranking)
+    ranked = list({one.identity: one for one in candidates if isinstance(one, Candidate)}.values())
     unknown = [name for name in names if name not in {one.model for one in ranked}]
     if unknown:
         raise RecipeError(f"--model {unknown[0]}: not in the ranking of this run")
@@ -65,9 +65,9 @@ def verify(
             probed = probes(run) if probed is None else probed  # while the next one trains
             with suppress(RankingError):  # fewer than two yet
                 run.keep_verdict(verdict_of(run, training, probed))
-    found = verdict_of(run, training, probes(run) if probed is None else probed)
-    run.keep_verdict(found)
-    yield found
+    verdict = verdict_of(run, training, probes(run) if probed is None else probed)
+    run.keep_verdict(verdict)
+    yield verdict
 
 
 def _tuned(

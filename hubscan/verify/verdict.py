@@ -79,14 +79,14 @@ def _lists(
     """
     name = scored[0].leading.name
     candidates = [one.candidate for one in scored]
-    found: dict[str, list[float | None]] = {
+    lists: dict[str, list[float | None]] = {
         ranking.metric: [one.standing.value for one in scored],
         **({} if name == "transrate" else {"transrate": [_transrate(one) for one in scored]}),
         "probe": [probes.get(one.identity) for one in scored],
         "size": [float(one.parameters) for one in scored],
         "downloads": [c.downloads if isinstance(c, Candidate) else None for c in candidates],
     }
-    return {name: np.array(values, float) for name, values in found.items() if None not in values}
+    return {name: np.array(values, float) for name, values in lists.items() if None not in values}
 
 
 def _transrate(scored: Scored) -> float | None:

@@ -111,15 +111,13 @@ class ReadApi:
     def refs(self, request: Request) -> Response:
         """List the branches, and the pull requests when asked."""
         repo = self.find(request)
-        found = [
-            {"name": name, "ref": name, "targetCommit": commit.sha} for name, commit in repo.refs.items()
-        ]
-        branches = [ref for ref in found if not ref["name"].startswith("refs/")]
+        refs = [{"name": name, "ref": name, "targetCommit": commit.sha} for name, commit in repo.refs.items()]
+        branches = [ref for ref in refs if not ref["name"].startswith("refs/")]
         for branch in branches:
             branch["ref"] = f"refs/heads/{branch['name']}"
         answer: dict[str, Any] = {"branches": branches, "tags": [], "converts": []}
         if rows.said_true(request.query_params, "include_prs"):
-            answer["pullRequests"] = [ref for ref in found if ref["name"].startswith("refs/pr/")]
+            answer["pullRequests"] = [ref for ref in refs if ref["name"].startswith("refs/pr/")]
         return JSONResponse(answer)
 
     def commits(self, request: Request) -> Response:

@@ -135,9 +135,9 @@ def _front_matter(readme: Path | None) -> dict[str, Any] | None:
     if readme is None:
         return None
     text = readme.read_text("utf-8", errors="replace")
-    found = re.match(r"---\r?\n(.*?)\r?\n---", text, re.DOTALL)
+    match = re.match(r"---\r?\n(.*?)\r?\n---", text, re.DOTALL)
     try:
-        card = yaml.safe_load(found[1]) if found else None
+        card = yaml.safe_load(match[1]) if match else None
     except yaml.YAMLError:
         return None
     # YAML knows dates, JSON does not: the Hub's answer carries them as text.

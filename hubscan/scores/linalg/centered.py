@@ -120,5 +120,5 @@ def _spread(low: Matrix64, high: Matrix64, start: Matrix64, mean: Matrix64) -> M
     """Return what each centred column is divided by, (d,)."""
     spread = np.maximum(np.abs(low - start - mean), np.abs(high - start - mean))
     rounding = 8 * np.finfo(np.float64).eps * np.maximum(np.abs(low), np.abs(high))
-    found: Matrix64 = np.where(spread > rounding, spread.max(), np.inf)
-    return found
+    divisor: Matrix64 = np.where(spread > rounding, spread.max(), np.inf)
+    return divisor

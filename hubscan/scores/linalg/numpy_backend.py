@@ -67,8 +67,8 @@ class NumpyBackend:
     def half_log_det(self, positive: Block) -> Matrix64:
         """Return ½ log det by the Cholesky factors."""
         factors = np.linalg.cholesky(positive)
-        found: Matrix64 = np.log(np.diagonal(factors, axis1=-2, axis2=-1)).sum(axis=-1)
-        return found
+        halves: Matrix64 = np.log(np.diagonal(factors, axis1=-2, axis2=-1)).sum(axis=-1)
+        return halves
 
     def sums(self, rows: Block, at: Classes, classes: Classes, count: int) -> Block:
         """Return the sums as a product with the sparse indicators of the classes."""

@@ -83,8 +83,8 @@ def row_space(rows: Rows) -> RowSpace:
     else:
         gram = algebra.gram(rows.take(slice(None)).T)
     variances, vectors = algebra.eigh(gram)
-    found = np.flatnonzero(variances > RESOLUTION * variances[-1])[::-1].copy()
-    variances, vectors = variances[found], vectors[:, found]
+    kept = np.flatnonzero(variances > RESOLUTION * variances[-1])[::-1].copy()
+    variances, vectors = variances[kept], vectors[:, kept]
     ridge = _ridge(variances, FREE * (n - 1))
     if d > n:
         return RowSpace(rows, variances, ridge, None, vectors, algebra.block(np.diag(variances)))
