@@ -30,10 +30,10 @@ def by_length(run: Callable[[Batch], Any], batch: Batch) -> BaseModelOutputWithP
     ]
 
     def layer(states: Sequence[torch.Tensor]) -> torch.Tensor:
-        for one, rows in zip(states, places, strict=True):
-            if one.shape[1] != lengths[rows[0]]:
+        for part, rows in zip(states, places, strict=True):
+            if part.shape[1] != lengths[rows[0]]:
                 raise CheckpointError("a layer does not give a state for each token; use --layers last")
-        return torch.cat([pad(one, (0, 0, 0, width - one.shape[1])) for one in states])[back]
+        return torch.cat([pad(part, (0, 0, 0, width - part.shape[1])) for part in states])[back]
 
     poolers = [output.get("pooler_output") for output in outputs]
     hidden = [output.get("hidden_states") or () for output in outputs]

@@ -100,7 +100,7 @@ class ImageEncoder:
     def _pooled(self, states: torch.Tensor, how: str, patches: torch.Tensor | None) -> torch.Tensor:
         """Return (rows, width) of the *states* of a layer; the mean and the largest are of patches alone."""
         if "+" in how:
-            return torch.cat([self._pooled(states, one, patches) for one in how.split("+")], dim=1)
+            return torch.cat([self._pooled(states, part, patches) for part in how.split("+")], dim=1)
         if states.ndim != 4 and how in ("mean", "max"):
             states = states[:, self.prefix :]
         states = as_sequence(states, how)

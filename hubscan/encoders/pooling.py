@@ -31,7 +31,7 @@ def pool(
         tokens: 1 for every token of the row, where *mask* leaves some out; places are counted in it.
     """
     if "+" in name:
-        return torch.cat([pool(states, mask, one, tokens) for one in name.split("+")], dim=1)
+        return torch.cat([pool(states, mask, part, tokens) for part in name.split("+")], dim=1)
     if name in ("mean", "sqrt-mean", "weighted-mean"):
         return _mean_of_tokens(states, mask, name, mask if tokens is None else tokens)
     there = mask.bool()

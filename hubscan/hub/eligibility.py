@@ -181,8 +181,9 @@ def _reason_of_torchvision(processor: str) -> str | None:
 
 
 def _for_torchvision_alone() -> set[str]:
-    made = [one for one in table("IMAGE_PROCESSOR").values() if "torchvision" in one]
-    return {one["torchvision"] for one in made} - {one["torchvision"] for one in made if "pil" in one}
+    by_backend = [classes for classes in table("IMAGE_PROCESSOR").values() if "torchvision" in classes]
+    with_pil = {classes["torchvision"] for classes in by_backend if "pil" in classes}
+    return {classes["torchvision"] for classes in by_backend} - with_pil
 
 
 def _read(file: Path) -> Config:

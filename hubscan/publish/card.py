@@ -189,7 +189,7 @@ def _marked(ranking: Ranking) -> Ranking:
         ranking,
         entries=renamed(ranking, _local_name),
         verdict=renamed_verdict(ranking.verdict, _local_name),
-        skipped=tuple(replace(one, model=_local_name(one.model)) for one in ranking.skipped),
+        skipped=tuple(replace(skipped, model=_local_name(skipped.model)) for skipped in ranking.skipped),
         draw=replace(ranking.draw, dataset=_local_name(ranking.draw.dataset)),
     )
 

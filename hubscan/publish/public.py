@@ -71,7 +71,7 @@ def public(run: Run) -> Public:
             task=lock.task,
             draw=names.draw(lock.draw),
             candidates=tuple(names.candidate(candidate) for candidate in lock.candidates),
-            unresolved=tuple(names.skipped(one) for one in lock.unresolved),
+            unresolved=tuple(names.skipped(skipped) for skipped in lock.unresolved),
             provenance=names.provenance(lock.provenance),
         ),
         ranking=names.ranking(run.ranking),
@@ -119,10 +119,10 @@ class _Anonymizer:
     def candidate(self, candidate: Candidate) -> Candidate:
         return replace(candidate, model=self.name(candidate.model))
 
-    def skipped(self, one: Skipped) -> Skipped:
+    def skipped(self, skipped: Skipped) -> Skipped:
         # A pair that could not be joined has two names in one.
-        name = self.text(one.model) if is_joined(one) else self.name(one.model)
-        return replace(one, model=name, reason=self.text(one.reason))
+        name = self.text(skipped.model) if is_joined(skipped) else self.name(skipped.model)
+        return replace(skipped, model=name, reason=self.text(skipped.reason))
 
     def provenance(self, provenance: Mapping[str, Any]) -> dict[str, Any]:
         """Leave out an endpoint of one's own: where a company keeps its mirror is its affair."""
@@ -133,7 +133,7 @@ class _Anonymizer:
             ranking,
             entries=renamed(ranking, self.name),
             verdict=renamed_verdict(ranking.verdict, self.name),
-            skipped=tuple(self.skipped(one) for one in ranking.skipped),
+            skipped=tuple(self.skipped(skipped) for skipped in ranking.skipped),
             draw=self.draw(ranking.draw),
             run=None,
             provenance=self.provenance(ranking.provenance),
@@ -153,7 +153,7 @@ def _local_names(run: Run) -> Iterator[str]:
         if run.recipe.dataset:
             yield run.recipe.dataset
     yield from (candidate.model for candidate in run.lock.candidates if candidate.local)
-    unfound = [one.model for one in run.lock.unresolved]
+    unfound = [skipped.model for skipped in run.lock.unresolved]
     yield from (name for name in [*run.recipe.models, *unfound] if not is_hub_id(name.partition("@")[0]))
 
 

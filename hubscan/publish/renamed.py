@@ -24,8 +24,8 @@ def renamed_verdict(verdict: Verdict | None, name: Callable[[str], str]) -> Verd
     if verdict is None:
         return None
     tuned = (
-        replace(one, candidate=replace(one.candidate, model=name(one.candidate.model)))
-        for one in verdict.tuned
+        replace(result, candidate=replace(result.candidate, model=name(result.candidate.model)))
+        for result in verdict.tuned
     )
     return replace(verdict, tuned=tuple(tuned))
 

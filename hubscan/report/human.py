@@ -156,7 +156,7 @@ def _skipped(ranking: Ranking, room: int) -> Table:
     table.add_column("skipped", overflow="fold", max_width=room)
     table.add_column("at", no_wrap=True)
     table.add_column("reason", overflow="fold", ratio=1)
-    for one in ranking.skipped:
-        reason = cut(plain(one.reason), LONGEST_REASON)
-        table.add_row(*map(Text, (_wrapped(plain(one.name), room), plain(one.stage), reason)))
+    for skipped in ranking.skipped:
+        reason = cut(plain(skipped.reason), LONGEST_REASON)
+        table.add_row(*map(Text, (_wrapped(plain(skipped.name), room), plain(skipped.stage), reason)))
     return table

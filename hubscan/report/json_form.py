@@ -56,11 +56,11 @@ def verified(verdict: Verdict) -> dict[str, Any]:
         "held_out_rows": verdict.held,
         "training": asdict(training) | {"rates": list(training.rates)},
         "tuned": [
-            {key: getattr(one.candidate, key) for key in PART}
+            {key: getattr(tuned.candidate, key) for key in PART}
             | {"value": value.value, "low": value.low, "high": value.high}
-            | {"frozen": one.start, "rate": one.rate, "epochs": one.epochs, "settled": one.settled}
-            | {"seconds": one.seconds, "device": one.device}
-            for one, value in zip(verdict.tuned, verdict.values, strict=True)
+            | {"frozen": tuned.start, "rate": tuned.rate, "epochs": tuned.epochs, "settled": tuned.settled}
+            | {"seconds": tuned.seconds, "device": tuned.device}
+            for tuned, value in zip(verdict.tuned, verdict.values, strict=True)
         ],
         "followed": [
             {

@@ -81,7 +81,7 @@ def ranking_table(ranking: Ranking) -> Markdown:
 
 def skipped_table(ranking: Ranking) -> Markdown:
     """Return one line a skipped checkpoint, with the stage and the reason."""
-    rows = ([one.name, one.stage, cut(plain(one.reason), LONGEST_REASON)] for one in ranking.skipped)
+    rows = ([s.name, s.stage, cut(plain(s.reason), LONGEST_REASON)] for s in ranking.skipped)
     return table(["skipped", "at", "reason"], rows)
 
 

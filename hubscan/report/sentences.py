@@ -201,6 +201,6 @@ def _untrained(chosen: Ranked | None) -> str:
 
 
 def _skipped(ranking: Ranking) -> str:
-    skipped = sum(one.stage != STAGE for one in ranking.skipped)
+    skipped = sum(result.stage != STAGE for result in ranking.skipped)
     ranked = sum(not entry.scored.parts for entry in ranking)
     return f"{skipped} of {skipped + ranked} skipped." if skipped else ""

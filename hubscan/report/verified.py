@@ -52,15 +52,15 @@ def tuned_table(verdict: Verdict, ranking: Ranking) -> Cells:
     rows = [
         [
             str(place),
-            plain(one.candidate.name),
+            plain(tuned.candidate.name),
             _interval(value, _number),
-            _number(one.start),
-            str(ranks.get(one.identity, "")),
-            "frozen" if one.rate is None else f"{one.rate:g}",
-            f"{one.epochs}" if one.settled else f"{one.epochs}, not settled",
-            f"{one.seconds / 60:.1f}",
+            _number(tuned.start),
+            str(ranks.get(tuned.identity, "")),
+            "frozen" if tuned.rate is None else f"{tuned.rate:g}",
+            f"{tuned.epochs}" if tuned.settled else f"{tuned.epochs}, not settled",
+            f"{tuned.seconds / 60:.1f}",
         ]
-        for place, (one, value) in enumerate(zip(verdict.tuned, verdict.values, strict=True), start=1)
+        for place, (tuned, value) in enumerate(zip(verdict.tuned, verdict.values, strict=True), start=1)
     ]
     return titles, rows, "frozen rate epochs minutes"
 
@@ -70,13 +70,13 @@ def lists_table(verdict: Verdict) -> Cells:
     titles = ["followed", "its pick", f"regret, {_unit(verdict)}", "weighted Kendall", "Pearson"]
     rows = [
         [
-            plain(one.followed),
-            plain(verdict.tuned[one.pick].candidate.name),
-            _interval(one.regret, _lost(verdict)),
-            _interval(one.kendall, _number),
-            _interval(one.pearson, _number),
+            plain(agreement.followed),
+            plain(verdict.tuned[agreement.pick].candidate.name),
+            _interval(agreement.regret, _lost(verdict)),
+            _interval(agreement.kendall, _number),
+            _interval(agreement.pearson, _number),
         ]
-        for one in verdict.agreements
+        for agreement in verdict.agreements
     ]
     return titles, rows, ""
 
@@ -100,7 +100,7 @@ def _judged(verdict: Verdict) -> str:
 
 
 def _unsettled(verdict: Verdict) -> list[str]:
-    names = [plain(one.candidate.name) for one in verdict.tuned if not one.settled]
+    names = [plain(tuned.candidate.name) for tuned in verdict.tuned if not tuned.settled]
     if not names:
         return []
     were, their = ("was", "its") if len(names) == 1 else ("were", "their")
@@ -112,15 +112,15 @@ def _unsettled(verdict: Verdict) -> list[str]:
 
 def _worse(verdict: Verdict) -> list[str]:
     """Name what came out clearly worse than the head that it began with: a fault of the recipe."""
-    names = [plain(one.candidate.name) for one in verdict.tuned if _spoilt(one)]
+    names = [plain(tuned.candidate.name) for tuned in verdict.tuned if _spoilt(tuned)]
     if not names:
         return []
     their = "its" if len(names) == 1 else "their"
     return [f"Fine-tuning made {', '.join(names)} worse than {their} frozen features."]
 
 
-def _spoilt(one: Tuned) -> bool:
-    differences = [after - before for after, before in zip(one.outcomes, one.frozen, strict=True)]
+def _spoilt(tuned: Tuned) -> bool:
+    differences = [after - before for after, before in zip(tuned.outcomes, tuned.frozen, strict=True)]
     n, mean = len(differences), sum(differences) / len(differences)
     variance = sum((difference - mean) ** 2 for difference in differences) / max(n - 1, 1)
     return bool(mean < -2 * (variance / n) ** 0.5)

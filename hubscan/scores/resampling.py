@@ -49,11 +49,11 @@ def pair_of_halves(
     of_row = np.arange(len(strata)) if groups is None else groups
     of_group = strata if groups is None else strata_of_groups(strata, groups)
     order = np.lexsort((rng.random(len(of_group)), of_group))
-    one = np.zeros(len(of_group), bool)
-    one[order[::2]] = True
+    first = np.zeros(len(of_group), bool)
+    first[order[::2]] = True
     alone = np.zeros(len(of_group), bool)
     alone[of_row[_in_one_group(strata, of_row)]] = True
-    return (one | alone)[of_row], (~one | alone)[of_row]
+    return (first | alone)[of_row], (~first | alone)[of_row]
 
 
 def _in_one_group(strata: Classes, groups: Classes) -> Half:

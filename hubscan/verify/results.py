@@ -15,8 +15,8 @@ from hubscan.verify.verdict import verdict
 def of_training(run: Run, training: Training) -> list[Tuned]:
     """Return what was fine-tuned in *run* as *training* says, however long that was allowed to take."""
     wanted = _comparable(training)
-    tuned = (one for one in run.verified() if isinstance(one, Tuned))
-    return list({one.identity: one for one in tuned if _comparable(one.training) == wanted}.values())
+    tuned = (result for result in run.verified() if isinstance(result, Tuned))
+    return list({t.identity: t for t in tuned if _comparable(t.training) == wanted}.values())
 
 
 def verdict_of(run: Run, training: Training, probes: Mapping[Identity, float]) -> Verdict:

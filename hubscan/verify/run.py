@@ -28,13 +28,13 @@ def select_candidates(
         RecipeError: if one of *names* is not in the ranking, or fewer than two are chosen.
     """
     candidates = (entry.scored.candidate for entry in ranking)
-    ranked = list({one.identity: one for one in candidates if isinstance(one, Candidate)}.values())
-    unknown = [name for name in names if name not in {one.model for one in ranked}]
+    ranked = list({c.identity: c for c in candidates if isinstance(c, Candidate)}.values())
+    unknown = [name for name in names if name not in {c.model for c in ranked}]
     if unknown:
         raise RecipeError(f"--model {unknown[0]}: not in the ranking of this run")
     left = range(min(top, len(ranked)), len(ranked))
     drawn = set(np.random.default_rng(seed).permutation(list(left))[:also].tolist())
-    picked = [one for place, one in enumerate(ranked) if place < top or place in drawn or one.model in names]
+    picked = [c for place, c in enumerate(ranked) if place < top or place in drawn or c.model in names]
     if len(picked) < 2:
         raise RecipeError(f"{len(picked)} checkpoint to fine-tune: there must be two to compare; see --top")
     return picked
@@ -56,8 +56,8 @@ def verify(
     Raises:
         HubscanError: if the rows are not to be had again, or fewer than two could be fine-tuned.
     """
-    done = {one.identity for one in of_training(run, training)}
-    left = [one for one in candidates if one.identity not in done]
+    done = {tuned.identity for tuned in of_training(run, training)}
+    left = [c for c in candidates if c.identity not in done]
     probed: dict[Identity, float] | None = None
     for event in _tuned(run, left, training, device, workers) if left else ():
         yield event

@@ -55,16 +55,18 @@ def verdict(
     """
     if len(tuned) < 2:
         raise RankingError(f"{len(tuned)} checkpoint fine-tuned: there must be two to compare")
-    if len({(one.held, one.measure) for one in tuned}) > 1:
+    if len({(result.held, result.measure) for result in tuned}) > 1:
         raise RankingError("the checkpoints were fine-tuned with other rows held out; pass --fresh")
-    ordered = sorted(tuned, key=lambda one: (-one.value, one.candidate.name))
+    ordered = sorted(tuned, key=lambda result: (-result.value, result.candidate.name))
     scored = {entry.scored.identity: entry.scored for entry in reversed(tuple(ranking))}
-    followed = _lists(ranking, [scored[one.identity] for one in ordered], probes or {})
+    followed = _lists(ranking, [scored[result.identity] for result in ordered], probes or {})
     resampled = _resampled(ordered, sample)
     return Verdict(
         measure=ordered[0].measure,
         tuned=tuple(ordered),
-        values=tuple(_bounded(one.value, column) for one, column in zip(ordered, resampled.T, strict=True)),
+        values=tuple(
+            _bounded(result.value, column) for result, column in zip(ordered, resampled.T, strict=True)
+        ),
         agreements=tuple(_agreement(name, list_, ordered, resampled) for name, list_ in followed.items()),
         held=len(ordered[0].held),
     )
@@ -96,7 +98,7 @@ def _transrate(scored: Scored) -> float | None:
 
 def _resampled(tuned: Sequence[Tuned], sample: Sample) -> Numbers:
     """Return (resamples, checkpoints): what each gives on bootstrap samples of the held-out rows."""
-    outcomes = np.array([one.outcomes for one in tuned]).T
+    outcomes = np.array([result.outcomes for result in tuned]).T
     held = np.array(tuned[0].held)
     groups = np.arange(len(held)) if sample.groups is None else sample.groups[held]
     _, of_row = np.unique(groups, return_inverse=True)
@@ -109,7 +111,7 @@ def _resampled(tuned: Sequence[Tuned], sample: Sample) -> Numbers:
 def _agreement(name: str, followed: Numbers, tuned: Sequence[Tuned], resampled: Numbers) -> Agreement:
     from scipy.stats import weightedtau  # a second to import, and most verdicts are read again, not made
 
-    values = np.array([one.value for one in tuned])
+    values = np.array([result.value for result in tuned])
     pick = int(followed.argmax())
 
     def regret(given: Numbers) -> float:

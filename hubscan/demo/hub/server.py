@@ -92,7 +92,7 @@ class Counted:
 @contextmanager
 def _served(hub: Hub, port: int) -> Iterator[Hub]:
     listeners = [socket.create_server((HOST, wanted)) for wanted in (port, 0)]
-    hub.endpoint, hub.cdn = (f"http://{HOST}:{one.getsockname()[1]}" for one in listeners)
+    hub.endpoint, hub.cdn = (f"http://{HOST}:{listener.getsockname()[1]}" for listener in listeners)
     server = uvicorn.Server(_config(application(hub)))
     thread = Thread(target=server.run, args=(listeners,), name="loopback hub", daemon=True)
     thread.start()
