@@ -46,7 +46,7 @@ class Worker:
     candidate: Candidate | None = None
     stage: str = "start"
     last_word: float = field(default_factory=time.monotonic)
-    begun: float = 0.0  # when its candidate did
+    begun: float | None = field(default_factory=time.monotonic)  # None: it waits for this process
     overdue: str = ""  # why it was ended
 
 
@@ -100,10 +100,10 @@ class LocalEngine:
         waiting = deque(candidates)
         left = len(waiting)
         while left:
+            self._end_overdue()  # every time: one that never stops talking leaves no pause for it
             try:
                 worker, message = self._messages.get(timeout=POLL_SECONDS)
             except queue.Empty:
-                self._end_overdue()
                 continue
             for event in self._heard(worker, message, waiting):
                 left -= not isinstance(event, Progress)
@@ -122,27 +122,26 @@ class LocalEngine:
         self, worker: Worker, message: Message, waiting: deque[Candidate]
     ) -> Iterator[Progress | Result]:
         """Take in one message, and give the worker its next candidate when it is free."""
-        worker.last_word = time.monotonic()
         if message is None:
             yield from self._on_exit(worker, waiting)
         elif message["kind"] == "broken":
             raise HubscanError(message["reason"])
+        elif message["kind"] == "ready":
+            self._join(worker, message["gpus"])
         elif message["kind"] == "progress":
             assert worker.candidate is not None
             worker.stage = message["stage"]
             yield Progress(worker.candidate.name, worker.stage, message["done"], message["rows"])
         else:
-            if message["kind"] == "ready":
-                self._join(worker, message["gpus"])
-            else:
+            if message["kind"] != "free":
                 yield _result(message)
             self._employ(worker, waiting)
 
     def _employ(self, worker: Worker, waiting: deque[Candidate]) -> None:
-        worker.candidate = waiting.popleft() if waiting else None
+        """Give *worker* its next candidate, unless it was ended for the one that it has just finished."""
+        worker.stage = "fetch"
+        worker.candidate = waiting.popleft() if waiting and not worker.overdue else None
         if worker.candidate is not None:
-            worker.stage = "fetch"
-            worker.begun = time.monotonic()
             _tell(worker, json.dumps(asdict(worker.candidate)))
 
     def _join(self, worker: Worker, gpus: int) -> None:
@@ -187,7 +186,12 @@ class LocalEngine:
     def _listen(self, worker: Worker) -> None:
         assert worker.process.stdout is not None
         for line in worker.process.stdout:
-            self._messages.put((worker, json.loads(line)))
+            message = json.loads(line)
+            # Noted here, since whoever takes the results may come for the next one much later.
+            worker.last_word = time.monotonic()
+            if message["kind"] != "progress":
+                worker.begun = None
+            self._messages.put((worker, message))
         self._messages.put((worker, None))
 
     def _shared(self, sample: Path | bytes) -> Path:
@@ -202,11 +206,13 @@ class LocalEngine:
         """Kill the workers that take too long; their end comes as a message."""
         now = time.monotonic()
         for worker in self._workers:
-            starting = worker.stage == "start"
-            silent, limit = now - worker.last_word, self._limit_seconds
-            if silent > START_SECONDS if starting else worker.candidate and silent > self._stall_seconds:
-                worker.overdue = f"no progress for {self._stall_seconds:.0f} s, so its process was ended"
-            elif worker.candidate and limit is not None and now - worker.begun > limit:
+            if worker.begun is None or worker.overdue:
+                continue
+            starting, limit = worker.stage == "start", self._limit_seconds
+            patience = START_SECONDS if starting else self._stall_seconds
+            if now - worker.last_word > patience:
+                worker.overdue = f"no progress for {patience:.0f} s, so its process was ended"
+            elif not starting and limit is not None and now - worker.begun > limit:
                 worker.overdue = f"it took longer than {limit:.0f} s, so its process was ended"
             if worker.overdue:
                 worker.process.kill()
@@ -226,6 +232,7 @@ class LocalEngine:
 
 def _tell(worker: Worker, line: str) -> None:
     assert worker.process.stdin is not None
+    worker.begun = worker.last_word = time.monotonic()
     try:
         worker.process.stdin.write(line + "\n")
         worker.process.stdin.flush()

@@ -2,6 +2,10 @@
 
     python -m hubscan.engines.worker cpu
 
+It says "ready" once it knows its GPUs, is told the sample and the job, says "free" once it has them and all
+that any network needs, and from then on is told one candidate after the other. No candidate's time has begun
+before that.
+
 A program of its own rather than a forked or spawned child, so that `hubscan.rank` works in a
 notebook and in a script without a main guard, and plain text on the wire, so that nothing which
 handled a stranger's checkpoint can hand its parent code to run.
@@ -67,6 +71,7 @@ def main(device: str) -> None:
 
         return tuned(candidate, sample, job, device, report)
 
+    say("free")
     for line in sys.stdin:
         result = result_of(TypeAdapter(Candidate).validate_json(line))
         say(type(result).__name__.lower(), result=asdict(result))
