@@ -141,8 +141,9 @@ class LocalEngine:
         """Give *worker* its next candidate, unless it was ended for the one that it has just finished."""
         worker.stage = "fetch"
         worker.candidate = waiting.popleft() if waiting and not worker.overdue else None
-        if worker.candidate is not None:
-            _tell(worker, json.dumps(asdict(worker.candidate)))
+        if worker.candidate is not None and not _tell(worker, json.dumps(asdict(worker.candidate))):
+            waiting.appendleft(worker.candidate)  # it never arrived, and is not what ended the process
+            worker.candidate = None
 
     def _join(self, worker: Worker, gpus: int) -> None:
         """Set up a worker that is ready; the first one's report says how many others there are to be."""
@@ -230,14 +231,16 @@ class LocalEngine:
             self._start(worker.device, worker.environment)
 
 
-def _tell(worker: Worker, line: str) -> None:
+def _tell(worker: Worker, line: str) -> bool:
+    """Return whether *worker* was there to be told; that it has gone comes as a message of its own."""
     assert worker.process.stdin is not None
     worker.begun = worker.last_word = time.monotonic()
     try:
         worker.process.stdin.write(line + "\n")
         worker.process.stdin.flush()
     except OSError:
-        return  # it has died; that comes as a message of its own
+        return False
+    return True
 
 
 def _result(message: dict[str, Any]) -> Result:
