@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import queue
 import signal
@@ -22,6 +23,8 @@ from pydantic import TypeAdapter
 from hubscan.engines.protocols import Progress, Result
 from hubscan.errors import HubscanError, RecipeError
 from hubscan.records import Candidate, Job, Scored, Skipped, Tuned
+
+log = logging.getLogger(__name__)
 
 START_SECONDS = 300.0  # importing torch from a cold disk can take minutes
 POLL_SECONDS = 0.5
@@ -223,8 +226,11 @@ class LocalEngine:
         reason = worker.overdue or _exit_reason(worker.process.wait(), _last_stderr_line(worker.errors))
         self._workers.remove(worker)
         worker.errors.close()
+        if worker.stage == "start" and not self._workers:
+            raise HubscanError(f"a worker could not start: {reason}")
         if worker.stage == "start":
-            raise RuntimeError(f"a worker could not start: {reason}")
+            log.warning("a worker could not start, and the others go on: %s", reason)
+            return
         if worker.candidate is not None:
             yield Skipped.of(worker.candidate, worker.stage, reason)
         if waiting:
