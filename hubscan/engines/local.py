@@ -98,6 +98,8 @@ class LocalEngine:
         self, candidates: Sequence[Candidate], sample: Path | bytes, job: Job
     ) -> Iterator[Progress | Result]:
         """Yield progress, and one result for each candidate, as they come."""
+        if self._setup:
+            raise RuntimeError("an engine runs once: create another")
         self._setup = json.dumps({"sample": str(self._shared(sample)), "job": asdict(job)})
         self.start()
         waiting = deque(candidates)

@@ -29,7 +29,8 @@ class Engine(Protocol):
     - A candidate that crashes its process, is killed, or is silent or busy for too long is `Skipped` with the
       reason; the others go on.
     - There is one worker for each device.
-    - Nothing of a run is kept in the engine: whatever a stopped run left undone can be given to another one.
+    - It runs once, and nothing of a run is kept in it: whatever a stopped run left undone can be given to
+      another engine.
 
     A new engine passes tests/test_engine_contract.py.
     """
