@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,8 +13,20 @@ import pytest
 from tests.families.made import made
 from tests.hub import LabHub, environment
 from tests.hub.fixtures import hub, hub_root, olah, olah_cli, own_hub
+from tests.support import programs
 
 __all__ = ["cli", "hub", "hub_root", "made", "olah", "olah_cli", "own_hub"]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--cold", action="store_true", help="start every program as a user does, imports and all"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    programs.WARM = not config.getoption("--cold")
+
 
 # The checkpoints of the tests are tiny: a second thread only waits for the first, and for the other tests.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -36,13 +47,7 @@ def cli(hub: LabHub, hf_home: Path, tmp_path: Path) -> Cli:
     """Run `hubscan` with the given arguments in an empty folder, against the loopback Hub."""
 
     def run(*arguments: str, **overrides: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "hubscan", *arguments],
-            env=environment(hub.endpoint, hf_home) | {"HUBSCAN_CACHE": str(tmp_path / "cache")} | overrides,
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            timeout=240,
-        )
+        variables = environment(hub.endpoint, hf_home) | {"HUBSCAN_CACHE": str(tmp_path / "cache")}
+        return programs.run(("-m", "hubscan", *arguments), variables | overrides, tmp_path, timeout=240)
 
     return run

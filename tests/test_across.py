@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ import pytest
 import yaml
 
 from tests.hub import LabHub, environment, run_python
+from tests.support import programs
 from tests.support.commands import models, ranked
 
 Cli = Callable[..., subprocess.CompletedProcess[str]]
@@ -24,14 +24,8 @@ PAIR = "tester/tiny-vit + tester/seeing-bert"
 
 
 def run(hub: LabHub, home: Path, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "hubscan", *arguments],
-        env=environment(hub.endpoint, home) | {"HUBSCAN_CACHE": str(folder / "cache")},
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=240,
-    )
+    variables = environment(hub.endpoint, home) | {"HUBSCAN_CACHE": str(folder / "cache")}
+    return programs.run(("-m", "hubscan", *arguments), variables, folder, timeout=240)
 
 
 @pytest.fixture(scope="module")

@@ -56,7 +56,7 @@ print(json.dumps({
 def test_rank_works_in_a_plain_script_and_its_answer_can_be_used(hub: LabHub, tmp_path: Path) -> None:
     script = f"import os; os.chdir({str(tmp_path)!r})\n{RANK}"
     home = environment(hub.endpoint, tmp_path / "home") | {"HUBSCAN_CACHE": str(tmp_path / "cache")}
-    said = json.loads(run_python(script, home).stdout)
+    said = json.loads(run_python(script, home, cold=True).stdout)
     assert said["best"] == "tester/seeing-bert"
     assert said["order"] == said["frame"] == said["again"] == ["tester/seeing-bert", "tester/blind-bert"]
     assert said["skipped"] == ["broken/nan"]

@@ -6,8 +6,6 @@ The same script runs against the loopback Hub and against olah, and has to tell 
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +14,7 @@ import pytest
 
 from tests.hub import LabHub, environment, run_python
 from tests.hub.olah import Mirror
+from tests.support import programs
 
 MODELS = ("tester/seeing-bert", "tester/tiny-vit")
 DATASETS = ("tester/reviews", "tester/lines-jsonl")
@@ -106,14 +105,9 @@ def scores_by(endpoint: str, pinned: Mapping[str, str], folder: Path) -> dict[st
     asked = ["rank", "--dataset", "tester/reviews", "--revision", pinned["datasets/tester/reviews"]]
     for name in ("tester/seeing-bert", "tester/blind-bert"):
         asked += ["--model", f"{name}@{pinned[f'models/{name}']}"]
-    done = subprocess.run(
-        [sys.executable, "-m", "hubscan", *asked, "--samples", "60", "--format", "json"],
-        env=environment(endpoint, folder / "home") | {"HUBSCAN_CACHE": str(folder / "cache")},
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=200,
-    )
+    variables = environment(endpoint, folder / "home") | {"HUBSCAN_CACHE": str(folder / "cache")}
+    arguments = ("-m", "hubscan", *asked, "--samples", "60", "--format", "json")
+    done = programs.run(arguments, variables, folder, timeout=200)
     assert done.returncode == 0, done.stderr
     return {entry["model"]: entry["scores"] for entry in json.loads(done.stdout)["ranking"]}
 

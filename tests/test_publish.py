@@ -14,6 +14,7 @@ from hubscan.demo.hub import serve
 from hubscan.publish.card import as_card
 from hubscan.records import Skipped
 from tests.hub import LabHub, environment
+from tests.support import programs
 from tests.support.rankings import BGE, COMMIT, make_run
 
 REPO = "tester/imdb-ranking"
@@ -32,14 +33,9 @@ def publish(
     hub: LabHub, run: Path, *flags: str, repo: str = REPO, token: str | None = "hf_good"
 ) -> subprocess.CompletedProcess[str]:
     """Run `hubscan publish` in a process of its own: the client reads its endpoint when imported."""
-    return subprocess.run(
-        [sys.executable, "-m", "hubscan", "publish", str(run), "--repo", repo, *flags],
-        env=environment(hub.endpoint, run.parent / "home", token),
-        cwd=run.parent,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+    arguments = ("-m", "hubscan", "publish", str(run), "--repo", repo, *flags)
+    variables = environment(hub.endpoint, run.parent / "home", token)
+    return programs.run(arguments, variables, run.parent, timeout=120)
 
 
 def published(hub: LabHub, repo: str = REPO) -> dict[str, bytes]:

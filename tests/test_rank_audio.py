@@ -6,7 +6,6 @@ import io
 import json
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -31,6 +30,7 @@ from hubscan.records import Candidate, Job, Modality, Training, Tuned
 from hubscan.sample import draw
 from tests.families.audio import FAMILIES, RATE, WAVES, saved
 from tests.hub import LabHub, environment, run_python
+from tests.support import programs
 from tests.support.commands import SCHEMA, models, ranked
 
 ROWS = 60
@@ -137,14 +137,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def ear_cli(ear: LabHub, home: Path, tmp_path: Path) -> Cli:
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "hubscan", *arguments],
-            env=environment(ear.endpoint, home) | {"HUBSCAN_CACHE": str(home / "cache")},
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            timeout=240,
-        )
+        variables = environment(ear.endpoint, home) | {"HUBSCAN_CACHE": str(home / "cache")}
+        return programs.run(("-m", "hubscan", *arguments), variables, tmp_path, timeout=240)
 
     return run
 

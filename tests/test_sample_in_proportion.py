@@ -38,7 +38,9 @@ def test_memory_does_not_grow_with_the_split(tmp_path: Path) -> None:
         labels = pa.array(np.arange(rows) * 3 // rows)
         text = pa.array(["a few words of text"] * 1000).take(pa.array(np.arange(rows) % 1000))
         file = saved(folder, {"text": text, "label": labels}, group_rows=10_000)
-        found = drawn_apart("http://127.0.0.1:9", tmp_path / "home", dataset=str(file), samples=1000)
+        found = drawn_apart(
+            "http://127.0.0.1:9", tmp_path / "home", dataset=str(file), samples=1000, cold=True
+        )
         assert found["draw"]["rows_seen"] == rows and found["draw"]["rows"] == 1000
         peaks.append(found["peak_bytes"])
     assert peaks[1] <= 1.1 * peaks[0]

@@ -33,8 +33,9 @@ from hubscan.report.verified import said
 from hubscan.verify.run import select_candidates
 from hubscan.verify.verdict import verdict
 from tests.families.text import WORDS, model2vec
-from tests.hub import LabHub
+from tests.hub import LabHub, environment
 from tests.hub.words import TELLING
+from tests.support import programs
 from tests.support.rankings import scored, tuned
 from tests.support.samples import sample
 from tests.support.texts import sentences
@@ -211,21 +212,11 @@ def test_the_first_ones_are_chosen_and_some_of_the_others_by_chance() -> None:
 @pytest.fixture(scope="module")
 def run(hub: LabHub, hf_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """A small run that was verified once, and what that printed."""
-    import sys
-
-    from tests.hub import environment
-
     folder = tmp_path_factory.mktemp("verified")
 
     def command(*arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "hubscan", *arguments],
-            env=environment(hub.endpoint, hf_home) | {"HUBSCAN_CACHE": str(folder / "cache")},
-            cwd=folder,
-            capture_output=True,
-            text=True,
-            timeout=280,
-        )
+        variables = environment(hub.endpoint, hf_home) | {"HUBSCAN_CACHE": str(folder / "cache")}
+        return programs.run(("-m", "hubscan", *arguments), variables, folder, timeout=280)
 
     models = [f"--model=tester/{name}-bert" for name in ("seeing", "blind", "half")]
     done = command(

@@ -33,12 +33,14 @@ print(json.dumps({{
 """
 
 
-def drawn(endpoint: str, home: Path, *, free_bytes: int = 0, **keys: Any) -> dict[str, Any]:
+def drawn(
+    endpoint: str, home: Path, *, free_bytes: int = 0, cold: bool = False, **keys: Any
+) -> dict[str, Any]:
     """Return the draw that a recipe of *keys* gives in a new process that talks to *endpoint*.
 
     With *free_bytes* it counts bytes from fewer on than it would, so that a small split shows it.
     """
     code = CODE.format(keys=json.dumps(keys), free_bytes=free_bytes)
-    done = run_python(code, environment(endpoint, home), timeout=280)
+    done = run_python(code, environment(endpoint, home), timeout=280, cold=cold)
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return found

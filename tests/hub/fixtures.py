@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import pytest
 from hubscan.demo.hub import serve
 from tests.hub.lab import LabHub
 from tests.hub.olah import Mirror, NoOlah, mirrored, olah_command
+from tests.support import programs
 
 MIRRORED = (
     "models/tester/seeing-bert",
@@ -61,26 +61,21 @@ def environment(endpoint: str, home: Path, token: str | None = None) -> dict[str
 
 def command(hub: LabHub, folder: Path, *arguments: str, form: str = "json") -> str:
     """Return what `hubscan` prints."""
-    done = subprocess.run(
-        [sys.executable, "-m", "hubscan", *arguments, "--format", form],
-        env=environment(hub.endpoint, folder / "home") | {"HUBSCAN_CACHE": str(folder / "cache")},
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=240,
-    )
+    variables = environment(hub.endpoint, folder / "home") | {"HUBSCAN_CACHE": str(folder / "cache")}
+    done = programs.run(("-m", "hubscan", *arguments, "--format", form), variables, folder, timeout=240)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
 def run_python(
-    code: str, variables: Mapping[str, str], timeout: float = 120
+    code: str, variables: Mapping[str, str], timeout: float = 120, *, cold: bool = False
 ) -> subprocess.CompletedProcess[str]:
-    """Run *code* in a new interpreter; what it prints comes back, what it raises fails the test."""
-    command = [sys.executable, "-c", code]
-    done = subprocess.run(
-        command, env=dict(variables), capture_output=True, text=True, timeout=timeout, check=False
-    )
+    """Run *code* in a process of its own; what it prints comes back, what it raises fails the test.
+
+    A *cold* one is a program that a user could have started: it has imported nothing, and its memory is its own.
+    """
+    run = programs.run_cold if cold else programs.run
+    done = run(("-c", code), variables, Path.cwd(), timeout)
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
     return done
 
