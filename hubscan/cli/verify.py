@@ -53,9 +53,18 @@ FORMS = click.Choice(["human", "json", "quiet"])
     help="auto: mixed with bfloat16 where the device multiplies that in hardware.",
 )
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, mps, cuda or cuda:N.")
-@click.option("--workers", type=click.IntRange(1, 256), default=1, show_default=True, metavar="N")
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 256),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Processes, on a CPU.",
+)
 @click.option("--fresh", is_flag=True, help="Forget what was fine-tuned before.")
-@click.option("--format", "form", type=FORMS, default="human", show_default=True)
+@click.option(
+    "--format", "form", type=FORMS, default="human", show_default=True, help="Of what goes to stdout."
+)
 @verbose_option
 def command(
     folder: Path,
