@@ -1,15 +1,24 @@
+"""The command line: its help, and how it ends on wrong usage."""
+
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
 
+import click
 import pytest
+from click.testing import CliRunner, Result
 
+from hubscan.cli import main
 from hubscan.cli.group import COMMANDS
+from tests.support.commands import Cli
 
+RunHere = Callable[..., Result]
 HEAVY = {"torch", "transformers", "datasets", "numpy", "huggingface_hub", "pydantic", "rich", "accelerate"}
 
 
@@ -63,14 +72,39 @@ def test_help_imports_nothing_heavy() -> None:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_the_help_of_every_command_imports_nothing_heavy_and_explains_every_option(command: str) -> None:
+def test_the_help_of_every_command_imports_nothing_heavy(command: str) -> None:
     assert modules_after(command, "--help") & HEAVY == set()
 
 
-def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "hubscan", *arguments], capture_output=True, text=True, cwd=cwd, timeout=120
-    )
+def commands_of(command: click.Command) -> Iterator[click.Command]:
+    """Yield *command* and all that are below it."""
+    yield command
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            below = command.get_command(context, name)
+            assert below is not None
+            yield from commands_of(below)
+
+
+@pytest.mark.parametrize("command", list(commands_of(main)), ids=lambda command: command.name)
+def test_every_option_of_every_command_is_explained_in_its_help(command: click.Command) -> None:
+    assert command.help
+    shown = " ".join(command.get_help(click.Context(command)).split())
+    for option in command.params:
+        if isinstance(option, click.Option):
+            assert option.help and not option.hidden, option.opts
+            assert set(option.opts) <= set(shown.replace(",", " ").replace("/", " ").split())
+            assert " ".join(option.help.split()) in shown
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunHere]:
+    """Run `hubscan` in an empty folder and in this process."""
+    monkeypatch.chdir(tmp_path)
+    terminate = signal.getsignal(signal.SIGTERM)
+    yield lambda *arguments: CliRunner().invoke(main, arguments, prog_name="hubscan")
+    signal.signal(signal.SIGTERM, terminate)
 
 
 @pytest.mark.parametrize(
@@ -93,27 +127,42 @@ def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     ],
 )
 def test_wrong_usage_is_one_line_on_stderr_with_the_code_of_the_contract(
-    tmp_path: Path, arguments: list[str], code: int, said: str
+    run: RunHere, arguments: list[str], code: int, said: str
 ) -> None:
-    done = run(*arguments, cwd=tmp_path)
-    assert (done.returncode, done.stdout) == (code, "")
+    done = run(*arguments)
+    assert (done.exit_code, done.stdout) == (code, "")
     assert said in done.stderr and "Traceback" not in done.stderr
 
 
-def test_verbose_shows_where_an_error_arose(tmp_path: Path) -> None:
-    done = run("show", ".", "-v", cwd=tmp_path)
-    assert done.returncode == 1
+def test_verbose_shows_where_an_error_arose(run: RunHere) -> None:
+    done = run("show", ".", "-v")
+    assert done.exit_code == 1
     assert "Traceback" in done.stderr and done.stderr.endswith("lock.yaml in it)\n")
 
 
-def test_version_is_that_of_the_package(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (("--version",), 0, ""),
+        (("show", "."), 1, "Error: .: no run here (there is no lock.yaml in it)\n"),
+        (("rank",), 2, "Error: no dataset: pass --dataset ID_OR_PATH, or a --recipe that names one\n"),
+    ],
+)
+def test_a_program_ends_with_the_code_of_the_contract(
+    tmp_path: Path, arguments: tuple[str, ...], code: int, said: str
+) -> None:
+    program = [sys.executable, "-m", "hubscan", *arguments]
+    done = subprocess.run(program, capture_output=True, text=True, cwd=tmp_path, timeout=120)
+    assert (done.returncode, done.stderr) == (code, said)
+
+
+def test_version_is_that_of_the_package(run: RunHere) -> None:
     from importlib.metadata import version
 
-    assert run("--version", cwd=tmp_path).stdout == f"hubscan, version {version('hubscan')}\n"
+    assert run("--version").stdout == f"hubscan, version {version('hubscan')}\n"
 
 
-def test_doctor_says_what_there_is_and_fails_without_a_hub(cli: object, tmp_path: Path) -> None:
-    assert callable(cli)
+def test_doctor_says_what_there_is_and_fails_without_a_hub(cli: Cli) -> None:
     done = cli("doctor", "--format", "json", HF_TOKEN="hf_good")
     found = json.loads(done.stdout)
     assert done.returncode == 0
