@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ from tests.families.made import made
 from tests.hub import LabHub, environment
 from tests.hub.fixtures import hub, hub_root, olah, olah_cli, own_hub
 from tests.support import programs
+from tests.support.commands import Cli
 
 __all__ = ["cli", "hub", "hub_root", "made", "olah", "olah_cli", "own_hub"]
 
@@ -32,8 +32,6 @@ def pytest_configure(config: pytest.Config) -> None:
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 # A suite in the background of a script starts with interrupts ignored, and so would the commands that it interrupts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
-
-Cli = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +13,8 @@ import yaml
 
 from tests.hub import LabHub, environment, run_python
 from tests.support import programs
-from tests.support.commands import models, ranked
+from tests.support.commands import Cli, models, ranked
 
-Cli = Callable[..., subprocess.CompletedProcess[str]]
 Scan = tuple[dict[str, Any], Path]
 NAMED = ("--model", "tester/tiny-vit", "--model", "tester/seeing-bert", "--model", "tester/blind-bert")
 DATA = ("--dataset", "tester/captioned", "--samples", "60", "--device", "cpu")

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -25,12 +23,11 @@ from tests.families.family import Family
 from tests.families.made import Made
 from tests.families.properties import CLOSE
 from tests.hub.words import sentence
+from tests.support.commands import Cli
 from tests.support.features import SHAPES, same, separated
 from tests.support.images import IMAGES
 from tests.support.samples import sample
 from tests.support.texts import TEXTS, sentences
-
-Cli = Callable[..., subprocess.CompletedProcess[str]]
 
 pytestmark = [
     pytest.mark.gpu,

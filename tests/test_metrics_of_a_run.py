@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from hubscan.scores.scoring import NAMES
+from tests.support.commands import Cli
 
-Cli = Callable[..., subprocess.CompletedProcess[str]]
 TWO = (
     "--dataset",
     "reviews",

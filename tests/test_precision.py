@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,10 +20,10 @@ from hubscan.errors import CheckpointError
 from hubscan.finetune.precision import fastest, mixed
 from hubscan.records import Training
 from tests.hub import LabHub
+from tests.support.commands import Cli
 from tests.support.images import IMAGES
 
 TEXTS = ["warm and bright", "a cold and gloomy day", "it was"]
-Cli = Callable[..., subprocess.CompletedProcess[str]]
 Tensors = dict[str, torch.Tensor]
 
 

@@ -19,6 +19,7 @@ import yaml
 
 from hubscan.media import torchvision
 from tests.hub import LabHub, environment
+from tests.hub.fixtures import REPOSITORY
 from tests.support.commands import SMALL, Cli, models, ranked
 
 
@@ -334,13 +335,14 @@ def test_a_torchvision_of_another_torch_is_one_line_and_no_candidate_is_blamed(
     about.parent.mkdir()
     about.write_text("Metadata-Version: 2.1\nName: torchvision\nVersion: 0.1.0\n")
     asked = ("rank", "--dataset", "reviews", "--run", "run", *SMALL)
-    done = cli(*asked, PYTHONPATH=str(tmp_path / "site"))
+    path = f"{tmp_path / 'site'}{os.pathsep}{REPOSITORY}"
+    done = cli(*asked, PYTHONPATH=path)
     last = done.stderr.splitlines()[-1]
     assert done.returncode == 1
     assert last.startswith("Error: torchvision 0.1.0 does not import beside torch ")
     assert "nms does not exist" in last and last.endswith("or uninstall it")
     assert "skipped" not in done.stderr
-    assert last.removeprefix("Error: ") in cli("doctor", PYTHONPATH=str(tmp_path / "site")).stdout
+    assert last.removeprefix("Error: ") in cli("doctor", PYTHONPATH=path).stdout
     mended = cli("rank", "--run", "run", "--resume", "--format", "json")
     assert ranked(mended)["ranking"]
 

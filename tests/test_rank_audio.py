@@ -31,7 +31,7 @@ from hubscan.sample import draw
 from tests.families.audio import FAMILIES, RATE, WAVES, saved
 from tests.hub import LabHub, environment, run_python
 from tests.support import programs
-from tests.support.commands import SCHEMA, models, ranked
+from tests.support.commands import SCHEMA, Cli, models, ranked
 
 ROWS = 60
 PITCHES = {"low": 300, "high": 2000}
@@ -124,9 +124,6 @@ def ear(ear_root: Path) -> Iterator[LabHub]:
     with serve(hub):
         yield hub
     hub.close()
-
-
-Cli = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture(scope="module")

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
@@ -19,9 +17,8 @@ from hubscan import recipe
 from hubscan.sample import draw
 from tests.hub import LabHub
 from tests.hub.words import sentence
-from tests.support.commands import SCHEMA
+from tests.support.commands import SCHEMA, Cli
 
-Cli = Callable[..., subprocess.CompletedProcess[str]]
 MODELS = ("--model", "tester/seeing-bert", "--model", "tester/blind-bert", "--device", "cpu")
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import subprocess
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,6 @@ from hypothesis import strategies as st
 from PIL import Image
 from torch import nn
 
-import hubscan.report
 from hubscan.errors import RankingError, RecipeError
 from hubscan.finetune.candidate import tuned as candidate_tuned
 from hubscan.finetune.ema import WeightAverage
@@ -36,12 +34,10 @@ from tests.families.text import WORDS, model2vec
 from tests.hub import LabHub, environment
 from tests.hub.words import TELLING
 from tests.support import programs
+from tests.support.commands import SCHEMA
 from tests.support.rankings import scored, tuned
 from tests.support.samples import sample
 from tests.support.texts import sentences
-
-Cli = Callable[..., subprocess.CompletedProcess[str]]
-SCHEMA = json.loads((Path(hubscan.report.__file__).parent / "ranking.schema.json").read_text())
 
 
 @given(st.lists(st.integers(0, 4), min_size=20, max_size=300), st.integers(0, 9))
