@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from hubscan.demo.hub import serve
 from tests.hub.lab import LabHub
@@ -91,15 +92,27 @@ def lab_hub(root: Path) -> LabHub:
 
 @pytest.fixture(scope="session")
 def hub_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder with every checkpoint and dataset; read it, never write to it."""
+    """The folder with every checkpoint and dataset; read it, never write to it.
+
+    The processes of a run share it: the first that needs it makes it.
+    """
+    own = tmp_path_factory.getbasetemp()
+    root = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "hub"
+    with FileLock(f"{root}.lock"):
+        if not root.exists():
+            made = tmp_path_factory.mktemp("hub")
+            _make(made)
+            made.rename(root)
+    return root
+
+
+def _make(root: Path) -> None:
     from tests.hub.checkpoints import make_models
     from tests.hub.labelled import make_datasets
 
-    root = tmp_path_factory.mktemp("hub")
     make_models(root / "models")
     make_datasets(root / "datasets")
     (root / "hub.json").write_text(json.dumps({"moved": MOVED, "downloads": DOWNLOADS}))
-    return root
 
 
 @pytest.fixture(scope="session")
