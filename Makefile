@@ -1,8 +1,8 @@
 # A machine needs Python 3.11 or newer, make and git; everything else goes into .venv here.
 PYTHON ?= python3
 BIN := .venv/bin
-# Most of a test is a command that starts up, on one core; the tests of a file stay together.
-PYTEST := $(BIN)/pytest --numprocesses 2 --dist loadfile
+# Two halves in the order of the files; who has done one takes some of what is left of the other.
+PYTEST := $(BIN)/pytest --numprocesses 2 --dist worksteal
 PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
 .PHONY: demo test test-all lint fix clean bench-gpu
@@ -14,9 +14,9 @@ test: .venv/dev.done .olah/bin/olah-cli  ## the tests, offline once set up
 	$(BIN)/hubscan demo --folder .demo --build-only
 	$(PYTEST)
 
-test-all: .venv/dev.done .olah/bin/olah-cli  ## the slow ones too
+test-all: .venv/dev.done .olah/bin/olah-cli  ## the slow ones too, every command started as a user starts it
 	$(BIN)/hubscan demo --folder .demo --build-only
-	$(PYTEST) -m "not gpu"
+	$(PYTEST) --cold -m "not gpu"
 
 lint: .venv/dev.done  ## what CI checks besides the tests
 	$(BIN)/ruff check
