@@ -10,7 +10,9 @@ from tests.families.family import Family
 from tests.families.made import Made
 from tests.families.properties import features_are_right, layers_are_right, rows_are_independent
 
-EACH = pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name.replace(" ", "-"))
+EACH = pytest.mark.parametrize(
+    "family", FAMILIES, ids=lambda family: family.name.replace(" ", "-"), scope="module"
+)
 
 
 @EACH

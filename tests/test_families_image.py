@@ -19,7 +19,7 @@ from tests.families.image import CLASSIFIED_OTHERWISE, FAMILIES, ROWS
 from tests.families.made import Made
 from tests.families.properties import CLOSE, features_are_right, layers_are_right, rows_are_independent
 
-every_family = pytest.mark.parametrize("family", FAMILIES, ids=str)
+every_family = pytest.mark.parametrize("family", FAMILIES, ids=str, scope="module")
 
 
 @every_family

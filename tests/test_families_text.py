@@ -19,7 +19,7 @@ from tests.families.made import Made
 from tests.families.properties import CLOSE, features_are_right, layers_are_right, rows_are_independent
 from tests.families.text import BERT, FAMILIES, POSITIONS, ROWS, make
 
-every_family = pytest.mark.parametrize("family", FAMILIES, ids=str)
+every_family = pytest.mark.parametrize("family", FAMILIES, ids=str, scope="module")
 
 
 @every_family

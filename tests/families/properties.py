@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -69,6 +70,7 @@ def layers_are_right(family: Family, folder: Path, rows: Sequence[Input]) -> Non
     np.testing.assert_allclose(mean["mean"], np.mean(expected[1:], axis=0), atol=CLOSE)
 
 
+@lru_cache(maxsize=1)  # with `scope="module"` the tests of a family follow each other
 def _loaded(family: Family, folder: Path, **asked: Any) -> Encoder:
     torch.manual_seed(1)  # weights that are made up would differ from those of the direct computation
     return encoders.load(folder, family.modality, EncodingRequest(**asked))
