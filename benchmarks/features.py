@@ -162,7 +162,7 @@ def embed(
 
 def computed(model: Path, sample: Sample, modality: Modality, recipe: Recipe) -> npt.NDArray[np.float32]:
     """Return the features as `hubscan.assess` computes them, without its cache."""
-    found = next(iter(listing.named([str(model)], recipe, modality)))
+    found = next(iter(listing.named([str(model)], recipe.query, modality)))
     if isinstance(found, Skipped):
         raise CheckpointError(found.reason)
     request = EncodingRequest(recipe.pooling, max_length=recipe.max_length)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from hubscan import recipe as recipes
 from hubscan.errors import CheckpointError, RecipeError
 from hubscan.media import audio
-from hubscan.records import EncodingRequest, Input, Layers, Modality, Precision, Ranking, Skipped
+from hubscan.records import EncodingRequest, Input, Layers, Modality, Precision, Query, Ranking, Skipped
 
 if TYPE_CHECKING:
     import numpy as np
@@ -96,7 +96,7 @@ def embed(
     sampled = any(_is_sampled(row) for row in inputs)
     rows = _checked([row if isinstance(row, str | bytes) else _stored(row) for row in inputs])
     kind: Modality = modality or ("audio" if sampled else "image" if isinstance(rows[0], bytes) else "text")
-    candidate = next(iter(listing.named([model], recipes.Recipe(), kind)))
+    candidate = next(iter(listing.named([model], Query(), kind)))
     if isinstance(candidate, Skipped):
         raise CheckpointError(f"{model}: {candidate.reason}")
     request = EncodingRequest(pooling, prompt, layers, max_seconds=max_seconds)

@@ -27,6 +27,7 @@ from hubscan.records import (
     Job,
     Layers,
     Modality,
+    Query,
     SampleRequest,
     ScoringRequest,
     Training,
@@ -118,6 +119,12 @@ class Recipe(BaseModel):
     device: str = Field("auto", pattern=r"^(auto|cpu|mps|cuda|cuda:\d+)$")
     workers: int = Field(1, ge=1, le=256)
     stall_seconds: float = Field(900.0, gt=0)  # a candidate silent for longer is ended
+
+    @property
+    def query(self) -> Query:
+        """Return what the Hub's listing is asked for."""
+        keys = {field.name: getattr(self, field.name) for field in fields(Query) if field.name != "pairs"}
+        return Query(**keys, pairs=len(self.input_columns) == 2)
 
     @property
     def sample_request(self) -> SampleRequest:

@@ -134,9 +134,9 @@ def results_of(
 def gather(recipe: Recipe) -> tuple[tuple[Candidate, ...], tuple[Skipped, ...]]:
     """Return the candidates that the recipe names or its query gives, and the names that led nowhere."""
     if not recipe.models:
-        rows: list[Listed] = list(listing.search(recipe, *recipe.modalities))
+        rows: list[Listed] = list(listing.search(recipe.query, *recipe.modalities))
         return tuple(row.candidate for row in rows if row.excluded is None), ()
-    found = list(listing.named(recipe.models, recipe, *recipe.modalities))
+    found = list(listing.named(recipe.models, recipe.query, *recipe.modalities))
     return (
         tuple(f for f in found if isinstance(f, Candidate)),
         tuple(f for f in found if isinstance(f, Skipped)),

@@ -21,8 +21,7 @@ from hubscan.encoders.prompts import choose_prompt
 from hubscan.encoders.readout import readout
 from hubscan.errors import CheckpointError
 from hubscan.hub.listing import named
-from hubscan.recipe import Recipe
-from hubscan.records import EncodingRequest
+from hubscan.records import EncodingRequest, Query
 from tests.families.text import WORDS, model2vec
 from tests.hub import LabHub, environment, run_python
 from tests.hub.words import VOCABULARY
@@ -235,7 +234,7 @@ def test_what_decides_the_features_is_the_revision_of_a_local_checkpoint(tmp_pat
         "config_sentence_transformers.json": "{}",
         "2_Dense/config.json": "{}",
     }.items():
-        revisions.append(next(iter(named([str(folder)], Recipe(), "text"))).revision)
+        revisions.append(next(iter(named([str(folder)], Query(), "text"))).revision)
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text(content)
     assert len(set(revisions)) == 3

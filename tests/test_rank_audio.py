@@ -26,7 +26,7 @@ from hubscan.demo.hub import serve
 from hubscan.finetune.candidate import tuned
 from hubscan.hub import listing
 from hubscan.media import audio
-from hubscan.records import Candidate, Job, Modality, Training, Tuned
+from hubscan.records import Candidate, Job, Modality, Query, Training, Tuned
 from hubscan.sample import draw
 from tests.families.audio import FAMILIES, RATE, WAVES, saved
 from tests.hub import LabHub, environment, run_python
@@ -249,7 +249,7 @@ def test_the_listing_gives_sounds_what_hears_and_texts_what_reads(ear_cli: Cli) 
 def test_a_folder_is_taken_for_what_its_config_and_files_read(
     ear_root: Path, model: str, modalities: tuple[Modality, ...], read: str
 ) -> None:
-    (found,) = listing.named([str(ear_root / "models/ear" / model)], recipe.Recipe(), *modalities)
+    (found,) = listing.named([str(ear_root / "models/ear" / model)], Query(), *modalities)
     assert isinstance(found, Candidate) and found.modality == read
 
 

@@ -40,7 +40,7 @@ def command(recipe_file: Path | None, form: str, **flags: Any) -> None:
     if recipe.task is None and not recipe.modalities:
         raise RecipeError("--task or --modality is needed: it says whose encoders to list")
     modalities = recipe.modalities or (recipes.TASKS[str(recipe.task)],)
-    rows = list(listing.search(recipe, *dict.fromkeys(modalities)))
+    rows = list(listing.search(recipe.query, *dict.fromkeys(modalities)))
     if not rows:
         raise RankingError("the query gives no checkpoint; widen it")
     click.echo(LISTING_FORMATS[form](rows).rstrip("\n"))

@@ -21,12 +21,10 @@ from hubscan.errors import CheckpointError, HubError
 from hubscan.families import family_of
 from hubscan.hub import eligibility
 from hubscan.hub.client import api, explained, patient
-from hubscan.records import Candidate, Listed, Modality, Skipped
+from hubscan.records import Candidate, Listed, Modality, Query, Skipped
 
 if TYPE_CHECKING:
     from huggingface_hub import ModelInfo
-
-    from hubscan.recipe import Recipe
 
 ENCODER_TAGS: Final[Mapping[Modality, tuple[str, ...]]] = {
     "text": ("feature-extraction", "sentence-similarity", "fill-mask", "text-classification"),
@@ -67,7 +65,7 @@ DECIDING: Final = (
 ROWS_A_CANDIDATE: Final = 5  # rows of each listing looked at for one candidate wanted
 
 
-def search(recipe: Recipe, *modalities: Modality) -> Iterator[Listed]:
+def search(query: Query, *modalities: Modality) -> Iterator[Listed]:
     """Yield the rows of the merged listings, best first, until `limit` candidates have come.
 
     Of several modalities the candidates come in turns: the most downloaded text encoders have many
@@ -76,8 +74,8 @@ def search(recipe: Recipe, *modalities: Modality) -> Iterator[Listed]:
     Raises:
         HubError: if the endpoint cannot be reached or refuses.
     """
-    waiting = deque(_merged(recipe, modality, modalities) for modality in modalities)
-    wanted = recipe.limit
+    waiting = deque(_merged(query, modality, modalities) for modality in modalities)
+    wanted = query.limit
     while waiting and wanted:
         rows = waiting.popleft()
         for row in rows:
@@ -88,11 +86,11 @@ def search(recipe: Recipe, *modalities: Modality) -> Iterator[Listed]:
                 break
 
 
-def _merged(recipe: Recipe, modality: Modality, modalities: Sequence[Modality]) -> Iterator[Listed]:
+def _merged(query: Query, modality: Modality, modalities: Sequence[Modality]) -> Iterator[Listed]:
     """Yield the rows of one modality's listings, best first."""
-    key = _sort_key(recipe.sort)
+    key = _sort_key(query.sort)
     with explained("the listing of models"):
-        listings = [_listing(recipe, tag) for tag in _tags(recipe, modality, modalities)]
+        listings = [_listing(query, tag) for tag in _tags(query, modality, modalities)]
         seen = set[str]()
         for info in heapq.merge(*listings, key=key, reverse=True):
             if info.id in seen:
@@ -102,11 +100,11 @@ def _merged(recipe: Recipe, modality: Modality, modalities: Sequence[Modality]) 
             if info.pipeline_tag == TOWERS_TAG and modality not in (towers or {"image"}):
                 continue
             if info.pipeline_tag != SHARED_TAG or _may_read(_model_type(info), modality):
-                row = _listed(info, recipe, modality)
+                row = _listed(info, query, modality)
                 yield replace(row, candidate=replace(row.candidate, tower=len(towers) > 1))
 
 
-def named(models: Iterable[str], recipe: Recipe, *modalities: Modality) -> Iterator[Candidate | Skipped]:
+def named(models: Iterable[str], query: Query, *modalities: Modality) -> Iterator[Candidate | Skipped]:
     """Yield a candidate for each of *models*: an id, `id@revision`, or a folder on this disk.
 
     Of several *modalities* each gets the one that its files read, and a dual encoder is a candidate of
@@ -119,7 +117,7 @@ def named(models: Iterable[str], recipe: Recipe, *modalities: Modality) -> Itera
             if not folder.is_dir() and _looks_like_a_path(name):
                 raise CheckpointError(f"{name}: no such folder")
             local = folder.is_dir()
-            yield from (_local(name, folder, modalities) if local else _remote(name, recipe, modalities))
+            yield from (_local(name, folder, modalities) if local else _remote(name, query, modalities))
         except (HubError, CheckpointError) as error:
             yield Skipped(name, None, "resolve", str(error).removeprefix(f"{name}: "))
 
@@ -148,33 +146,33 @@ def _may_read(model_type: str | None, modality: Modality) -> bool:
     return modality in towers if "audio" in (modality, *towers) else True
 
 
-def _tags(recipe: Recipe, modality: Modality, modalities: Sequence[Modality]) -> tuple[str, ...]:
+def _tags(query: Query, modality: Modality, modalities: Sequence[Modality]) -> tuple[str, ...]:
     """Return the pipeline tags to list.
 
     Of a pair of texts, known by its two columns, there is one more. Texts that come with pictures are
     read by the other towers of the dual encoders, too.
     """
-    tags = TAGS_OF_TASK.get(recipe.task or "", ENCODER_TAGS[modality])
+    tags = TAGS_OF_TASK.get(query.task or "", ENCODER_TAGS[modality])
     if modality == "text" and "image" in modalities:
         return (*tags, TOWERS_TAG)
-    return (*tags, PAIR_TAG) if modality == "text" and len(recipe.input_columns) == 2 else tags
+    return (*tags, PAIR_TAG) if modality == "text" and query.pairs else tags
 
 
-def _listing(recipe: Recipe, pipeline_tag: str) -> Iterable[ModelInfo]:
-    tags = ["safetensors", *recipe.languages]
-    tags += [f"license:{recipe.license}"] if recipe.license else []
-    tags += [recipe.library] if recipe.library else []
-    bounds = [f"max:{recipe.max_params}"] + ([f"min:{recipe.min_params}"] if recipe.min_params else [])
+def _listing(query: Query, pipeline_tag: str) -> Iterable[ModelInfo]:
+    tags = ["safetensors", *query.languages]
+    tags += [f"license:{query.license}"] if query.license else []
+    tags += [query.library] if query.library else []
+    bounds = [f"max:{query.max_params}"] + ([f"min:{query.min_params}"] if query.min_params else [])
     return api().list_models(
         pipeline_tag=pipeline_tag,
         filter=tags,
-        author=recipe.author,
-        search=recipe.search,
-        trained_dataset=recipe.trained_on,
+        author=query.author,
+        search=query.search,
+        trained_dataset=query.trained_on,
         num_parameters=",".join(bounds),
-        gated=None if recipe.include_gated else False,
-        sort=recipe.sort,
-        limit=ROWS_A_CANDIDATE * max(recipe.limit, 10),
+        gated=None if query.include_gated else False,
+        sort=query.sort,
+        limit=ROWS_A_CANDIDATE * max(query.limit, 10),
         expand=FIELDS,  # type: ignore[arg-type]
     )
 
@@ -187,23 +185,23 @@ def _sort_key(sort: str) -> Callable[[ModelInfo], tuple[float, str]]:
     return key
 
 
-def _listed(info: ModelInfo, recipe: Recipe, modality: Modality) -> Listed:
-    candidate = _candidate(info, recipe, modality)
+def _listed(info: ModelInfo, query: Query, modality: Modality) -> Listed:
+    candidate = _candidate(info, query, modality)
     reason = _unusable(info, modality)
     if reason is None and not _may_read(_model_type(info), modality):
         reason = f"of type {_model_type(info) or 'unknown'}, and none whose {modality} is read here"
     if reason is None and "safetensors" not in (info.tags or []):
         reason = eligibility.NO_SAFETENSORS
-    if reason is None and info.gated and not recipe.include_gated:
+    if reason is None and info.gated and not query.include_gated:
         reason = "gated"
-    if reason is None and (candidate.downloads or 0) < recipe.min_downloads:
-        reason = f"{candidate.downloads or 0} downloads, fewer than {recipe.min_downloads}"
-    if reason is None and candidate.parameters and candidate.parameters > recipe.max_params:
-        reason = f"{candidate.parameters} parameters, more than {recipe.max_params}"
+    if reason is None and (candidate.downloads or 0) < query.min_downloads:
+        reason = f"{candidate.downloads or 0} downloads, fewer than {query.min_downloads}"
+    if reason is None and candidate.parameters and candidate.parameters > query.max_params:
+        reason = f"{candidate.parameters} parameters, more than {query.max_params}"
     return Listed(candidate, reason)
 
 
-def _candidate(info: ModelInfo, recipe: Recipe, modality: Modality) -> Candidate:
+def _candidate(info: ModelInfo, query: Query, modality: Modality) -> Candidate:
     card = info.card_data
     tags = info.tags or []
     license_tag = next((tag.removeprefix("license:") for tag in tags if tag.startswith("license:")), None)
@@ -217,7 +215,7 @@ def _candidate(info: ModelInfo, recipe: Recipe, modality: Modality) -> Candidate
         downloads=info.downloads,
         pipeline_tag=info.pipeline_tag,
         library=info.library_name,
-        flags=("trained on this dataset",) if recipe.dataset in trained else (),
+        flags=("trained on this dataset",) if query.dataset in trained else (),
     )
 
 
@@ -258,7 +256,7 @@ def _of_each(candidate: Candidate, modalities: Sequence[Modality]) -> Iterator[C
         yield replace(candidate, modality=modality, tower=len(modalities) > 1)
 
 
-def _remote(name: str, recipe: Recipe, modalities: Sequence[Modality]) -> Iterator[Candidate]:
+def _remote(name: str, query: Query, modalities: Sequence[Modality]) -> Iterator[Candidate]:
     repo, _, revision = name.partition("@")
     with explained(repo):
         info = patient(lambda: api().model_info(repo, revision=revision or None, expand=FIELDS + FILES))  # type: ignore[arg-type]
@@ -267,7 +265,7 @@ def _remote(name: str, recipe: Recipe, modalities: Sequence[Modality]) -> Iterat
     reason = _unusable(info, read[0]) or eligibility.reason_in_names(names)
     if reason:
         raise CheckpointError(f"{name}: {reason}")
-    yield from _of_each(_candidate(info, recipe, read[0]), read)
+    yield from _of_each(_candidate(info, query, read[0]), read)
 
 
 def _local(name: str, folder: Path, modalities: Sequence[Modality]) -> Iterator[Candidate]:

@@ -13,7 +13,7 @@ from hubscan.records.candidate import Candidate, Identity, Listed, Pair, Skipped
 from hubscan.records.features import Features, Pooling
 from hubscan.records.kinds import TASKS, WORD_POOLINGS, Input, LabelKind, Layers, Modality, Precision
 from hubscan.records.ranking import Ranked, Ranking
-from hubscan.records.requests import EncodingRequest, Job, SampleRequest, ScoringRequest
+from hubscan.records.requests import EncodingRequest, Job, Query, SampleRequest, ScoringRequest
 from hubscan.records.sample import Draw, Sample
 from hubscan.records.score import Cost, Layer, Score, Scored
 from hubscan.records.tuned import Agreement, Bounded, Training, Tuned, Verdict
@@ -44,6 +44,7 @@ __all__ = [
     "Pair",
     "Pooling",
     "Precision",
+    "Query",
     "Ranked",
     "Ranking",
     "Sample",

@@ -30,6 +30,27 @@ class SampleRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class Query:
+    """Which checkpoints to look for on the Hub; see the keys of the same names in `hubscan.recipe.Recipe`."""
+
+    search: str | None = None
+    author: str | None = None
+    library: str | None = None
+    languages: tuple[str, ...] = ()
+    license: str | None = None
+    trained_on: str | None = None
+    min_params: int | None = None
+    max_params: int = 500_000_000
+    min_downloads: int = 0
+    sort: Literal["downloads", "likes", "trending_score", "last_modified", "created_at"] = "downloads"
+    limit: int = 20
+    include_gated: bool = False
+    task: str | None = None  # some tasks have encoders of their own among those of their modality
+    dataset: str | None = None  # checkpoints that were trained on it are flagged
+    pairs: bool = False  # inputs are pairs of texts, which cross-encoders are trained to read
+
+
+@dataclass(frozen=True, slots=True)
 class EncodingRequest:
     """How a checkpoint reads its inputs and makes one vector of each."""
 
