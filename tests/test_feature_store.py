@@ -82,6 +82,17 @@ def test_features_of_another_address_are_no_features(store: LocalStore) -> None:
     assert store.load(mine) is None and not place.exists()
 
 
+def test_a_file_whose_time_cannot_be_set_is_read_and_stays(
+    store: LocalStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError
+
+    store.save(address({}), made([0]))
+    monkeypatch.setattr(Path, "touch", refuse)
+    assert store.load(address({})) is not None and len(list(store.entries())) == 1
+
+
 def test_what_was_read_least_recently_gives_way_first(store: LocalStore) -> None:
     names = [address({"i": i}) for i in range(4)]
     for age, name in enumerate(names):

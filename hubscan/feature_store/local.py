@@ -50,12 +50,13 @@ class LocalStore:
         file = self._file(address)
         try:
             stored = _read(file, address)
-            file.touch()  # the least recently read gives way first
         except FileNotFoundError:
             return None
         except (OSError, SafetensorError, KeyError, ValueError, TypeError, ValidationError):
             _remove(file)  # computed and written again
             return None
+        with suppress(OSError):  # it may be another user's, and is good all the same
+            file.touch()  # the least recently read gives way first
         return stored
 
     def save(self, address: str, stored: StoredFeatures) -> None:
