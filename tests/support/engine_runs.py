@@ -17,7 +17,7 @@ from hubscan.engines import Progress, Result
 from hubscan.feature_store import LocalStore
 from hubscan.hub import listing
 from hubscan.recipe import Recipe, resolve
-from hubscan.records import Candidate, Cost, Sample, Scored
+from hubscan.records import Candidate, Cost, Query, Sample, Scored
 from tests.hub.checkpoints import seeing_bert
 from tests.hub.words import sentence
 from tests.support import faults
@@ -38,7 +38,7 @@ def checkpoint(folder: Path, seed: int, fault: str | None = None) -> Candidate:
     seeing_bert(folder)
     if fault:
         faults.put(fault, folder)
-    (candidate,) = listing.named([str(folder)], Recipe(), "text")
+    (candidate,) = listing.named([str(folder)], Query(), "text")
     assert isinstance(candidate, Candidate)
     return candidate
 
