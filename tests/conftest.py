@@ -28,6 +28,10 @@ def pytest_configure(config: pytest.Config) -> None:
     programs.WARM = not config.getoption("--cold")
 
 
+def pytest_unconfigure() -> None:
+    programs.end_servers()
+
+
 # The checkpoints of the tests are tiny: a second thread only waits for the first, and for the other tests.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 # A suite in the background of a script starts with interrupts ignored, and so would the commands that it interrupts.

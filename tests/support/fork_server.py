@@ -24,6 +24,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from importlib import import_module
 from json import dumps, loads
 from pathlib import Path
@@ -61,6 +62,9 @@ def main(descriptor: int) -> None:
             _run(asked["program"], descriptors)
         _import(asked["modules"])
         connection = socket.socket(fileno=descriptors[0])
+    with suppress(ChildProcessError):  # the servers that were forked from this one
+        while True:
+            os.wait()
 
 
 def request(
@@ -152,7 +156,7 @@ def _fork_workers() -> None:
     from hubscan.engines import local
 
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    if os.fork() == 0:
+    if (server := os.fork()) == 0:
         ours.close()
         job = serve(theirs)
         if job is None:
@@ -162,6 +166,12 @@ def _fork_workers() -> None:
         _enter(asked["environment"])
         _run(asked["program"], streams)
     theirs.close()
+
+    def end() -> None:
+        ours.close()
+        os.waitpid(server, 0)
+
+    atexit.register(end)
 
     def start(command: Sequence[str], *, env: Mapping[str, str], stderr: IO[bytes], **how: Any) -> _Worker:
         assert how == {

@@ -88,6 +88,18 @@ def _written(file: IO[bytes]) -> str:
     return file.read().decode().replace("\r\n", "\n").replace("\r", "\n")
 
 
+def end_servers() -> None:
+    """End what programs were forked from."""
+    for server in _servers.values():
+        server.close()
+    _servers.clear()
+    if _started.cache_info().currsize:
+        server, process = _started()
+        server.close()
+        process.wait()
+        _started.cache_clear()
+
+
 # -- the servers ------------------------------------------------------------------------------------
 
 
