@@ -38,13 +38,13 @@ from tests.support.engine_runs import (
 )
 
 ROWS, FEWER = 60, 20
-STALL_SECONDS, LIMIT_SECONDS = 4.0, 8.0
+STALL_SECONDS, LIMIT_SECONDS = 5.0, 10.0
 ENDED = {
     "crash": r"its process was ended by SIGSEGV",
     "killed": r"its process was ended by SIGKILL \(out of memory\?\)",
     "out_of_memory": r"out of memory",
-    "hang": r"no progress for 4 s, so its process was ended",
-    "endless": r"it took longer than 8 s, so its process was ended",
+    "hang": r"no progress for 5 s, so its process was ended",
+    "endless": r"it took longer than 10 s, so its process was ended",
 }
 """Fault to the reason that is given for it, under the two limits above."""
 FAULTY = ("first", "crash", "killed", "second", "hang", "endless", "out_of_memory", "third")
@@ -250,12 +250,15 @@ def test_a_process_that_dies_after_its_result_takes_no_other_candidate_along(
 def test_time_in_which_nobody_takes_results_counts_against_no_candidate(
     engine: str, candidates: dict[str, Candidate], file: Path, tmp_path: Path
 ) -> None:
-    given, limits = [candidates[name] for name in HEALTHY], {"stall_seconds": 4.0, "limit_seconds": 8.0}
+    given, limits = (
+        [candidates[name] for name in HEALTHY],
+        {"stall_seconds": STALL_SECONDS, "limit_seconds": LIMIT_SECONDS},
+    )
     results = []
     for event in events(engine, given, file, LocalStore(tmp_path), workers=2, **limits):
         if not isinstance(event, Progress):
             results.append(event)
-            time.sleep(10)
+            time.sleep(LIMIT_SECONDS + 2)
     assert [type(result) for result in results] == [Scored] * len(HEALTHY)
 
 
@@ -268,6 +271,16 @@ def test_where_no_worker_can_start_the_run_says_so_and_blames_no_candidate(
     monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=":")
     with pytest.raises(HubscanError, match=r"transformers does not import: .*half installed"):
         outcome(engine, [candidates["first"]], file, LocalStore(tmp_path / "store"))
+
+
+@pytest.mark.slow
+def test_a_worker_that_cannot_start_leaves_its_share_to_the_others(
+    engine: str, candidates: dict[str, Candidate], file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(faults.ONE_PROCESS, str(tmp_path / "started"))
+    given = [candidates[name] for name in HEALTHY]
+    found = outcome(engine, given, file, LocalStore(tmp_path / "store"), workers=2)
+    assert [type(result) for result in found.results] == [Scored] * len(HEALTHY)
 
 
 # -- stopping and going on ------------------------------------------------------------------------

@@ -12,6 +12,8 @@ from typing import Final
 
 FILE: Final = "fault"
 MET: Final = "met"
+ONE_PROCESS: Final = "HUBSCAN_TEST_ONE_PROCESS"
+"""Variable that names a file that is not there: the first process that starts makes it, and all others end."""
 
 _REPOSITORY: Final = Path(__file__).parents[3]
 
