@@ -152,10 +152,11 @@ def require_free(folder: Path) -> None:
         raise RunError(
             f"{folder}: holds a run already; pass --resume to go on with it, or --fresh to replace it"
         )
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise RunError(f"{folder}: cannot be written: {error.strerror or error}") from error
+    existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not existing.is_dir():
+        raise RunError(f"{folder}: cannot be written: {existing} is not a folder")
+    if not os.access(existing, os.W_OK):
+        raise RunError(f"{folder}: cannot be written: no permission to write to {existing}")
 
 
 def create(folder: Path, asked: recipe.Recipe, lock: Lock, *, fresh: bool = False) -> Run:

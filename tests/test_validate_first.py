@@ -93,6 +93,15 @@ def test_what_is_wrong_is_said_before_the_engine_starts(
     with pytest.raises(HubscanError, match=said):
         scanned(data, tmp_path / "run", **keys)
     assert "start" not in engine.calls and "run" not in engine.calls
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_folder_that_cannot_be_made_is_said_before_the_engine_starts(
+    engine: Recorded, data: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(HubscanError, match=f"run: cannot be written: {data} is not a folder"):
+        scanned(data, data / "deeper" / "run")
+    assert engine.calls == []
 
 
 def test_a_folder_that_holds_a_run_is_said_before_the_engine_starts(
