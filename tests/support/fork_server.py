@@ -33,15 +33,8 @@ from typing import IO, Any
 
 MOST_BYTES = 2**18
 LIBRARIES = (
-    *(
-        "torch",
-        "torch._dynamo",
-        "torch.distributed.tensor",
-        "torch.distributed.checkpoint",
-        "numpy",
-        "scipy.optimize",
-        "scipy.stats",
-    ),
+    *("torch", "torch._dynamo", "torch.distributed.tensor", "torch.distributed.checkpoint"),
+    *("numpy", "scipy.optimize", "scipy.stats"),
     *("sklearn.metrics", "sklearn.linear_model", "sklearn.mixture", "sklearn.neighbors", "pandas"),
     *("pyarrow.parquet", "pyarrow.dataset", "pydantic", "click", "yaml", "rich.table", "rich.console"),
     *("jinja2", "PIL.Image", "fsspec", "multiprocess.pool", "safetensors.torch", "threadpoolctl", "httpx2"),
@@ -70,9 +63,16 @@ def main(descriptor: int) -> None:
 def request(
     connection: socket.socket, asked: Mapping[str, Any], descriptors: Sequence[int] = ()
 ) -> dict[str, Any]:
-    """Return the answer of the server at the other end."""
+    """Return the answer of the server at the other end.
+
+    Raises:
+        ConnectionError: if it has ended; its stderr, which is that of the tests, says why.
+    """
     socket.send_fds(connection, [dumps(asked).encode()], descriptors)
-    answer: dict[str, Any] = loads(connection.recv(MOST_BYTES) or "null")
+    content = connection.recv(MOST_BYTES)
+    if not content:
+        raise ConnectionError("the fork server has ended: its stderr says why")
+    answer: dict[str, Any] = loads(content)
     return answer
 
 
@@ -84,7 +84,7 @@ def serve(connection: socket.socket) -> tuple[dict[str, Any], list[int]] | None:
             return None
         asked = loads(content)
         if "wait" in asked:
-            _, status = os.waitpid(asked["wait"], asked.get("flags", 0))
+            _, status = os.waitpid(asked["wait"], 0)
             answer = {"code": os.waitstatus_to_exitcode(status)}
         elif (forked := os.fork()) == 0:
             connection.close()
