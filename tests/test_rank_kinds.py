@@ -14,6 +14,7 @@ import pytest
 from datasets import Audio, Features, Value
 
 from hubscan import recipe
+from hubscan.feature_store import LocalStore, kept_features
 from hubscan.sample import draw
 from tests.hub import LabHub
 from tests.hub.words import sentence
@@ -96,11 +97,9 @@ def test_scores_of_words_keep_a_sentence_together_now_and_later(cli: Cli, tmp_pa
     later = json.loads(cli("score", "run", "--metric", "knn", "--format", "json").stdout)
     sample = sample_file.read(tmp_path / "run" / "sample.parquet")
     (scored, *_) = [entry.scored for entry in load_run(tmp_path / "run").ranking]
-    stored = tmp_path / "cache" / "features" / str(scored.features)[:2] / f"{scored.features}.safetensors"
-    assert stored.exists() and sample.groups is not None and len(set(sample.groups.tolist())) < 200
-    from safetensors.numpy import load_file
-
-    features = load_file(stored)["last"]
+    kept = kept_features(scored, sample, LocalStore(tmp_path / "cache" / "features"))
+    assert kept is not None and sample.groups is not None and len(set(sample.groups.tolist())) < 200
+    features = kept.matrix
     expected = transrate(features, sample.labels, groups=sample.groups, seed=0)
     assert first["value"] == pytest.approx(expected.value) and first["low"] == pytest.approx(expected.low)
     assert expected.low != transrate(features, sample.labels, seed=0).low
