@@ -41,7 +41,7 @@ sys.modules.update(dict.fromkeys({COMPUTING}))
 from hubscan.cli import main
 main(["show", {str(folder)!r}, "--format", {form!r}])
 """
-    return run_python(code, os.environ).stdout
+    return run_python(code, os.environ, cold=True).stdout
 
 
 @pytest.mark.parametrize("form", FORMATS)
@@ -71,4 +71,4 @@ ours = {".".join(name.split(".")[:2]) for name in new if name.startswith("hubsca
 print(sorted(libraries), sorted(ours))
 """
     libraries, ours = ["hubscan", "rich"], ["hubscan.errors", "hubscan.records", "hubscan.report"]
-    assert run_python(code, os.environ).stdout.split("\n")[0] == f"{libraries} {ours}"
+    assert run_python(code, os.environ, cold=True).stdout.split("\n")[0] == f"{libraries} {ours}"
