@@ -37,9 +37,7 @@ def test_of_little_every_byte_counts_and_no_date_does(files: list[Path]) -> None
 def test_of_much_names_lengths_ends_and_pieces_count(
     files: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(
-        content_hash, "WHOLE_BYTES", 131_072
-    )  # a share of 64 KiB, pieces of 4 KiB every 20,207
+    monkeypatch.setattr(module, "WHOLE_BYTES", 131_072)  # a share of 64 KiB, pieces of 4 KiB every 20,207
     root, large, small = files[0].parent, *files
     before = content_hash(root, files)
     os.utime(large, (1, 1))
