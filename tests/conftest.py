@@ -7,6 +7,7 @@ import signal
 import subprocess
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from tests.families.made import made
@@ -26,6 +27,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     programs.WARM = not config.getoption("--cold")
+    hypothesis.settings.register_profile("no deadline", deadline=None)  # a busy machine fails no property
+    hypothesis.settings.load_profile("no deadline")
 
 
 def pytest_unconfigure() -> None:
