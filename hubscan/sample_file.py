@@ -67,8 +67,8 @@ def _type(sample: Sample) -> pa.DataType:
 def _one_a_row(values: Sequence[Input], sample: Sample) -> list[Input | None]:
     if sample.places is None:
         return list(values)
-    new = np.diff(sample.places[:, 0], prepend=-1) != 0
-    return [values[place] if first else None for place, first in zip(sample.places[:, 0], new, strict=True)]
+    first = set(np.unique(sample.places[:, 0], return_index=True)[1].tolist())
+    return [values[place] if row in first else None for row, place in enumerate(sample.places[:, 0])]
 
 
 def _inputs(column: pa.ChunkedArray) -> tuple[Input, ...]:

@@ -7,6 +7,7 @@ from typing import Final
 FEWEST: Final = 1_000
 PER_CLASS: Final = 50
 MOST: Final = 5_000  # by default: twenty checkpoints read as many rows each
+LEAST_OF_CLASS: Final = 2  # rows of a class that has as many: with one it has no spread of its own
 
 
 def rows_needed(classes: int) -> int:

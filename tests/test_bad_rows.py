@@ -140,7 +140,7 @@ def test_a_class_whose_rows_are_all_bad_is_left_out_and_the_others_fill_the_samp
 
 def test_a_text_of_ten_megabytes_is_cut_and_the_cut_is_said(tmp_path: Path) -> None:
     sample = texts(tmp_path, {7: "word " * 2_000_000}, samples=ROWS)
-    longest = sample.inputs["text"][7]
+    longest = sample.inputs["text"][sample.row_ids.tolist().index(7)]
     assert isinstance(longest, str) and len(longest) == cells.MOST_CHARACTERS
     assert sample.draw.rows == ROWS
     assert sample.draw.notes == ("texts of over 500,000 characters were cut there: 1",)

@@ -51,8 +51,8 @@ def test_any_two_texts_are_a_pair_when_they_are_asked_for(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("kind", ["float", "integer"])
 def test_floats_are_numbers_and_so_are_integers_of_very_many_values(tmp_path: Path, kind: str) -> None:
-    values = [i * 0.25 for i in range(400)] if kind == "float" else [i * 7 for i in range(400)]
-    sample = drawn({"text": [f"t{i}" for i in range(400)], "label": values}, tmp_path)
+    values = [i * (0.25 if kind == "float" else 7) for i in range(600)]
+    sample = drawn({"text": [f"t{i}" for i in range(600)], "label": values}, tmp_path)
     assert sample.draw.label_kind == "number" and sample.draw.classes == {}
     assert sample.labels.dtype == np.float64
     assert sample.labels.tolist() == [values[i] for i in sample.row_ids]
@@ -133,7 +133,10 @@ def test_words_with_tags_are_drawn_one_a_sentence_while_there_are_sentences(tmp_
         assert columns["tags"][row][word] == names[label]
     of_tag = [sample.places[sample.labels == label, 0] for label in (0, 1)]
     assert all(len(np.unique(sentences)) == len(sentences) for sentences in of_tag)
-    assert (np.diff(sample.places[:, 0]) >= 0).all() and sample.draw.rows == 40
+    first = np.sort(np.unique(sample.places[:, 0], return_index=True)[1])
+    assert sample.places[first, 0].tolist() == list(range(len(sample.inputs["text"])))
+    assert sample.draw.rows == 40
+    assert set(map(frozenset, sample.labels.reshape(-1, 2).tolist())) == {frozenset({0, 1})}
 
 
 def test_sentences_give_second_words_only_when_all_have_given_one(tmp_path: Path) -> None:
@@ -267,7 +270,7 @@ def test_the_recipe_that_says_what_was_done_gives_the_same_rows_again(tmp_path: 
     forms: dict[str, dict[str, Any]] = {
         "pair": {"premise": text, "hypothesis": text, "label": [0, 1] * 30},
         "number": {"text": text, "score": [i / 7 for i in range(60)]},
-        "many integers": {"text": text, "label": list(range(60))},
+        "many integers": {"text": [f"t{i}" for i in range(600)], "label": list(range(600))},
         "multilabel": {"text": text, "labels": [["a"] * (i % 2) + ["b"] * (i % 3 > 0) for i in range(60)]},
         "columns": {"text": text, "u": [0, 1] * 30, "v": [1, 0, 0] * 20},
         "token": tagged(60),

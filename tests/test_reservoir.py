@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from collections import Counter
-
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,7 +20,12 @@ def test_classes_end_with_equal_shares_whatever_the_stream(labels: list[int], si
     assert len(rows) == min(size, len(labels))
     assert sorted(found) == equal_shares(counts, size)
     assert all(labels[row] == label for label, row in rows)
-    assert [row for _, row in rows] == sorted({row for _, row in rows})
+    keys = row_keys(seed, 0, len(labels))
+    for label in set(labels):
+        of_class = [row for row, one in enumerate(labels) if one == label]
+        first = sorted(of_class, key=lambda row: int(keys[row]))
+        found_rows = [row for one, row in rows if one == label]
+        assert found_rows == first[: len(found_rows)]
 
 
 @given(labels=LABELS, seed=st.integers(0, 99), shuffle=st.randoms(use_true_random=False))
@@ -65,6 +68,7 @@ def test_a_size_that_grows_by_a_share_a_class_leaves_every_class_its_share(
     keys = np.random.default_rng(0).permutation(len(stream)).tolist()
     for row, (label, key) in enumerate(zip(stream, keys, strict=True)):
         reservoir.add(label, key, row, None)
-    kept = Counter(label for label, _, _ in reservoir)
+    kept = {label: len(reservoir.kept(label)) for label in set(stream)}
+    assert all(reservoir.has_all(label) == (kept[label] == stream.count(label)) for label in kept)
     assert all(kept[label] >= min(share, stream.count(label)) for label in set(stream))
     assert sum(kept.values()) <= max(4 * share, share * len(set(stream)))

@@ -63,10 +63,10 @@ def test_over_a_thousand_seeds_every_row_of_a_class_is_drawn_equally_often(
     columns = Columns({"text": ("text",)}, ("label",), "class", None)
     counts, blocks = np.zeros(120), set()
     for seed in range(1000):
-        coder = Coder(columns, 6, "here")
+        coder = Coder(columns, 12, "here")
         reader = Reader(columns.inputs, "class", source.fetch, asked.max_seconds)
         found = random_access.draw_rows(source.rows, columns, coder, reader, replace(asked, seed=seed))
-        counts[[drawn.row for drawn in found.rows]] += 1
+        counts[[pick.drawn.row for pick in found.picks]] += 1
         blocks.add(found.block_rows)
     assert blocks == {1} if block == "rows by themselves" else max(blocks) > 1
     # Rows of one block come together: counts vary as much as if there were so many times fewer.

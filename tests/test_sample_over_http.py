@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from hubscan.demo.hub import Hub, serve
@@ -43,6 +44,14 @@ def split_bytes(hub: Hub, repo_id: str) -> int:
     return sum(blob.size for path, blob in files.items() if path.endswith(".parquet"))
 
 
+def footer_bytes(hub: Hub, repo_id: str) -> int:
+    files = hub.repos["datasets", repo_id].head.files
+    footers = [
+        pq.read_metadata(b.file).serialized_size + 8 for p, b in files.items() if p.endswith(".parquet")
+    ]
+    return sum(footers)
+
+
 def served(hub: Hub, before: int) -> tuple[Counter[str], int]:
     """Return what was asked of a Hub since *before*, by kind, and the bytes that went out."""
     asked = hub.requests[before:]
@@ -53,20 +62,23 @@ def served(hub: Hub, before: int) -> tuple[Counter[str], int]:
     return kinds, sum(one.body_bytes for one in asked)
 
 
-def test_two_thousand_texts_of_a_sorted_split_cost_a_twentieth_of_its_bytes(
-    large: LabHub, home: Path
+@pytest.mark.parametrize("thousands", [1, 2])
+def test_each_thousand_texts_of_a_sorted_split_cost_a_twentieth_of_its_bytes_beside_the_footers(
+    large: LabHub, home: Path, thousands: int
 ) -> None:
     before = len(large.requests)
-    found = drawn(large.endpoint, home, dataset="big/texts", samples=2000, free_bytes=8_000_000)
+    asked: dict[str, Any] = {"samples": 1000 * thousands, "free_bytes": 8_000_000}
+    found = drawn(large.endpoint, home, dataset="big/texts", **asked)
     draw, (kinds, sent) = found["draw"], served(large, before)
-    assert draw["classes"] == {"class 0": 1000, "class 1": 1000} and draw["rows_seen"] == 80_000
-    assert sent <= 0.05 * split_bytes(large, "big/texts")
+    assert draw["classes"] == dict.fromkeys(("class 0", "class 1"), 500 * thousands)
+    assert draw["rows_seen"] == 80_000
+    assert sent <= 0.05 * thousands * split_bytes(large, "big/texts") + footer_bytes(large, "big/texts")
     assert draw["bytes_read"] == sent and draw["requests"] == sum(kinds.values())
     assert kinds["api"] <= SHARDS and kinds["resolve"] <= 3 * SHARDS
     assert draw["block_rows"] > 1 and draw["groups_read"] < draw["groups"] == 800
     assert "row groups of 100 rows" in draw["notes"][0]
     rows = np.array(found["row_ids"])
-    assert all(np.histogram(rows, bins=8, range=(0, 80_000))[0] > 0)
+    assert all(np.histogram(rows, bins=4 * thousands, range=(0, 80_000))[0] > 0)
 
 
 def test_pictures_cost_at_most_three_times_their_own_bytes(large: LabHub, home: Path) -> None:
@@ -126,6 +138,7 @@ def test_a_shard_that_fails_for_good_is_named_in_one_line(large: LabHub, home: P
 @pytest.mark.parametrize("what", ["texts", "pictures"])
 def test_two_gigabytes_in_twenty_shards(tmp_path: Path, what: str) -> None:
     """The numbers of the promise: 5 % of the bytes for texts, three times their own for pictures."""
+    rows = 1000
     folder = tmp_path / "hub/datasets/huge" / what
     if what == "texts":
         text_shards(folder, shards=SHARDS, rows=50_000, row_bytes=2000, group_rows=1000)
@@ -133,9 +146,9 @@ def test_two_gigabytes_in_twenty_shards(tmp_path: Path, what: str) -> None:
         image_shards(folder, shards=SHARDS, rows=1000, side=183, classes=10)
     with serve(LabHub(tmp_path / "hub")) as hub:
         assert split_bytes(hub, f"huge/{what}") > 1_990_000_000
-        found = drawn(hub.endpoint, tmp_path / "home", dataset=f"huge/{what}", samples=2000)
+        found = drawn(hub.endpoint, tmp_path / "home", dataset=f"huge/{what}", samples=rows)
         kinds, sent = served(hub, 0)
-    assert found["draw"]["rows"] == 2000
+    assert found["draw"]["rows"] == rows
     assert kinds["api"] <= SHARDS and kinds["resolve"] <= 3 * SHARDS
     most = 0.05 * split_bytes(hub, f"huge/{what}") if what == "texts" else 3 * found["input_bytes"]
     assert sent <= most

@@ -57,14 +57,15 @@ class Draw:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """The drawn rows; every checkpoint sees exactly these, in this order."""
+    """The drawn rows; every checkpoint sees exactly these, in this order: the first n are a sample of n."""
 
     draw: Draw
-    inputs: Mapping[Modality, tuple[Input, ...]]  # one entry a modality, n inputs each unless `places` says
+    inputs: Mapping[Modality, tuple[Input, ...]]  # one entry a modality, n inputs each; where there are
+    #                 `places`, the sentences in the order in which these first name them
     labels: Labels  # "class" and "token" (n,) int64 into `draw.classes`, "number" (n,) float64,
     #                 "multilabel" (n, L) uint8 of 0 and 1, a column for each of `draw.classes`
     row_ids: Rows  # (n,) position of the row in the split
-    places: Rows | None = None  # (n, 2) of "token": which of the inputs, and which of its words; sorted
+    places: Rows | None = None  # (n, 2) of "token": which of the inputs, and which of its words
 
     @property
     def groups(self) -> Rows | None:

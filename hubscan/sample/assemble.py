@@ -16,8 +16,7 @@ from hubscan.records import Draw, Input, Sample, SampleRequest
 from hubscan.records.sample import content
 from hubscan.sample.columns import Columns
 from hubscan.sample.label_codes import Coder
-from hubscan.sample.select import token_labels
-from hubscan.sample.select.drawn_rows import DrawnRow, DrawnRows
+from hubscan.sample.select.drawn_rows import DrawnRows, Pick
 from hubscan.sample.sources.open import Source
 
 HOW_NOT_WHAT = {"bytes_read", "requests", "groups", "groups_read", "block_rows", "notes", "fingerprint"}
@@ -33,16 +32,14 @@ def assemble(
     """
     where = f"{source.dataset}, split {source.split!r}, column {', '.join(columns.labels)!r}"
     dropped = dict(coder.dropped + drawn.dropped)
-    if not drawn.rows:
+    if not drawn.picks:
         reasons = ", ".join(f"{count} × {reason}" for reason, count in dropped.items()) or "no rows"
         raise DatasetError(f"{where}: no labelled row ({reasons}); try another --split or --label-column")
-    words = token_labels.choose_words(drawn.rows, drawn.strata, request) if columns.kind == "token" else []
-    kept = _with_words(drawn.rows, words) if columns.kind == "token" else drawn.rows
-    labels, classes = _labels(kept, words, columns, coder)
+    labels, classes = _labels(drawn.picks, columns, coder)
     _tell_apart(labels, classes, columns, where)
-    inputs = {modality: tuple(one.inputs[modality] for one in kept) for modality in columns.inputs}
-    places = _places(kept, words) if columns.kind == "token" else None
-    row_ids = np.array([row for row, _, _ in words] if words else [one.row for one in kept], np.int64)
+    rows = {pick.drawn.row: pick.drawn for pick in drawn.picks}
+    inputs = {modality: tuple(row.inputs[modality] for row in rows.values()) for modality in columns.inputs}
+    row_ids = np.array([pick.drawn.row for pick in drawn.picks], np.int64)
     description = Draw(
         dataset=source.dataset,
         revision=source.revision,
@@ -63,28 +60,26 @@ def assemble(
         block_rows=drawn.block_rows,
         notes=drawn.notes,
     )
-    sample = Sample(description, inputs, labels, row_ids, places)
+    sample = Sample(
+        description, inputs, labels, row_ids, _places(drawn.picks) if columns.kind == "token" else None
+    )
     return replace(sample, draw=replace(description, fingerprint=_fingerprint(sample)))
 
 
-def _with_words(kept: Sequence[DrawnRow], words: Sequence[token_labels.Word]) -> list[DrawnRow]:
-    used = {row for row, _, _ in words}
-    return [one for one in kept if one.row in used]
+def _places(picks: Sequence[Pick]) -> npt.NDArray[np.int64]:
+    """Return which of the inputs, in the order in which they first come up, and which word each is."""
+    numbers: dict[int, int] = {}
+    return np.array(
+        [(numbers.setdefault(pick.drawn.row, len(numbers)), pick.word) for pick in picks], np.int64
+    )
 
 
-def _places(kept: Sequence[DrawnRow], words: Sequence[token_labels.Word]) -> npt.NDArray[np.int64]:
-    number = {one.row: place for place, one in enumerate(kept)}
-    return np.array([(number[row], place) for row, place, _ in words], np.int64).reshape(-1, 2)
-
-
-def _labels(
-    kept: Sequence[DrawnRow], words: Sequence[token_labels.Word], columns: Columns, coder: Coder
-) -> tuple[npt.NDArray[Any], dict[str, int]]:
+def _labels(picks: Sequence[Pick], columns: Columns, coder: Coder) -> tuple[npt.NDArray[Any], dict[str, int]]:
     """Return the labels as a `Sample` has them, and the rows of each by name."""
     if columns.kind == "number":
-        return np.array([one.label.number for one in kept], np.float64), {}
+        return np.array([pick.drawn.label.number for pick in picks], np.float64), {}
     token = columns.kind == "token"
-    rows = [(tag,) for _, _, tag in words] if token else [one.label.codes for one in kept]
+    rows = [(pick.tag,) if token else pick.drawn.label.codes for pick in picks]
     counts = np.bincount([code for codes in rows for code in codes], minlength=len(coder.values))
     order = [code for code in coder.order() if counts[code]]
     number = {code: place for place, code in enumerate(order)}

@@ -24,7 +24,7 @@ class Unusable(Exception):
 
 
 class Reader:
-    """Reads the inputs of rows, and counts the texts that it cut."""
+    """Reads the inputs of rows, and counts the texts that it cut and the files that it fetched."""
 
     def __init__(
         self, inputs: Mapping[Modality, tuple[str, ...]], kind: LabelKind, fetch: Fetch, seconds: float
@@ -41,6 +41,7 @@ class Reader:
         self._tokens = kind == "token"
         self._fetch = fetch
         self.cut = 0
+        self.fetched = 0
 
     def read(self, table: pa.Table, place: int) -> dict[Modality, Input]:
         """Return the inputs of row *place*.
@@ -91,9 +92,11 @@ class Reader:
         if not isinstance(path, str) or not path:
             raise Unusable(EMPTY)
         try:
-            return self._fetch(path)
+            content = self._fetch(path)
         except OSError as error:
             raise Unusable(f"{modality} file missing") from error
+        self.fetched += 1
+        return content
 
 
 def _words(value: Any) -> tuple[str, ...]:

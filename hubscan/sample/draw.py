@@ -16,12 +16,12 @@ from hubscan.sample.column_types import kinds_of
 from hubscan.sample.columns import Columns, find
 from hubscan.sample.label_codes import Coder, ManyValues
 from hubscan.sample.select import one_pass, random_access
+from hubscan.sample.select.one_pass import Spent
 from hubscan.sample.sources.arrow import ArrowTable
 from hubscan.sample.sources.builders import DatasetStream
 from hubscan.sample.sources.open import Source, open_split
 from hubscan.sample.sources.parquet import ParquetTable
 from hubscan.sample.sources.tar import TarStream
-from hubscan.sample_size import rows_by_default
 
 if TYPE_CHECKING:
     from hubscan.sample.select.drawn_rows import DrawnRows
@@ -54,11 +54,15 @@ class OpenSplit:
         )
 
     def _by_kind(self, traffic: Traffic) -> Sample:
+        def spent() -> int:
+            return self.source.spent(traffic.bytes_read)
+
         try:
-            return _draw_of_columns(self.request, self.source, self.columns, traffic)
-        except ManyValues:
+            return _draw_of_columns(self.request, self.source, self.columns, spent)
+        except ManyValues:  # a stream is read again, and may again cost what it may cost
             numbers = replace(self.columns, kind="number", fixed=True)
-            return _draw_of_columns(self.request, self.source, numbers, traffic)
+            before = 0 if self.source.sequential else spent()
+            return _draw_of_columns(self.request, self.source, numbers, lambda: spent() - before)
 
 
 def open_dataset(request: SampleRequest) -> OpenSplit:
@@ -80,8 +84,10 @@ def open_dataset(request: SampleRequest) -> OpenSplit:
 def draw(request: SampleRequest) -> Sample:
     """Return the sample that *request* asks for: every row of a class equally likely, classes as asked.
 
-    The same request and commit give the same rows, in the order of the split. Rows without a label,
-    empty texts and images that cannot be decoded give way to others, and each is counted by its
+    The same request and commit give the same rows in the same order. A sample of n rows is the first n
+    rows of any larger one with the same seed; where one pass makes that impossible, `Draw.notes` says
+    so. Classes take turns as long as they last, or have a row for each of their shares. Rows without a
+    label, empty texts and images that cannot be decoded give way to others, and each is counted by its
     reason in `Draw.dropped`.
 
     Raises:
@@ -91,21 +97,26 @@ def draw(request: SampleRequest) -> Sample:
     return open_dataset(request).draw()
 
 
-def _draw_of_columns(request: SampleRequest, source: Source, columns: Columns, traffic: Traffic) -> Sample:
+def _draw_of_columns(request: SampleRequest, source: Source, columns: Columns, spent: Spent) -> Sample:
     where = f"{source.dataset}, column {', '.join(columns.labels)!r}"
-    coder = Coder(columns, (request.samples or rows_by_default(0)) // 2, where)
+    coder = Coder(columns, request.samples, where)
     reader = Reader(columns.inputs, columns.kind, source.fetch, request.max_seconds)
-    drawn = _draw_rows(request, source, columns, coder, reader, traffic)
+    drawn = _draw_rows(request, source, columns, coder, reader, spent)
     if reader.cut:
         drawn.notes += (f"texts of over {MOST_CHARACTERS:,} characters were cut there: {reader.cut}",)
     return assemble(request, source.pinned(), columns, coder, drawn)
 
 
 def _draw_rows(
-    request: SampleRequest, source: Source, columns: Columns, coder: Coder, reader: Reader, traffic: Traffic
+    request: SampleRequest,
+    source: Source,
+    columns: Columns,
+    coder: Coder,
+    reader: Reader,
+    spent: Spent,
 ) -> DrawnRows:
     rows = source.rows
     if isinstance(rows, ParquetTable | ArrowTable):
         return random_access.draw_rows(rows, columns, coder, reader, request)
     assert isinstance(rows, TarStream | DatasetStream)
-    return one_pass.draw_rows(rows, columns, coder, reader, request, lambda: source.spent(traffic.bytes_read))
+    return one_pass.draw_rows(rows, columns, coder, reader, request, spent)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import numpy as np
 import numpy.typing as npt
@@ -14,12 +14,14 @@ import pyarrow.compute as pc
 
 from hubscan.errors import DatasetError
 from hubscan.sample.columns import Columns
+from hubscan.sample_size import LEAST_OF_CLASS, MOST
 
 Codes = npt.NDArray[np.int32]
 
 NO_LABEL: Final = -1  # of a row that may have any number of labels and has none
 IGNORED_TAG: Final = -100  # what loss functions skip, and tables of tags hold for it
-MOST_LABELS: Final = 50_000
+MOST_LABELS: Final = 50_000  # a bound on memory
+MANY_VALUES: Final = 500  # so many different integers may be numbers
 ROWS_A_NUMBER: Final = 20  # an integer that comes up less often than that is a number, not a class
 MISSING, UNKNOWN = "missing label", "class number without a name"
 
@@ -42,24 +44,29 @@ class Coded:
 class Coder:
     """Numbers labels in the order in which they appear, and counts what each has and what has none."""
 
-    def __init__(self, columns: Columns, most_classes: int, where: str) -> None:
+    def __init__(self, columns: Columns, samples: int | None, where: str) -> None:
+        """Know of no label yet.
+
+        Args:
+            columns: what holds the labels.
+            samples: rows that are asked for; classes have two each at least.
+            where: names the column in what is raised.
+        """
         self.columns = columns
         self.values: list[Any] = []
         self.counts = np.zeros(0, np.int64)  # rows that have each label; of tags, words
         self.dropped: Counter[str] = Counter()
         self._numbers: dict[Any, int] = {}
-        self._most = most_classes if columns.kind == "class" else MOST_LABELS
+        self._most = (samples or MOST) // LEAST_OF_CLASS if columns.kind == "class" else MOST_LABELS
         self._where = where
-        self._rows = 0
 
     def coded(self, table: pa.Table) -> Coded:
         """Return the labels of the rows of *table*, which has the label columns.
 
         Raises:
             ManyValues: if a column of integers that nothing declares holds too many to be classes.
-            DatasetError: if another one does.
+            DatasetError: if another one does, or one that holds more than memory is meant for.
         """
-        self._rows += table.num_rows
         found = self.again(table)
         self.dropped.update(found.dropped)
         codes = found.codes[found.codes >= 0]
@@ -77,6 +84,36 @@ class Coder:
         if self.columns.kind == "class":
             return self._of_classes(table[self.columns.labels[0]])
         return self._of_lists(table[self.columns.labels[0]])
+
+    def conclude(self) -> None:
+        """Say of all rows that were coded what it takes all of them to say.
+
+        Whether integers are classes depends on nothing but them; how many classes there may be depends
+        on how many rows are asked for.
+
+        Raises:
+            ManyValues: if integers that nothing declares are numbers: over 500 different ones, which
+                come up less than 20 times each.
+            DatasetError: if there are more classes than two rows each allow.
+        """
+        if self._may_be_numbers and len(self.values) > MANY_VALUES and self._sparse:
+            raise ManyValues
+        if len(self.values) > self._most:
+            self._refuse(self._most)
+
+    @property
+    def too_many(self) -> bool:
+        """Return whether there are more classes than two rows each allow, so that nothing can be drawn."""
+        return len(self.values) > self._most
+
+    @property
+    def classes(self) -> int:
+        """Return how many classes rows are drawn for: one of numbers; of several labels, none is one more."""
+        return 1 if self.columns.kind == "number" else len(self.values) + (self.columns.kind == "multilabel")
+
+    def strata(self) -> list[str]:
+        """Return a name for each of these classes; what has none of several labels comes last."""
+        return [*self.names(), ""][: self.classes]
 
     def names(self) -> list[str]:
         """Return the name of each label, in the order of their codes."""
@@ -161,15 +198,23 @@ class Coder:
             if value not in self._numbers:
                 self._numbers[value] = len(self.values)
                 self.values.append(value)
-        if len(self.values) > self._most:
-            self._refuse()
-
-    def _refuse(self) -> None:
-        sparse = self._rows < ROWS_A_NUMBER * len(self.values)
-        if isinstance(self.values[0], int) and not self.columns.fixed and sparse:
+        if len(self.values) > MOST_LABELS and self._may_be_numbers and self._sparse:
             raise ManyValues
+        if len(self.values) > (MOST_LABELS if self._may_be_numbers else self._most):
+            self._refuse(min(self._most, MOST_LABELS))
+
+    @property
+    def _may_be_numbers(self) -> bool:
+        kind = self.columns.kind == "class" and not self.columns.fixed
+        return kind and bool(self.values) and isinstance(self.values[0], int)
+
+    @property
+    def _sparse(self) -> bool:
+        return int(self.counts.sum()) < ROWS_A_NUMBER * len(self.values)
+
+    def _refuse(self, most: int) -> NoReturn:
         raise DatasetError(
-            f"{self._where}: over {self._most:,} different values; is it a class? pass another "
+            f"{self._where}: over {most:,} different values; is it a class? pass another "
             "--label-column, --label-kind number if it is one, or more --samples: two rows a class at least"
         )
 

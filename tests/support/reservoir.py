@@ -7,12 +7,13 @@ from hubscan.sample.select.reservoir import Reservoir
 
 
 def kept(labels: list[int], size: int, seed: int, order: list[int] | None = None) -> list[tuple[object, int]]:
-    reservoir = Reservoir[None](lambda _: size)
+    """Return what a reservoir keeps of each class, in its order."""
+    reservoir = Reservoir[int](lambda _: size)
     keys = row_keys(seed, 0, len(labels)).tolist()
     for row in order or range(len(labels)):
         if reservoir.takes(labels[row], keys[row]):
-            reservoir.add(labels[row], keys[row], row, None)
-    return [(label, row) for label, row, _ in reservoir]
+            reservoir.add(labels[row], keys[row], row, row)
+    return [(label, row) for label in sorted(set(labels)) for row in reservoir.kept(label)]
 
 
 def equal_shares(counts: list[int], size: int) -> list[int]:

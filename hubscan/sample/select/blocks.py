@@ -1,13 +1,14 @@
-"""The label of every row in, the rows to draw out: exact shares, every row of a class equally likely.
+"""The label of every row in, the rows that come first out: every row of a class equally likely, at any size.
 
-Row groups are what can be read, so rows that lie together cost less. The rows of a class in a row
-group are put in random order, by their keys, and cut into blocks of k rows; blocks are drawn by keys
-of their own, which the classes share. With k = 1 every row is drawn by itself and its block's key is
-the row's own. What is left over behind the last whole block, r < k rows, is cut into blocks whose
-sizes are the powers of two in r. The sizes are strata: a class takes of each size rows in proportion
-to what it has there, rounded at random so that the expectation is exact. Blocks of one size are
-exchangeable, and so are the rows of a row group, so whatever k is, a row of class c is drawn with
-probability q_c / N_c.
+The rows of a class have an order, of which a sample takes the beginning. Row groups are what can be
+read, so rows that lie together cost less. The rows of a class in a row group are put in random order,
+by their keys, and cut into blocks of k rows; blocks come in the order of keys of their own, which the
+classes share. With k = 1 every row is drawn by itself and its block's key is the row's own. What is
+left over behind the last whole block, r < k rows, is cut into blocks whose sizes are the powers of two
+in r. The sizes are strata, which take turns: of the N rows of a class, N_s in blocks of size s, each
+place in the order falls to size s with probability N_s / N. Blocks of one size are exchangeable, and so
+are the rows of a row group. So whatever k is, every row of a class has each place in its order with the
+same probability: it is among the first m with probability m / N exactly.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ Labelled = Callable[[], Iterable[Members]]
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The rows to draw, ordered by class and then by when they would be given up."""
+    """The first rows of each class: by class, and within one in its order."""
 
     rows: Places  # (n,)
     classes: npt.NDArray[np.int32]  # (n,)
@@ -52,6 +53,10 @@ class Plan:
     def touched(self) -> npt.NDArray[np.int32]:
         """Return the row groups that have to be read, ascending."""
         return np.unique(self.groups)
+
+    def by_class(self, classes: int) -> list[Places]:
+        """Return the rows of each of *classes*."""
+        return np.split(self.rows, np.searchsorted(self.classes, np.arange(1, classes)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,19 +76,23 @@ class Blocks:
 SINGLE: Final = Blocks()
 
 
-def planned(labelled: Labelled, quotas: Counts, seed: int, blocks: Blocks = SINGLE) -> Plan:
-    """Return the plan that draws *quotas* (C,) rows of the classes in *blocks*.
+def planned(labelled: Labelled, reach: Counts, seed: int, blocks: Blocks = SINGLE) -> Plan:
+    """Return the first *reach* (C,) rows of each class, in *blocks*.
 
     The members are gone through once for single rows and twice for blocks; never more of them are
-    held than one chunk and some times the sample.
+    held than one chunk and some times what is asked for.
     """
-    shares = quotas if blocks.rows == 1 else _shares(labelled, quotas, seed, blocks)
+    turns = _turns(labelled, reach, seed, blocks)
+    shares = np.bincount(turns, minlength=len(reach) * blocks.sizes).astype(np.int64)
     kept = _Kept.none()
     for members in labelled():
         kept = kept.joined(_cut(members, seed, blocks).below(kept.limits(shares)))
-        if len(kept.rows) > KEPT_FACTOR * int(quotas.sum()) + 1024:
+        if len(kept.rows) > KEPT_FACTOR * int(reach.sum()) + 1024:
             kept = kept.weeded(shares)
     kept = kept.weeded(shares)
+    in_turn = np.empty(len(turns), np.intp)
+    in_turn[np.argsort(turns, kind="stable")] = np.arange(len(turns))  # kept rows come by stratum
+    kept = kept.taken(in_turn)
     return Plan(kept.rows, (kept.strata // blocks.sizes).astype(np.int32), kept.groups)
 
 
@@ -95,7 +104,7 @@ def blocks_within(
     budget: int,
     largest_group: int,
 ) -> Blocks:
-    """Return the smallest blocks with which a plan reads about *budget* bytes or less.
+    """Return the smallest blocks with which the first *quotas* rows cost about *budget* bytes or less.
 
     They are tried out with keys that no draw has: were they chosen by what the draw itself costs,
     its rows would no longer be equally likely. So it costs a little more or less than was tried.
@@ -229,19 +238,32 @@ def _blocks(position: Places, count: Places, blocks: Blocks) -> tuple[Places, Pl
     return exponents, numbers
 
 
-def _shares(labelled: Labelled, quotas: Counts, seed: int, blocks: Blocks) -> Counts:
-    """Return how many rows to take of each stratum: *quotas* over the sizes, rounded at random."""
-    available = np.zeros(len(quotas) * blocks.sizes, np.int64)
+def _turns(labelled: Labelled, reach: Counts, seed: int, blocks: Blocks) -> Places:
+    """Return the stratum (n,) of each of the first *reach* (C,) places of the classes, by class.
+
+    One size after the other takes its places from those that are left: of every N the N_s-th part, as
+    evenly as can be, from a random beginning. So which size has a place does not hang on how many
+    places there are, and each has it with probability N_s / N.
+    """
+    classes = np.repeat(np.arange(len(reach)), reach)
+    if blocks.rows == 1:
+        return classes
+    there = np.zeros(len(reach) * blocks.sizes, np.int64)
     for members in labelled():
-        available += np.bincount(_cut(members, seed, blocks).strata, minlength=len(available))
-    by_size = available.reshape(len(quotas), blocks.sizes)
-    totals = np.maximum(by_size.sum(axis=1), 1)
-    # Exact in integers up to here; u in [0, 1) makes floor(x + u) right on average.
-    reached = np.cumsum(by_size, axis=1) * quotas[:, None] / totals[:, None]
-    reached[:, -1] = quotas
-    steps = np.floor(reached + fractions(seed, len(quotas))[:, None]).astype(np.int64)
-    shares: Counts = np.diff(steps, axis=1, prepend=0)
-    return np.minimum(shares, by_size).reshape(-1)
+        there += np.bincount(_cut(members, seed, blocks).strata, minlength=len(there))
+    of_size = there.reshape(len(reach), blocks.sizes)
+    begin = fractions(seed, len(there)).reshape(of_size.shape)
+    turns = np.empty(len(classes), np.int64)
+    left, place = np.arange(len(classes)), _positions(classes)
+    for size in range(blocks.sizes):
+        c = classes[left]
+        rows, rest = of_size[c, size], of_size[:, size:].sum(axis=1)[c]
+        start = (begin[c, size] * rest).astype(np.int64)
+        before = (place * rows + start) // rest  # in integers: the probabilities are exact
+        taken = ((place + 1) * rows + start) // rest > before
+        turns[left[taken]] = c[taken] * blocks.sizes + size
+        left, place = left[~taken], (place - before)[~taken]
+    return turns
 
 
 def _positions(lots: Places) -> Places:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 
 from hubscan.records import Input, LabelKind, Modality
 from hubscan.sample.cells import Unusable
-from hubscan.sample.label_codes import Coded
+from hubscan.sample.label_codes import NO_LABEL, Coded
+from hubscan.sample.select.random_keys import Places
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +33,22 @@ class DrawnRow:
     inputs: Mapping[Modality, Input]
 
 
+@dataclass(frozen=True, slots=True)
+class Pick:
+    """One row of the sample: a row of the split or, where every word has a label, one of its words."""
+
+    drawn: DrawnRow
+    word: int = -1  # its place in the sentence
+    tag: int = NO_LABEL
+
+
 @dataclass(slots=True)
 class DrawnRows:
     """The rows of a sample, and what reading them showed."""
 
-    rows: list[DrawnRow]  # by row
+    picks: Sequence[Pick]  # in the order of the sample
     rows_seen: int
     dropped: Counter[str]
-    strata: list[tuple[int, int]] = field(default_factory=list)  # of words: (row, tag) that was drawn
     groups: int = 0
     groups_read: int = 0
     block_rows: int = 1
@@ -69,3 +78,9 @@ def checked(inputs: dict[Modality, Input], label: Label) -> dict[Modality, Input
     if label.words and isinstance(words := inputs.get("text"), tuple) and max(label.words) >= len(words):
         raise Unusable("more labels than words")
     return inputs
+
+
+def merged(picks: Sequence[Sequence[Pick]], seats: Places) -> list[Pick]:
+    """Return the sample: to each of *seats*, (n,) classes, goes the next of the *picks* of its class."""
+    waiting = [iter(of_class) for of_class in picks]
+    return [next(waiting[stratum]) for stratum in seats.tolist()]

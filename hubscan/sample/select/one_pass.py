@@ -1,15 +1,15 @@
-"""Rows that come in one pass in, the drawn ones out, until the budget of bytes is spent.
+"""Rows that come in one pass in, the drawn ones out: a reservoir per class, within a budget of bytes.
 
-A reservoir keeps rows in equal shares of the classes. Where classes are to keep their proportions, or
-labels are numbers, a second one keeps rows whatever their class; how many of each class to draw is
-known at the end of the pass, and the rows that both have kept fill it.
+A row comes before another of its class by a random key, which is all that decides; what is kept is the
+first rows of each class, enough of them for every order in which the classes may take turns.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable
-from typing import Any
+import math
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final
 
 import numpy as np
 import pyarrow as pa
@@ -17,16 +17,25 @@ import pyarrow as pa
 from hubscan.records import SampleRequest
 from hubscan.sample.cells import Reader, Unusable
 from hubscan.sample.columns import Columns
-from hubscan.sample.label_codes import Coder
-from hubscan.sample.select.drawn_rows import DrawnRow, DrawnRows, Label, checked, labels_of
+from hubscan.sample.label_codes import NO_LABEL, Coder
+from hubscan.sample.select.drawn_rows import DrawnRow, DrawnRows, Label, Pick, checked, labels_of, merged
 from hubscan.sample.select.label_store import rarest
-from hubscan.sample.select.quotas import shares
+from hubscan.sample.select.quotas import class_order, class_weights, counted, seats
 from hubscan.sample.select.random_keys import row_keys
 from hubscan.sample.select.reservoir import Reservoir
+from hubscan.sample.select.token_labels import has_word, words_of
 from hubscan.sample.sources.protocols import Stream
 from hubscan.sample_size import rows_by_default
 
-Stratum = int
+SPARE: Final = 4  # standard deviations: how far the smallest keys may miss the share of a class
+CUT_SHORT: Final = "reading stopped at --max-bytes, so a larger sample need not contain these rows"
+CHANGED: Final = (
+    "the shares of the classes changed while the rows went by, so a larger sample need not contain these rows"
+)
+
+Spent = Callable[[], int]
+"""Tells the bytes that came over the network."""
+Stratum = int  # the code of a label, or NO_LABEL
 
 
 class OnePass:
@@ -35,11 +44,12 @@ class OnePass:
     def __init__(self, columns: Columns, coder: Coder, reader: Reader, request: SampleRequest) -> None:
         self._columns, self._coder, self._reader, self._request = columns, coder, reader, request
         self._dropped: Counter[str] = Counter()
-        self._size = request.samples or rows_by_default(len(columns.names or ()))
-        self._balanced = Reservoir[DrawnRow](lambda classes: request.samples or rows_by_default(classes))
-        self._uniform = Reservoir[DrawnRow](lambda _: self._size)
+        # One more for each class than its share: that is what it has where what is left over falls to it.
+        self._balanced = Reservoir[DrawnRow](lambda classes: self._most() + classes)
+        # The first rows of all classes together hold what large classes have in proportion.
+        self._uniform = Reservoir[tuple[list[Stratum], DrawnRow]](lambda _: self._most() + self._spare())
         self._counts: Counter[Stratum] = Counter()
-        self._proportional = columns.kind == "number" or not request.balance
+        self._proportional = columns.kind != "number" and not request.balance
         self.seen = 0
 
     def take(self, table: pa.Table) -> None:
@@ -47,65 +57,97 @@ class OnePass:
         keys = row_keys(self._request.seed, self.seen, table.num_rows).tolist()
         coded = self._coder.coded(table)
         labels = labels_of(coded, self._columns.kind, table.num_rows)
-        for place in np.unique(coded.places).tolist():
-            self._offer(table, place, keys[place], labels[place])
+        if not self._coder.too_many:
+            for place in np.unique(coded.places).tolist():
+                self._offer(table, place, keys[place], labels[place])
         self.seen += table.num_rows
 
     def drawn_rows(self, notes: Iterable[str]) -> DrawnRows:
-        """Return what was drawn."""
-        pairs = self._by_stratum()
-        rows = {kept.row: kept for _, kept in pairs}
+        """Return what was drawn.
+
+        Raises:
+            ManyValues: if the labels turned out to be numbers.
+            DatasetError: if there are too many of them.
+        """
+        self._coder.conclude()
+        names = self._coder.strata()
+        numbers = [self._stratum(place, len(names)) for place in range(len(names))]
+        uniform = self._first_of_all()
+        picks = [self._picks(stratum, uniform[stratum]) for stratum in numbers]
+        of_class = self._coder.counts if self._columns.kind == "token" else [self._counts[s] for s in numbers]
+        weights = class_weights(np.array(of_class, np.int64), balanced=not self._proportional)
+        order, size = class_order(self._request.seed, names), self._size(len(names))
+        kept = np.array([len(of_class) for of_class in picks], np.int64)
+        most = np.where([self._has_all(stratum) for stratum in numbers], kept, np.maximum(of_class, kept))
+        short = counted(seats(weights, most, size, order), len(names)) > kept
         return DrawnRows(
-            rows=[rows[row] for row in sorted(rows)],
+            picks=merged(picks, seats(weights, kept, size, order)),
             rows_seen=self.seen,
             dropped=self._dropped,
-            strata=sorted((kept.row, stratum) for stratum, kept in pairs),
-            notes=tuple(notes),
+            notes=(*notes, *([CHANGED] if short.any() else [])),
         )
+
+    def _size(self, classes: int) -> int:
+        return self._request.samples or rows_by_default(classes)
+
+    def _most(self) -> int:
+        """Return how many rows the sample may have, with the classes that were seen or are declared."""
+        return self._size(max(self._coder.classes, len(self._columns.names or ())))
+
+    def _spare(self) -> int:
+        return SPARE * (math.isqrt(self._most() * self._coder.classes) + 1)
 
     def _offer(self, table: pa.Table, place: int, key: int, label: Label) -> None:
         strata = self._strata(label)
         for stratum in strata:
             self._counts[stratum] += 1
-        places: list[tuple[Reservoir[DrawnRow], Any]] = [(self._balanced, stratum) for stratum in strata]
-        if self._proportional:
-            places.append((self._uniform, None))
-        taking = [(reservoir, stratum) for reservoir, stratum in places if reservoir.takes(stratum, key)]
-        if not taking:
+        uniform = self._proportional and self._uniform.takes(None, key)
+        balanced = [stratum for stratum in strata if self._balanced.takes(stratum, key)]
+        if not (uniform or balanced):
             return
         try:
-            kept = DrawnRow(self.seen + place, label, checked(self._reader.read(table, place), label))
+            drawn = DrawnRow(self.seen + place, label, checked(self._reader.read(table, place), label))
         except Unusable as reason:
             self._dropped[str(reason)] += 1
             return
-        for reservoir, stratum in taking:
-            reservoir.add(stratum, key, kept.row, kept)
+        for stratum in balanced:
+            if self._gives(drawn, stratum):
+                self._balanced.add(stratum, key, drawn.row, drawn)
+        if uniform:
+            self._uniform.add(None, key, drawn.row, (strata, drawn))
 
     def _strata(self, label: Label) -> list[Stratum]:
         if self._columns.kind == "number":
             return [0]
-        if self._columns.kind == "multilabel":
-            return [rarest(np.array(label.codes, np.int32), self._coder.counts) if label.codes else -1]
+        if self._columns.kind == "multilabel":  # by the counts so far, whatever the size of the sample
+            return [rarest(np.array(label.codes, np.int32), self._coder.counts) if label.codes else NO_LABEL]
         return list(dict.fromkeys(label.codes))
 
-    def _by_stratum(self) -> list[tuple[Stratum, DrawnRow]]:
-        """Return the rows with what they were drawn for."""
-        if not self._proportional:
-            return [(stratum, kept) for stratum, _, kept in self._balanced]  # type: ignore[misc]
-        found: dict[Stratum, dict[int, DrawnRow]] = {}
-        for stratum, row, kept in self._balanced:
-            found.setdefault(stratum, {})[row] = kept  # type: ignore[arg-type]
-        for _, row, kept in self._uniform:
-            for stratum in self._strata(kept.label):
-                found.setdefault(stratum, {})[row] = kept
-        strata = sorted(found)
-        counts = np.array([self._counts[s] for s in strata], np.int64)
-        quotas = shares(counts, self._columns, self._request, self._size)
-        return [
-            (stratum, kept)
-            for stratum, quota in zip(strata, quotas.tolist(), strict=True)
-            for kept in _first(found[stratum], quota, self._request.seed)
-        ]
+    def _stratum(self, place: int, count: int) -> Stratum:
+        """Return the class at *place* among *count* as it is known here: rows without a label come last."""
+        return NO_LABEL if self._columns.kind == "multilabel" and place == count - 1 else place
+
+    def _gives(self, drawn: DrawnRow, stratum: Stratum) -> bool:
+        return self._columns.kind != "token" or has_word(drawn, stratum)
+
+    def _first_of_all(self) -> dict[Stratum, list[DrawnRow]]:
+        """Return what is kept of all classes together, by class."""
+        found: dict[Stratum, list[DrawnRow]] = defaultdict(list)
+        for strata, drawn in self._uniform.kept(None):
+            for stratum in strata:
+                if self._gives(drawn, stratum):
+                    found[stratum].append(drawn)
+        return found
+
+    def _picks(self, stratum: Stratum, uniform: Sequence[DrawnRow]) -> list[Pick]:
+        """Return what is kept of a class, in its order: either reservoir holds its first rows, one more."""
+        drawn = max(self._balanced.kept(stratum), uniform, key=len)
+        if self._columns.kind != "token":
+            return [Pick(row) for row in drawn]
+        return words_of(stratum, drawn, self._request.seed, whole=self._has_all(stratum))
+
+    def _has_all(self, stratum: Stratum) -> bool:
+        return self._balanced.has_all(stratum) or (self._proportional and self._uniform.has_all(None))
 
 
 def draw_rows(
@@ -114,12 +156,16 @@ def draw_rows(
     coder: Coder,
     reader: Reader,
     request: SampleRequest,
-    spent: Callable[[], int],
+    spent: Spent,
 ) -> DrawnRows:
     """Return the rows that *request* asks for out of one pass over *stream*.
 
-    The pass ends with the batch after which *spent*, the bytes that came over the network, is above
-    the request's `max_bytes`; a note then says so.
+    The pass ends early when *spent*, the bytes that came over the network, reaches its budget; a note
+    then says so, and another where how far it went depends on the rows that were kept.
+
+    Raises:
+        ManyValues: if the labels turned out to be numbers.
+        DatasetError: if there are too many of them.
     """
     one_pass = OnePass(columns, coder, reader, request)
     notes = []
@@ -130,9 +176,6 @@ def draw_rows(
                 "this split can only be read from its beginning; reading ended after "
                 f"{spent() / 1e6:,.1f} MB (--max-bytes) and {one_pass.seen:,} rows; the rest was not seen"
             )
+            notes += [CUT_SHORT] if reader.fetched else []
             break
     return one_pass.drawn_rows(notes)
-
-
-def _first(rows: dict[int, DrawnRow], count: int, seed: int) -> list[DrawnRow]:
-    return [rows[row] for row in sorted(rows, key=lambda row: int(row_keys(seed, row, 1)[0]))[:count]]

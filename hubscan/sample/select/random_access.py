@@ -2,39 +2,79 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
 
-from hubscan.records import Input, Modality, SampleRequest
+from hubscan.records import SampleRequest
 from hubscan.sample.cells import Reader, Unusable
 from hubscan.sample.columns import Columns
 from hubscan.sample.label_codes import Coder
-from hubscan.sample.select.blocks import SINGLE, Blocks, Labelled, Plan, blocks_within, planned
-from hubscan.sample.select.drawn_rows import DrawnRow, DrawnRows, Label, checked, labels_of
+from hubscan.sample.select.blocks import PILOT_SEED, Blocks, Labelled, Plan, blocks_within, planned
+from hubscan.sample.select.drawn_rows import DrawnRow, DrawnRows, Pick, checked, labels_of, merged
 from hubscan.sample.select.label_store import LabelStore, available, strata
-from hubscan.sample.select.quotas import Counts, shares
+from hubscan.sample.select.quotas import Counts, class_order, class_weights, counted, seats
+from hubscan.sample.select.token_labels import words_of
 from hubscan.sample.sources.protocols import Rows, Table
 from hubscan.sample_size import rows_by_default
 
 TEXT_SHARE: Final = 0.05  # of a split's bytes: what a draw of texts may read
 FILE_FACTOR: Final = 3.0  # times the bytes of the drawn rows: what a draw of images may read
+FEW: Final = 10  # rows of a split for each that is drawn, where blocks are tried out
 OVER: Final = 1.1  # how far a draw may be over its budget before that is said
 FREE_BYTES: Final = 32_000_000  # a few seconds on most lines: rows that lie together are worth less than that
-ROUNDS: Final = 8  # of replacing rows that turn out to be unusable
+
+
+@dataclass(frozen=True, slots=True)
+class _Strata:
+    """The classes that rows are drawn for."""
+
+    members: Labelled
+    names: Sequence[str]  # (C,)
+    there: Counts  # (C,) rows of each
+    most: Counts  # (C,) rows, or words, that each gives if all are usable
+    balanced: bool
+
+    def seats(self, caps: Counts, size: int, seed: int) -> Counts:
+        """Return the class of each of *size* seats where classes give up to *caps* (C,)."""
+        weights = class_weights(self.most, balanced=self.balanced)
+        return seats(weights, caps, size, class_order(seed, self.names))
 
 
 @dataclass(slots=True)
-class _Seen:
-    """What is known of the rows that were looked at."""
+class _Looks:
+    """Reads rows of a table, each once, and keeps what is usable."""
 
-    usable: dict[int, tuple[Label, Mapping[Modality, Input]]] = field(default_factory=dict)
+    table: Table
+    columns: Columns
+    coder: Coder
+    reader: Reader
+    usable: dict[int, DrawnRow] = field(default_factory=dict)
     unusable: set[int] = field(default_factory=set)
     dropped: Counter[str] = field(default_factory=Counter)
     groups: set[int] = field(default_factory=set)
+
+    def look(self, plan: Plan) -> None:
+        """Read the rows of *plan* that were not read yet."""
+        wanted: dict[int, Rows] = {}
+        rows = np.setdiff1d(plan.rows, np.array(list(self.usable.keys() | self.unusable), np.int64))
+        groups = np.searchsorted(self.table.starts, rows, side="right") - 1
+        for group in np.unique(groups).tolist():
+            first, last = np.searchsorted(groups, (group, group + 1))
+            wanted[group] = rows[first:last] - self.table.starts[group]
+        self.groups |= wanted.keys()
+        for rows, found in self.table.take(wanted, self.columns.all):
+            labels = labels_of(self.coder.again(found), self.columns.kind, found.num_rows)
+            for place, (row, label) in enumerate(zip(rows.tolist(), labels, strict=True)):
+                try:
+                    self.usable[row] = DrawnRow(row, label, checked(self.reader.read(found, place), label))
+                except Unusable as reason:
+                    self.unusable.add(row)
+                    self.dropped[str(reason)] += 1
 
 
 def draw_rows(
@@ -45,6 +85,7 @@ def draw_rows(
     A row whose input is empty or cannot be read gives way to the next one of its class.
 
     Raises:
+        ManyValues: if the labels turn out to be numbers.
         DatasetError: if the columns do not hold what they should.
         HubError: if a file cannot be had.
     """
@@ -52,79 +93,92 @@ def draw_rows(
     try:
         for group, labels in enumerate(table.labels(columns.labels)):
             store.add(coder.coded(labels), int(table.starts[group]))
+        coder.conclude()
         members = strata(store, columns.kind, coder.counts)
-        return _drawn(table, columns, coder, reader, request, members)
+        names = coder.strata()
+        there = available(members, len(names))
+        most = coder.counts if columns.kind == "token" else there
+        classes = _Strata(members, names, there, most, request.balance)
+        return _drawn(_Looks(table, columns, coder, reader), classes, request)
     finally:
         store.close()
 
 
-def _drawn(
-    table: Table, columns: Columns, coder: Coder, reader: Reader, request: SampleRequest, members: Labelled
-) -> DrawnRows:
-    count = 1 if columns.kind == "number" else len(coder.counts) + (columns.kind == "multilabel")
-    there = available(members, count)
-    size = request.samples or rows_by_default(count)
-    costs, budget = table.costs(columns.all), _budget(table, columns, size)
-    largest = int(np.diff(table.starts).max(initial=1))
-    seen, spoilt = _Seen(), np.zeros(count, np.int64)
-    blocks = SINGLE
-    for turn in range(ROUNDS):
-        quotas = shares(there - spoilt, columns, request, size)
-        if turn == 0:
-            blocks = blocks_within(members, quotas, costs=costs, budget=budget, largest_group=largest)
-        plan = planned(members, quotas + spoilt, request.seed, blocks)
-        if not _read(table, columns, coder, reader, plan, seen):
+def _drawn(looks: _Looks, strata: _Strata, request: SampleRequest) -> DrawnRows:
+    """Look at the first rows of each class, and at more of them until enough are usable."""
+    default = rows_by_default(len(strata.names))
+    size = request.samples or default
+    blocks = _blocks(looks, strata, min(default, max(int(strata.most.sum()) // FEW, 1)))
+    budget = int(_budget(looks, default) * max(size / default, 1))
+    caps, reach = strata.most, np.zeros(len(strata.names), np.int64)
+    picks: list[list[Pick]] = [[] for _ in strata.names]
+    for turn in itertools.count():
+        given = strata.seats(caps, size, request.seed)
+        there = _lengths(picks)
+        lacking = counted(given, len(caps)) - there
+        if not (lacking > 0).any():
             break
-        is_unusable = np.isin(plan.rows, list(seen.unusable))
-        spoilt = np.maximum(spoilt, np.bincount(plan.classes[is_unusable], minlength=count))
-    chosen = list(_usable(plan, quotas, seen))
-    rows = sorted({row for row, _ in chosen})
+        reach = np.where(lacking > 0, _further(reach, lacking, there, turn), reach)
+        reach = np.minimum(reach, strata.there)
+        plan = planned(strata.members, reach, request.seed, blocks)
+        looks.look(plan)
+        whole = reach == strata.there
+        picks = [
+            _usable(c, rows, looks, request.seed, bool(whole[c]))
+            for c, rows in enumerate(plan.by_class(len(caps)))
+        ]
+        caps = np.where(whole, _lengths(picks), strata.most)
     return DrawnRows(
-        rows=[DrawnRow(row, *seen.usable[row]) for row in rows],
-        rows_seen=int(table.starts[-1]),
-        dropped=seen.dropped,
-        strata=chosen,
-        groups=len(costs),
-        groups_read=len(seen.groups),
+        picks=merged(picks, given),
+        rows_seen=int(looks.table.starts[-1]),
+        dropped=looks.dropped,
+        groups=len(looks.table.starts) - 1,
+        groups_read=len(looks.groups),
         block_rows=blocks.rows,
-        notes=tuple(_notes(plan, blocks, costs, budget, table)),
+        notes=tuple(_notes(looks, blocks, budget)),
     )
 
 
-def _read(table: Table, columns: Columns, coder: Coder, reader: Reader, plan: Plan, seen: _Seen) -> bool:
-    """Read the rows of *plan* that were not looked at yet; return whether one of them was unusable."""
-    any_unusable = False
-    wanted: dict[int, Rows] = {}
-    known = seen.usable.keys() | seen.unusable
-    rows = np.setdiff1d(plan.rows, np.array(list(known), np.int64))
-    groups = np.searchsorted(table.starts, rows, side="right") - 1
-    for group in np.unique(groups).tolist():
-        first, last = np.searchsorted(groups, (group, group + 1))
-        wanted[group] = rows[first:last] - table.starts[group]
-        seen.groups.add(group)
-    for rows, found in table.take(wanted, columns.all):
-        labels = labels_of(coder.again(found), columns.kind, found.num_rows)
-        for place, (row, label) in enumerate(zip(rows.tolist(), labels, strict=True)):
-            try:
-                seen.usable[row] = label, checked(reader.read(found, place), label)
-            except Unusable as reason:
-                any_unusable = True
-                seen.unusable.add(row)
-                seen.dropped[str(reason)] += 1
-    return any_unusable
+def _lengths(lists: Sequence[Sequence[object]]) -> Counts:
+    return np.array([len(values) for values in lists], np.int64)
 
 
-def _usable(plan: Plan, quotas: Counts, seen: _Seen) -> Iterator[tuple[int, int]]:
-    """Yield (row, stratum) of the plan's usable rows, no more of a stratum than its quota."""
-    left = quotas.copy()
-    for row, stratum in zip(plan.rows.tolist(), plan.classes.tolist(), strict=True):
-        if row in seen.usable and left[stratum] > 0:
-            left[stratum] -= 1
-            yield row, stratum
+def _further(reach: Counts, lacking: Counts, usable: Counts, turn: int) -> Counts:
+    """Return how many rows of each class to look at where *lacking* are, if the rest is like what was seen.
+
+    At most twice as many as before, and always more than in the last turn: so there are few turns.
+    """
+    needed = np.ceil(lacking * reach / np.maximum(usable, 0.5)).astype(np.int64)
+    return reach + np.clip(needed, np.maximum(lacking, 2**turn), np.maximum(reach, lacking + 2**turn))
 
 
-def _budget(table: Table, columns: Columns, size: int) -> int:
+def _usable(stratum: int, rows: Rows, looks: _Looks, seed: int, whole: bool) -> list[Pick]:
+    """Return what the first *rows* of a class give, in their order."""
+    drawn = [looks.usable[row] for row in rows.tolist() if row in looks.usable]
+    if looks.columns.kind == "token":
+        return words_of(stratum, drawn, seed, whole=whole)
+    return [Pick(row) for row in drawn]
+
+
+def _blocks(looks: _Looks, strata: _Strata, size: int) -> Blocks:
+    """Return the blocks with which *size* rows cost what they may.
+
+    That is the size of a draw that is not told how many, or less where it would take much of the split
+    and read nearly all of it in any case. What a draw is told changes nothing: its blocks are these.
+    """
+    quotas = counted(strata.seats(strata.most, size, PILOT_SEED), len(strata.names))
+    return blocks_within(
+        strata.members,
+        np.minimum(quotas, strata.there),
+        costs=looks.table.costs(looks.columns.all),
+        budget=_budget(looks, size),
+        largest_group=int(np.diff(looks.table.starts).max(initial=1)),
+    )
+
+
+def _budget(looks: _Looks, size: int) -> int:
     """Return the bytes that reading *size* rows may cost."""
+    table, columns = looks.table, looks.columns
     inputs = table.costs(columns.all)
     if set(columns.inputs) == {"text"}:
         labels = int(table.costs(columns.labels).sum())
@@ -134,14 +188,15 @@ def _budget(table: Table, columns: Columns, size: int) -> int:
     return max(int(allowed), FREE_BYTES)
 
 
-def _notes(plan: Plan, blocks: Blocks, costs: Counts, budget: int, table: Table) -> Iterator[str]:
+def _notes(looks: _Looks, blocks: Blocks, budget: int) -> Iterator[str]:
     if blocks.rows == 1:
         return
-    price, groups = int(costs[plan.touched].sum()), len(costs)
-    rows = int(np.median(np.diff(table.starts)))
+    costs = looks.table.costs(looks.columns.all)
+    price, groups = int(costs[list(looks.groups)].sum()), len(costs)
+    rows = int(np.median(np.diff(looks.table.starts)))
     yield (
         f"row groups of {rows:,} rows and {_megabytes(np.median(costs))} are read as a whole, so up to "
-        f"{blocks.rows} rows of a class were drawn together, from {len(plan.touched):,} of {groups:,}"
+        f"{blocks.rows} rows of a class were drawn together, from {len(looks.groups):,} of {groups:,}"
     )
     if price > OVER * budget:
         yield f"the row groups are so large that {_megabytes(price)} of them had to be read"

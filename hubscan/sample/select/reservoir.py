@@ -10,7 +10,7 @@ classes, by a share or more for each: nobody then has given way to a class that 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterator, Set
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -35,11 +35,6 @@ class Reservoir(Generic[T]):
         self._kept = 0
         self._classes: dict[object, _Class[T]] = {}
 
-    @property
-    def labels(self) -> Set[object]:
-        """Return the classes seen so far."""
-        return self._classes.keys()
-
     def takes(self, label: object, key: int) -> bool:
         """Return whether a row would be kept, so that nothing is made of one that would not."""
         return key < self._classes[label].limit if label in self._classes else True
@@ -58,7 +53,13 @@ class Reservoir(Generic[T]):
             largest.limit = -dropped
             self._kept -= 1
 
-    def __iter__(self) -> Iterator[tuple[object, int, T]]:
-        """Yield (label, row, value) in the order of the rows."""
-        kept = ((row, label, value) for label, c in self._classes.items() for _, row, value in c.heap)
-        yield from ((label, row, value) for row, label, value in sorted(kept, key=lambda k: k[0]))
+    def kept(self, label: object) -> list[T]:
+        """Return what was kept of a class, by the keys: the first of all its rows."""
+        return [value for _, _, value in sorted(self._heap(label), key=lambda kept: -kept[0])]
+
+    def has_all(self, label: object) -> bool:
+        """Return whether no row of a class was given up."""
+        return label not in self._classes or self._classes[label].limit == NO_LIMIT
+
+    def _heap(self, label: object) -> list[tuple[int, int, T]]:
+        return self._classes[label].heap if label in self._classes else []

@@ -1,64 +1,42 @@
-"""Sentences whose words have tags in; the words that stand in the sample out, no sentence in front."""
+"""Sentences whose words have tags in; the words of one tag, in the order of the sample, out."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
-from hubscan.records import SampleRequest
-from hubscan.sample.select.drawn_rows import DrawnRow
-from hubscan.sample.select.quotas import equal, proportional
-from hubscan.sample.select.random_keys import block_keys, keys_of
-from hubscan.sample_size import rows_by_default
-
-Word = tuple[int, int, int]  # row, place of the word in its sentence, tag
+from hubscan.sample.select.drawn_rows import DrawnRow, Pick
+from hubscan.sample.select.random_keys import block_keys
 
 
-def choose_words(
-    kept: Sequence[DrawnRow], strata: Sequence[tuple[int, int]], request: SampleRequest
-) -> list[Word]:
-    """Return the drawn words, ordered by row and place.
+def has_word(sentence: DrawnRow, tag: int) -> bool:
+    """Return whether a word of *sentence* that is not blank has *tag*."""
+    return bool(_words(sentence, tag))
 
-    Of every tag a sentence first gives one word, at random; only when the sentences drawn for a tag
-    have all given one does any give a second.
+
+def words_of(tag: int, sentences: Sequence[DrawnRow], seed: int, *, whole: bool) -> list[Pick]:
+    """Return the words that have *tag*, in turns: of every sentence one, at random, and then a second.
 
     Args:
-        kept: the drawn sentences.
-        strata: (row, tag) for each tag that a sentence was drawn for.
-        request: says how many words, and whether tags have equal shares.
+        tag: the code of the tag.
+        sentences: the first of those that have it, in the order of the tag.
+        seed: decides which words come first.
+        whole: whether these are all sentences of the split that have the tag; before that is so,
+            none gives a second word.
     """
-    rows = {one.row: one for one in kept}
-    turns: dict[int, list[tuple[int, Word]]] = defaultdict(list)  # of each tag: (turn, word)
-    order = np.argsort(keys_of(request.seed, np.array([row for row, _ in strata], np.int64)), kind="stable")
-    for row, tag in (strata[place] for place in order.tolist()):
-        turns[tag] += _turns(rows[row], tag, request.seed)
-    tags = sorted(turns)
-    counts = np.array([len(turns[tag]) for tag in tags], np.int64)
-    share = equal if request.balance else proportional
-    quotas = share(counts, request.samples or rows_by_default(len(tags)), np.argsort(-counts, kind="stable"))
-    found = [
-        word for tag, quota in zip(tags, quotas.tolist(), strict=True) for word in _taken(turns, tag, quota)
-    ]
-    return sorted(found)
+    orders = [_in_random_order(sentence, tag, seed) for sentence in sentences]
+    turns = [(turn, word) for words in orders for turn, word in enumerate(words if whole else words[:1])]
+    return [word for _, word in sorted(turns, key=lambda turn: turn[0])]  # stable: sentences keep their order
 
 
-def _turns(sentence: DrawnRow, tag: int, seed: int) -> Iterator[tuple[int, Word]]:
-    inputs = sentence.inputs["text"]
-    places = np.array(
-        [
-            place
-            for place, code in zip(sentence.label.words, sentence.label.codes, strict=True)
-            if code == tag and str(inputs[place]).strip()
-        ],
-        np.int64,
-    )
+def _in_random_order(sentence: DrawnRow, tag: int, seed: int) -> list[Pick]:
+    places = np.array(_words(sentence, tag), np.int64)
     keys = block_keys(seed, np.full(len(places), sentence.row, np.int64), places)
-    for turn, place in enumerate(places[np.argsort(keys)].tolist()):
-        yield turn, (sentence.row, place, tag)
+    return [Pick(sentence, place, tag) for place in places[np.argsort(keys)].tolist()]
 
 
-def _taken(turns: Mapping[int, list[tuple[int, Word]]], tag: int, quota: int) -> list[Word]:
-    # The sort is stable: within a turn, sentences keep the order of their keys.
-    return [word for _, word in sorted(turns[tag], key=lambda turn: turn[0])[:quota]]
+def _words(sentence: DrawnRow, tag: int) -> list[int]:
+    words, label = sentence.inputs["text"], sentence.label
+    places = [place for place, code in zip(label.words, label.codes, strict=True) if code == tag]
+    return [place for place in places if str(words[place]).strip()]

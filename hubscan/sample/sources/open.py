@@ -58,19 +58,23 @@ class Source:
         found = [file for file in self.files if isinstance(file, StoredFile | SequentialFile)]
         return sum(file.bytes_read for file in found), sum(file.requests for file in found)
 
+    @property
+    def sequential(self) -> Sequence[SequentialFile]:
+        """Return the files that are read from their beginning."""
+        return [file for file in self.files if isinstance(file, SequentialFile)]
+
     def spent(self, fetched: int) -> int:
         """Return the bytes to hold against a budget, where *fetched* went through the Hub's client."""
-        sequential = [file for file in self.files if isinstance(file, SequentialFile)]
         # How far a file was read, not what it took: a broken connection must not change what is drawn.
-        return sum(file.passed for file in sequential) if sequential else fetched + self.stored()[0]
+        read = self.sequential
+        return sum(file.passed for file in read) if read else fetched + self.stored()[0]
 
     def pinned(self) -> Source:
         """Return the same with its revision, where only reading it tells that."""
-        sequential = [file for file in self.files if isinstance(file, SequentialFile)]
-        if not sequential:
+        if not self.sequential:
             return self
-        digest = hashlib.sha256("".join(f"{file.name} {file.pin()}\n" for file in sequential).encode())
-        return replace(self, revision=f"url:{digest.hexdigest()}")
+        contents = "".join(f"{file.name} {file.pin()}\n" for file in self.sequential)
+        return replace(self, revision=f"url:{hashlib.sha256(contents.encode()).hexdigest()}")
 
 
 def open_split(request: SampleRequest) -> Source:
