@@ -5,6 +5,9 @@
 Makes a sorted dataset of texts and one of pictures in FOLDER, 2 GB each by default, serves them from a
 Hub on this machine, and draws 2 000 rows in each way, each in a process and with a cache of its own.
 Then prints what each kind of bad row or file gives.
+
+By default, 1 000 rows, a draw reads 4.2 % of the bytes of the texts and twice those of the drawn pictures, as
+before samples were nested; every row of a class is equally likely at every size. See `README.md` beside this.
 """
 
 from __future__ import annotations
