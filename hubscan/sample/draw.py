@@ -17,11 +17,8 @@ from hubscan.sample.columns import Columns, find
 from hubscan.sample.label_codes import Coder, ManyValues
 from hubscan.sample.select import one_pass, random_access
 from hubscan.sample.select.one_pass import Spent
-from hubscan.sample.sources.arrow import ArrowTable
-from hubscan.sample.sources.builders import DatasetStream
 from hubscan.sample.sources.open import Source, open_split
-from hubscan.sample.sources.parquet import ParquetTable
-from hubscan.sample.sources.tar import TarStream
+from hubscan.sample.sources.protocols import Table
 
 if TYPE_CHECKING:
     from hubscan.sample.select.drawn_rows import DrawnRows
@@ -116,7 +113,6 @@ def _draw_rows(
     spent: Spent,
 ) -> DrawnRows:
     rows = source.rows
-    if isinstance(rows, ParquetTable | ArrowTable):
+    if isinstance(rows, Table):
         return random_access.draw_rows(rows, columns, coder, reader, request)
-    assert isinstance(rows, TarStream | DatasetStream)
     return one_pass.draw_rows(rows, columns, coder, reader, request, spent)
