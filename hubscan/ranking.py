@@ -7,13 +7,13 @@ from dataclasses import replace
 from typing import Any
 
 from hubscan.errors import RankingError
-from hubscan.records import Draw, Ranked, Ranking, Scored, Skipped
+from hubscan.records import Ranked, Ranking, SampleInfo, Scored, Skipped
 
 
 def rank(
     results: Iterable[Scored | Skipped],
     task: str,
-    draw: Draw,
+    draw: SampleInfo,
     *,
     each_layer: bool = False,
     run: str | None = None,

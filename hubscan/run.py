@@ -22,7 +22,7 @@ from pydantic import AfterValidator, TypeAdapter, ValidationError
 
 from hubscan import ranking, recipe
 from hubscan.errors import RunError
-from hubscan.records import Candidate, Draw, Ranking, Scored, Skipped, Tuned, Verdict
+from hubscan.records import Candidate, Ranking, SampleInfo, Scored, Skipped, Tuned, Verdict
 from hubscan.records.features import is_address
 
 T = TypeVar("T")
@@ -47,7 +47,7 @@ class Lock:
     """What a scan saw: enough to see exactly the same again."""
 
     task: str
-    draw: Draw
+    draw: SampleInfo
     candidates: tuple[Candidate, ...]
     unresolved: tuple[Skipped, ...]  # models that were named and could not be found
     provenance: Mapping[str, Any]

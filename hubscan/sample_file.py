@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import TypeAdapter
 
-from hubscan.records import Draw, Input, LabelKind, Sample
+from hubscan.records import Input, LabelKind, Sample, SampleInfo
 
 _DRAW = b"hubscan.draw"
 _INPUT = "input."
@@ -44,7 +44,7 @@ def write(sample: Sample, path: Path, *, inputs: bool) -> None:
 def read(path: Path) -> Sample:
     """Return the sample in *path*, with such inputs as the file has."""
     table = pq.read_table(path)
-    draw: Draw = TypeAdapter(Draw).validate_python(json.loads(table.schema.metadata[_DRAW]))
+    draw: SampleInfo = TypeAdapter(SampleInfo).validate_python(json.loads(table.schema.metadata[_DRAW]))
     names = [name for name in table.column_names if name.startswith(_INPUT)]
     labels = np.array(table["label"].to_pylist(), _TYPES[draw.label_kind])
     places = None

@@ -18,7 +18,17 @@ from hubscan.feature_store import FeatureStore, open_store
 from hubscan.hub import listing
 from hubscan.media import audio
 from hubscan.recipe import TASKS, Recipe
-from hubscan.records import WORD_POOLINGS, Candidate, Draw, Job, Listed, Ranking, Sample, Scored, Skipped
+from hubscan.records import (
+    WORD_POOLINGS,
+    Candidate,
+    Job,
+    Listed,
+    Ranking,
+    Sample,
+    SampleInfo,
+    Scored,
+    Skipped,
+)
 from hubscan.records.joined import is_joined
 from hubscan.scores import scoring
 
@@ -208,11 +218,11 @@ def _is_label(role: str) -> bool:
     return role.partition("_")[0] == "label"
 
 
-def _hub_revision(drawn: Draw) -> str | None:
+def _hub_revision(drawn: SampleInfo) -> str | None:
     return None if drawn.local else drawn.revision
 
 
-def _same_rows(before: Draw, now: Draw) -> None:
+def _same_rows(before: SampleInfo, now: SampleInfo) -> None:
     if before.fingerprint != now.fingerprint:
         raise RunError(
             f"the rows drawn now are not those of the locked scan (fingerprint {now.fingerprint[:12]}, "

@@ -102,8 +102,8 @@ def test_a_head_reads_what_is_there_and_levels_what_is_not() -> None:
     features[:, 3] = 7.0
     target, rows = Target.of(sample(labels)), split_rows(sample(labels), 0)
     head = fitted(torch.from_numpy(features), target, rows)
-    given = head(torch.from_numpy(features[rows.held])).detach()
-    assert target.outcomes(given, torch.from_numpy(rows.held)).mean() > 0.95
+    given = head(torch.from_numpy(features[rows.test])).detach()
+    assert target.outcomes(given, torch.from_numpy(rows.test)).mean() > 0.95
     assert torch.isfinite(given).all()
 
 

@@ -49,7 +49,7 @@ def _tuned(
         measure=MEASURES[sample.draw.label_kind],
         outcomes=tuple(float(x) for x in outcome.outcomes.round(6)),
         frozen=tuple(float(x) for x in outcome.frozen.round(6)),
-        held=tuple(int(row) for row in split_rows(sample, training.seed).held),
+        held=tuple(int(row) for row in split_rows(sample, training.seed).test),
         rate=outcome.rate,
         epochs=outcome.epochs,
         settled=outcome.settled,

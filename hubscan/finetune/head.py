@@ -47,7 +47,7 @@ def fitted(features: torch.Tensor, target: Target, parts: Split) -> Head:
         target: their labels.
         parts: which rows are which; the held-out ones are not looked at.
     """
-    train, stop = torch.from_numpy(parts.train), torch.from_numpy(parts.stop)
+    train, stop = torch.from_numpy(parts.train), torch.from_numpy(parts.validation)
     heads = [_fitted(features[train], target, train, penalty) for penalty in PENALTIES]
     with torch.no_grad():
         losses = [float(target.loss(head(features[stop]), stop)) for head in heads]

@@ -1,4 +1,4 @@
-"""The labels of a sample in; which rows train, which stop the training and which are held out, out."""
+"""The labels of a sample in; the rows to train on, to validate on and to test on, out."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class Split(NamedTuple):
     """Numbers of rows, each in one part only."""
 
     train: Rows
-    stop: Rows
-    held: Rows
+    validation: Rows
+    test: Rows
 
 
 def split_rows(sample: Sample, seed: int, pattern: str = PATTERN) -> Split:

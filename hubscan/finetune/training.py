@@ -109,7 +109,7 @@ def _fine_tuned(
     features = torch.from_numpy(extract.extract(encoder, inputs, device).matrix)
     head = fitted(features, target, rows)
     with torch.no_grad():
-        frozen = target.outcomes(head(features[rows.held]), torch.from_numpy(rows.held))
+        frozen = target.outcomes(head(features[rows.test]), torch.from_numpy(rows.test))
     weights = sum(weight.numel() for weight in head.parameters())
     if training.how == "head":
         return Outcome(frozen, frozen, None, 0, True, weights)
@@ -165,7 +165,7 @@ class _Tuner:
                     self.rate, self.epochs = rate, epoch
             settled &= self._settled
         self.network.load_state_dict(self.state)
-        outcomes = self.target.outcomes(*self._given(self.of_part.held.tolist()))
+        outcomes = self.target.outcomes(*self._given(self.of_part.test.tolist()))
         trained = sum(weight.numel() for weight in self._weights())
         return Outcome(outcomes, frozen, self.rate, self.epochs, settled, trained)
 
@@ -242,7 +242,7 @@ class _Tuner:
         That is their loss, which a hundred rows tell far better than their accuracy, at the confidence
         that suits them best: a network that trains on grows too sure of itself before it gets worse.
         """
-        loss = self.target.loss_at_best_confidence(*self._given(self.of_part.stop.tolist()))
+        loss = self.target.loss_at_best_confidence(*self._given(self.of_part.validation.tolist()))
         return -loss if math.isfinite(loss) else -math.inf
 
     def _weights(self) -> Iterator[nn.Parameter]:

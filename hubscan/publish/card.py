@@ -12,7 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from hubscan.errors import RankingError
 from hubscan.publish.public import Public, public
 from hubscan.publish.renamed import renamed, renamed_verdict
-from hubscan.records import Candidate, Draw, Ranking
+from hubscan.records import Candidate, Ranking, SampleInfo
 from hubscan.records.joined import outcome
 from hubscan.report import sentences
 from hubscan.report.formatting import byte_count, plain
@@ -135,7 +135,7 @@ def _said(shown: Public, repo: str | None) -> dict[str, Any]:
     }
 
 
-def _sample_table(draw: Draw) -> Markdown:
+def _sample_table(draw: SampleInfo) -> Markdown:
     facts = {
         "dataset": draw.dataset,
         "commit": draw.revision,

@@ -19,7 +19,7 @@ from huggingface_hub.utils._validators import validate_repo_id
 from hubscan import recipe as recipes
 from hubscan.publish.renamed import renamed, renamed_verdict
 from hubscan.recipe import Recipe
-from hubscan.records import Candidate, Draw, Ranking, Skipped
+from hubscan.records import Candidate, Ranking, SampleInfo, Skipped
 from hubscan.records.joined import is_joined
 from hubscan.run import Lock, Run
 
@@ -113,7 +113,7 @@ class _Anonymizer:
             text = text.replace(path, name)
         return _PATH.sub(lambda match: f"…/{_base_name(match[0])}", text)
 
-    def draw(self, draw: Draw) -> Draw:
+    def draw(self, draw: SampleInfo) -> SampleInfo:
         return replace(draw, dataset=self.name(draw.dataset))
 
     def candidate(self, candidate: Candidate) -> Candidate:

@@ -14,7 +14,7 @@ from hubscan.records.features import Features, Pooling
 from hubscan.records.kinds import TASKS, WORD_POOLINGS, Input, LabelKind, Layers, Modality, Precision
 from hubscan.records.ranking import Ranked, Ranking
 from hubscan.records.requests import EncodingRequest, Job, Query, SampleRequest, ScoringRequest
-from hubscan.records.sample import Draw, Sample
+from hubscan.records.sample import Sample, SampleInfo
 from hubscan.records.score import Cost, Layer, Score, Scored
 from hubscan.records.tuned import Agreement, Bounded, Training, Tuned, Verdict
 
@@ -30,7 +30,6 @@ __all__ = [
     "Bounded",
     "Candidate",
     "Cost",
-    "Draw",
     "EncodingRequest",
     "Features",
     "Identity",
@@ -48,6 +47,7 @@ __all__ = [
     "Ranked",
     "Ranking",
     "Sample",
+    "SampleInfo",
     "SampleRequest",
     "Score",
     "Scored",

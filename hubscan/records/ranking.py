@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hubscan.records.candidate import Skipped
-from hubscan.records.sample import Draw
+from hubscan.records.sample import SampleInfo
 from hubscan.records.score import Scored
 from hubscan.records.tuned import Verdict
 
@@ -42,7 +42,7 @@ class Ranking:
     metric: str  # "transrate@1"
     entries: tuple[Ranked, ...]
     skipped: tuple[Skipped, ...]
-    draw: Draw
+    draw: SampleInfo
     run: str | None = None  # the run folder
     provenance: Mapping[str, Any] = field(default_factory=dict)  # device, dtype, versions, seed
     verdict: Verdict | None = None  # what fine-tuning said, if some were fine-tuned

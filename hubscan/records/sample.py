@@ -1,4 +1,4 @@
-"""A `Sample` is drawn, and its `Draw` tells of it ever after."""
+"""A `Sample` is drawn, and its `SampleInfo` tells of it ever after."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Draw:
+class SampleInfo:
     """What was drawn, without the rows themselves; it stands in every result."""
 
     dataset: str  # the canonical id, or the local path
@@ -59,7 +59,7 @@ class Draw:
 class Sample:
     """The drawn rows; every checkpoint sees exactly these, in this order: the first n are a sample of n."""
 
-    draw: Draw
+    draw: SampleInfo
     inputs: Mapping[Modality, tuple[Input, ...]]  # one entry a modality, n inputs each; where there are
     #                 `places`, the sentences in the order in which these first name them
     labels: Labels  # "class" and "token" (n,) int64 into `draw.classes`, "number" (n,) float64,

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from hubscan import __version__
 from hubscan.errors import RankingError
-from hubscan.records import Draw, Ranked, Ranking, Verdict
+from hubscan.records import Ranked, Ranking, SampleInfo, Verdict
 from hubscan.records.joined import outcome
 
 PART: Final = ("model", "revision", "modality")
@@ -86,11 +86,11 @@ def provenance(ranking: Ranking) -> dict[str, Any]:
     }
 
 
-def _dataset(draw: Draw) -> dict[str, Any]:
+def _dataset(draw: SampleInfo) -> dict[str, Any]:
     return {"id": draw.dataset, "revision": draw.revision, "config": draw.config, "split": draw.split}
 
 
-def _sample(draw: Draw) -> dict[str, Any]:
+def _sample(draw: SampleInfo) -> dict[str, Any]:
     return {
         "rows": draw.rows,
         "fingerprint": draw.fingerprint,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hubscan.records import Draw, Ranked, Ranking
+from hubscan.records import Ranked, Ranking, SampleInfo
 from hubscan.records.joined import STAGE, outcome
 from hubscan.report.formatting import (
     byte_count,
@@ -80,7 +80,7 @@ def sample(ranking: Ranking) -> str:
     return ". ".join(["; ".join([", ".join(parts), dropped(draw), groups]), *draw_notes(draw)])
 
 
-def draw_notes(draw: Draw) -> list[str]:
+def draw_notes(draw: SampleInfo) -> list[str]:
     """Return what to know of how the rows came, one sentence each without its full stop."""
     what = "sentences" if draw.label_kind == "token" else "rows"
     twice = (
@@ -90,7 +90,7 @@ def draw_notes(draw: Draw) -> list[str]:
     return [plain(note[:1].upper() + note[1:]) for note in notes]
 
 
-def classes(draw: Draw) -> str:
+def classes(draw: SampleInfo) -> str:
     """Return the classes with their rows, or when they are many their number and range."""
     counts = draw.classes
     if draw.label_kind == "number":
@@ -103,7 +103,7 @@ def classes(draw: Draw) -> str:
     return f"{len(counts)} {what} of {fewest:,}" + (f" to {most:,}" if most > fewest else "") + f" {rows}"
 
 
-def dropped(draw: Draw) -> str:
+def dropped(draw: SampleInfo) -> str:
     """Return how many rows were dropped, by reason."""
     if not draw.dropped:
         return "none dropped"

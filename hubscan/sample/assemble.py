@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hubscan.errors import DatasetError
-from hubscan.records import Draw, Input, Sample, SampleRequest
+from hubscan.records import Input, Sample, SampleInfo, SampleRequest
 from hubscan.records.sample import content
 from hubscan.sample.columns import Columns
 from hubscan.sample.label_codes import Coder
@@ -40,7 +40,7 @@ def assemble(
     rows = {pick.drawn.row: pick.drawn for pick in drawn.picks}
     inputs = {modality: tuple(row.inputs[modality] for row in rows.values()) for modality in columns.inputs}
     row_ids = np.array([pick.drawn.row for pick in drawn.picks], np.int64)
-    description = Draw(
+    description = SampleInfo(
         dataset=source.dataset,
         revision=source.revision,
         config=source.config,

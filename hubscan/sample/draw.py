@@ -82,10 +82,10 @@ def draw(request: SampleRequest) -> Sample:
     """Return the sample that *request* asks for: every row of a class equally likely, classes as asked.
 
     The same request and commit give the same rows in the same order. A sample of n rows is the first n
-    rows of any larger one with the same seed; where one pass makes that impossible, `Draw.notes` says
+    rows of any larger one with the same seed; where one pass makes that impossible, `SampleInfo.notes` says
     so. Classes take turns as long as they last, or have a row for each of their shares. Rows without a
     label, empty texts and images that cannot be decoded give way to others, and each is counted by its
-    reason in `Draw.dropped`.
+    reason in `SampleInfo.dropped`.
 
     Raises:
         HubError: if the Hub cannot be reached.

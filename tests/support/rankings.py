@@ -10,12 +10,23 @@ from typing import Any
 from hubscan import run as runs
 from hubscan.ranking import rank
 from hubscan.recipe import Recipe
-from hubscan.records import Candidate, Cost, Draw, Pooling, Ranking, Score, Scored, Skipped, Training, Tuned
+from hubscan.records import (
+    Candidate,
+    Cost,
+    Pooling,
+    Ranking,
+    SampleInfo,
+    Score,
+    Scored,
+    Skipped,
+    Training,
+    Tuned,
+)
 
 COMMIT = "5c38ec7c405ec4b44b94cc5a9bb96e735b38267a"
 PROVENANCE = {"hubscan": "0.1.0", "seed": 0, "python": "3.11.9", "versions": {"torch": "2.13.0"}}
 
-DRAW = Draw(
+DRAW = SampleInfo(
     dataset="stanfordnlp/imdb",
     revision="e6281661ce1c48d982bc483cf8a173c1bbeb5d31",
     config="plain_text",

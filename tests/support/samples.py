@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from hubscan.records import Draw, LabelKind, Sample
+from hubscan.records import LabelKind, Sample, SampleInfo
 
 
 def sample(labels: Any, kind: LabelKind = "class", places: Any = None) -> Sample:
     labels = np.asarray(labels)
-    draw = Draw(
+    draw = SampleInfo(
         "data",
         "sha",
         None,
