@@ -142,8 +142,8 @@ class Recipe(BaseModel):
         """Return what `hubscan.scores` is asked for."""
         return ScoringRequest(self.metrics, self.layers, self.seed)
 
-    def job(self, features: str, training: Training | None = None) -> Job:
-        """Return what every candidate goes through, its features kept at the place *features*."""
+    def job(self, features: str | None = None, training: Training | None = None) -> Job:
+        """Return what every candidate goes through; *features* is the place of the feature store."""
         return Job(self.encoding_request, self.scoring_request, self.dtype, training, features)
 
 

@@ -91,12 +91,15 @@ class Run:
             RunError: if the file is damaged.
         """
         file = self.folder / VERDICT
+        damaged = f"{file}: damaged; remove it, and run `hubscan verify` again"
         if not file.exists():
             return None
         try:
             verdict: Verdict = TypeAdapter(Verdict).validate_json(file.read_bytes())
         except ValidationError as error:
-            raise RunError(f"{file}: damaged; run `hubscan verify` again") from error
+            raise RunError(damaged) from error
+        if not _is_whole(verdict):
+            raise RunError(damaged)
         return verdict
 
     def keep_verdict(self, verdict: Verdict) -> None:
@@ -214,3 +217,11 @@ def _parsed(line: str, file: Path, kind: TypeAdapter[T]) -> T:
         return kind.validate_json(line)
     except ValidationError as error:
         raise RunError(f"{file}: damaged line: {line[:80]}") from error
+
+
+def _is_whole(verdict: Verdict) -> bool:
+    """Return whether the parts of *verdict* belong together: reports look them up in one another."""
+    places = range(len(verdict.tuned))
+    picks = [agreement.pick for agreement in verdict.agreements]
+    results = all(result.outcomes and len(result.outcomes) == len(result.frozen) for result in verdict.tuned)
+    return results and bool(picks) and all(p in places for p in picks) and len(verdict.values) == len(places)

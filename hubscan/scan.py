@@ -78,7 +78,6 @@ def scan(
     Raises:
         HubscanError: whatever the user can fix; results that came before it are in *folder*.
     """
-    scoring.check(recipe.metrics)
     if not (resume or fresh):
         run.require_free(folder)
     store = store or open_store()

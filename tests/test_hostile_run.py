@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +15,8 @@ from hubscan import sample_file
 from hubscan.cli import main
 from hubscan.feature_store import StoredFeatures, open_store
 from hubscan.records import Candidate, Features, Pooling, Sample, Scored, Training, Tuned
-from hubscan.run import RESULTS, SAMPLE
+from hubscan.run import RESULTS, SAMPLE, VERDICT, load_run
+from hubscan.verify.results import verdict_of
 from tests.support.rankings import BGE, DRAW, MINILM, make_run
 
 NOT_ADDRESSES = ["{folder}/notes", "../notes", "../../notes", "", "AB" * 32, "ab" * 32 + "\n"]
@@ -71,3 +73,34 @@ def test_the_store_refuses_to_load_and_to_keep_what_has_no_address(folder: Path,
     with pytest.raises(ValueError, match="not an address"):
         open_store().save(name, stored)
     assert file.read_text() == "the user's own"
+
+
+@pytest.mark.parametrize(
+    "spoilt",
+    [
+        {"tuned": [], "values": []},
+        {"agreements": []},
+        {"values": []},
+        {
+            "agreements": [
+                {"followed": "size", "pick": 2, "regret": [0, 0, 0], "kendall": None, "pearson": None}
+            ]
+        },
+        {
+            "agreements": [
+                {"followed": "size", "pick": -1, "regret": [0, 0, 0], "kendall": None, "pearson": None}
+            ]
+        },
+    ],
+)
+def test_a_verdict_whose_parts_do_not_belong_together_is_damaged(
+    folder: Path, spoilt: dict[str, Any]
+) -> None:
+    run = load_run(folder / "run")
+    run.keep_verdict(verdict_of(run, Training(), {}))
+    assert CliRunner().invoke(main, ["show", str(run.folder)]).exit_code == 0
+    file = run.folder / VERDICT
+    file.write_text(json.dumps(json.loads(file.read_text()) | spoilt))
+    done = CliRunner().invoke(main, ["show", str(run.folder)])
+    said = f"Error: {file}: damaged; remove it, and run `hubscan verify` again\n"
+    assert (done.exit_code, done.stderr) == (1, said)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from hubscan import recipe
 from hubscan.errors import RecipeError
+from hubscan.records import EncodingRequest, Job, Query, SampleRequest, ScoringRequest
 
 SHIPPED = sorted((Path(__file__).parents[1] / "recipes").glob("*.yaml"))
 
@@ -131,3 +132,12 @@ def test_every_default_is_spelled_out_in_the_resolved_recipe() -> None:
     assert {line.split(":")[0] for line in text.splitlines() if line[0] != "-"} >= set(
         recipe.Recipe.model_fields
     )
+
+
+def test_the_requests_have_the_defaults_of_the_recipe() -> None:
+    asked = recipe.Recipe()
+    assert asked.query == Query()
+    assert asked.sample_request == SampleRequest(dataset=None)
+    assert asked.encoding_request == EncodingRequest()
+    assert asked.scoring_request == ScoringRequest()
+    assert asked.job() == Job()

@@ -2,9 +2,9 @@
 
     python -m hubscan.engines.worker cpu
 
-It says "ready" once it knows its GPUs, is told the sample and the job, says "free" once it has them and all
-that any network needs, and from then on is told one candidate after the other. No candidate's time has begun
-before that.
+The worker first says "ready", with the number of its GPUs. The parent then sends the sample and the job. When
+the worker has read both and imported what every network needs, it says "free", and the parent sends one
+candidate at a time. The time of a candidate starts only then.
 
 A program of its own rather than a forked or spawned child, so that `hubscan.rank` works in a
 notebook and in a script without a main guard, and plain text on the wire, so that nothing which

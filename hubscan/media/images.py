@@ -1,4 +1,4 @@
-"""The bytes of an image file in, an RGB image out, or the reason why there is none."""
+"""Decode the bytes of an image file to RGB, or say why they cannot be used."""
 
 from __future__ import annotations
 

@@ -9,7 +9,6 @@ import numpy as np
 
 from hubscan import engines
 from hubscan.errors import RankingError, RecipeError
-from hubscan.feature_store import open_store
 from hubscan.records import Candidate, Identity, Ranking, Skipped, Training, Tuned, Verdict
 from hubscan.run import VERIFIED, Run
 from hubscan.scan import Entered, Event, Plan, prepare, results_of
@@ -88,7 +87,7 @@ def _tuned(
             if isinstance(event, Entered):
                 yield event
         assert plan is not None
-        job = recipe.job(open_store().place, training)
+        job = recipe.job(training=training)
         for result in results_of(engine, candidates, plan.sample, job):
             if isinstance(result, Tuned | Skipped):
                 run.append(result, verifies=True)

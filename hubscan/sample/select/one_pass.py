@@ -77,7 +77,7 @@ class OnePass:
         of_class = self._coder.counts if self._columns.kind == "token" else [self._counts[s] for s in numbers]
         weights = class_weights(np.array(of_class, np.int64), balanced=not self._proportional)
         order, size = class_order(self._request.seed, names), self._size(len(names))
-        kept = np.array([len(of_class) for of_class in picks], np.int64)
+        kept = np.array([len(rows) for rows in picks], np.int64)
         most = np.where([self._has_all(stratum) for stratum in numbers], kept, np.maximum(of_class, kept))
         short = counted(seats(weights, most, size, order), len(names)) > kept
         return DrawnRows(
