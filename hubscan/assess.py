@@ -40,7 +40,7 @@ def _assessed(
     with peak_memory(device) as peak:
         found = features_of(candidate, sample, job, store, device, enter, report)
         enter("score")
-        layers = scoring.by_layer(found.features, sample.labels, job.scoring, sample.groups)
+        scored = scoring.by_layer(found.features, sample, job.scoring)
     features = found.features
     cost = Cost(
         download_bytes=found.download_bytes,
@@ -59,5 +59,5 @@ def _assessed(
         processor=features.processor,
         features=found.address,
         untrained=features.untrained,
-        **scoring.layer_fields(layers, job.scoring.layers),
+        **scoring.layer_fields(scored, job.scoring.layers),
     )

@@ -55,7 +55,7 @@ def joined(
         if missing:
             raise RankingError(f"no {' and no '.join(sorted(missing))} checkpoint was scored to be joined")
         features = _joined_features(parts, sample, store)
-        scores = scoring.by_layer(features, sample.labels, request)
+        found = scoring.by_layer(features, sample, request)
     except (RankingError, ValueError) as error:
         name = pair.model if len(parts) == len(MODALITIES) else BETWEEN.join(MODALITIES)
         return Skipped(name, None, STAGE, str(error))
@@ -68,7 +68,7 @@ def joined(
         dtype=features.dtype,
         processor=features.processor,
         untrained=features.untrained,
-        **(scoring.layer_fields(scores, "last") | {"layer": together(part.layer for part in parts)}),
+        **scoring.layer_fields(found, "last"),
     )
 
 
@@ -84,7 +84,7 @@ def _joined_features(parts: Sequence[Scored], sample: Sample, store: FeatureStor
     blocks = [_kept(part, sample, store) for part in parts]
     cost = _cost([part.cost for part in parts])
     return Features(
-        layers={"last": side_by_side(blocks)},
+        layers={together(part.layer for part in parts): side_by_side(blocks)},
         pooling=Pooling(
             together(part.pooling.name for part in parts), together(part.pooling.origin for part in parts)
         ),

@@ -107,7 +107,7 @@ class Recipe(BaseModel):
     balance: bool = True  # classes in equal shares; else in proportion, none left out that has two rows
     max_bytes: Size = 2_000_000_000  # of what can only be read from its beginning, over the network
     seed: int = Field(0, ge=0, lt=2**63)
-    metrics: Names = ("transfer", "transrate")  # the first ranks
+    metrics: Names = ("transrate",)  # the first ranks
     pooling: Literal["auto", "mean", "cls", "last", "max", "pooler"] = "auto"
     prompt: str = Field("auto", min_length=1)  # "none", the name of a declared one, or its words
     layers: Literal["last", "mean", "best", "each"] = "last"

@@ -76,7 +76,7 @@ def _again(
             scored.candidate, "score", f"its features are no longer in the cache; {again} makes them"
         )
     try:
-        layers = scoring.by_layer(features, sample.labels, request, sample.groups)
+        found = scoring.by_layer(features, sample, request)
     except ValueError as error:
         return Skipped.of(scored.candidate, "score", str(error))
-    return replace(scored, **scoring.layer_fields(layers, request.layers))
+    return replace(scored, **scoring.layer_fields(found, request.layers))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hubscan.records.accuracy import Accuracy, AccuracyKind, LeftOut, Predicted
 from hubscan.records.candidate import Candidate, Identity, Listed, Pair, Skipped
 from hubscan.records.features import Features, Pooling
 from hubscan.records.kinds import TASKS, WORD_POOLINGS, Input, LabelKind, Layers, Modality, Precision
@@ -26,6 +27,8 @@ if TYPE_CHECKING:  # for annotations alone: at run time they would cost an impor
 __all__ = [
     "TASKS",
     "WORD_POOLINGS",
+    "Accuracy",
+    "AccuracyKind",
     "Agreement",
     "Bounded",
     "Candidate",
@@ -38,11 +41,13 @@ __all__ = [
     "LabelKind",
     "Layer",
     "Layers",
+    "LeftOut",
     "Listed",
     "Modality",
     "Pair",
     "Pooling",
     "Precision",
+    "Predicted",
     "Query",
     "Ranked",
     "Ranking",

@@ -65,7 +65,7 @@ class EncodingRequest:
 class ScoringRequest:
     """Which scores the features get."""
 
-    metrics: tuple[str, ...] = ("transfer", "transrate")  # the first ranks
+    metrics: tuple[str, ...] = ("transrate",)  # the first ranks
     layers: Literal["last", "mean", "best", "each"] = "last"  # which stands for the checkpoint
     seed: int = 0
 

@@ -42,6 +42,11 @@ class SampleInfo:
         return self.revision.startswith("sha256:")
 
     @property
+    def representative(self) -> bool:
+        """Return whether classes have the shares that they have in the split; of numbers always."""
+        return self.label_kind == "number"
+
+    @property
     def origin(self) -> dict[str, object]:
         """Return what decides a row's content: the split at its commit, and the columns that are read."""
         read = {role: column for role, column in self.columns.items() if not role.startswith("label")}

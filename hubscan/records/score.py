@@ -7,19 +7,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from hubscan.records.accuracy import Accuracy, LeftOut
 from hubscan.records.candidate import Candidate, Identity, Pair
 from hubscan.records.features import Pooling
 
 UNTRAINED: Final = "untrained weights: three quarters of its score counts"
 SHARE_OF_UNTRAINED: Final = 0.75
+ROUNDING: Final = 1e-6  # nats; constant features score 1e-16, which is no more than zero
 
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """One metric of one checkpoint, in nats unless the metric says otherwise; higher is better.
+    """One metric of one checkpoint; higher is better.
 
-    `value` ranks. What a metric was not asked for, or has no notion of, is None; the metric that
-    ranks has all of it but perhaps `raw`.
+    `value` ranks. Whatever was not computed is None; the metric that ranks has an interval and a null.
     """
 
     name: str
@@ -27,22 +28,22 @@ class Score:
     value: float
     low: float | None = None  # bounds of the value, had other rows been drawn (95 %)
     high: float | None = None
-    raw: float | None = None  # the uncorrected number of the source
-    null: float | None = None  # what shuffled labels give in place of raw
-    null_spread: float | None = None  # standard deviation of that over the shuffles
+    raw: float | None = None  # versions before `transrate@4`: the number before its correction for chance
+    null: float | None = None  # mean over shuffled labels
+    null_spread: float | None = None  # standard deviation over the shuffles
     notes: tuple[str, ...] = ()  # what a reader should know before trusting it
+    accuracy: Accuracy | None = None  # of the linear head that comes with `transrate`
 
     @property
     def label(self) -> str:
-        """Name and version, as results carry them: `transrate@1`."""
+        """Name and version, as results carry them: `transrate@4`."""
         return f"{self.name}@{self.version}"
 
     @property
     def chance(self) -> float:
-        """Return what the value would be if the labels told nothing.
+        """Return the value for labels that tell nothing: that of shuffled ones, or 0 if it is corrected.
 
-        A metric that has a raw number is corrected already; of another one it is what shuffled
-        labels gave; parameter counts, say, know no chance.
+        Metrics that no shuffling changes, such as the number of parameters, have none: minus infinity.
         """
         if self.raw is not None:
             return 0.0
@@ -104,6 +105,11 @@ class Scored:
     layers: Mapping[str, Layer] = field(default_factory=dict)  # every layer, if they were asked for
     features: str | None = None  # their address in the feature store, for metrics asked for later
     untrained: bool = False  # the weights are as an initialisation leaves them
+    accuracy: Accuracy | None = None  # of a linear head on rows it was not fitted to; None in older runs
+    failures: Mapping[str, str] = field(default_factory=dict)  # metrics that could not be computed, and why
+    left_out: Mapping[str, LeftOut] = field(
+        default_factory=dict
+    )  # by layer; a run keeps them in `predictions/`
 
     @property
     def parts(self) -> tuple[Candidate, ...]:
@@ -119,6 +125,12 @@ class Scored:
     def leading(self) -> Score:
         """Return the first score: that of the metric that ranks."""
         return next(iter(self.scores.values()))
+
+    @property
+    def above_chance(self) -> bool:
+        """Return whether the whole interval of the first score lies above what shuffled labels give."""
+        score = self.leading
+        return score.interval[0] > score.chance + ROUNDING
 
     @property
     def standing(self) -> Score:
@@ -152,3 +164,5 @@ class Layer:
 
     width: int
     scores: Mapping[str, Score]
+    accuracy: Accuracy | None = None
+    failures: Mapping[str, str] = field(default_factory=dict)

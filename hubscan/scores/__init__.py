@@ -2,21 +2,21 @@
 
 Pure functions for anybody's arrays or tensors::
 
-    from hubscan.scores import evidence, logme, transfer, transrate
+    from hubscan.scores import knn, logme, transrate
 
-    transfer(features, labels).value      # with .low .high .null: what ranks, the mean of the next two
-    evidence(features, labels).value      # with .low .high .null
-    transrate(features, labels).value     # with .low .high .raw .null
+    score = transrate(features, labels)   # .value in nats per row, with .low .high .null
+    score.accuracy                        # of a linear head on rows it was not fitted to: .value .error .kind
     logme(features, labels).value         # nulls=20 adds .null, halves=20 adds .low and .high
-    knn(tokens, tags, groups=sentence)    # rows that belong together are not held against one another
+    knn(tokens, tags, groups=sentence)    # rows that belong together do not predict one another
 
-Labels are (n,) integers for classes, (n,) floats for numbers, (n, L) of 0 and 1 for several labels a
-row; of token labels, each token is a row.
+Labels are (n,) integers for classes, (n,) floats for numbers, (n, L) columns of 0 and 1 for several labels
+a row; with token labels each token is a row.
 """
 
 from __future__ import annotations
 
-from hubscan.scores.evidence import evidence
+from hubscan.scores.accuracy import accuracy
+from hubscan.scores.linear_head import linear_head
 from hubscan.scores.published_spectra import transrate_from_spectra
 from hubscan.scores.registry import (
     hscore,
@@ -29,17 +29,16 @@ from hubscan.scores.registry import (
     transrate_plain,
     transrate_projected,
 )
-from hubscan.scores.transfer import transfer
 from hubscan.scores.transrate import transrate
 
 __all__ = [
-    "evidence",
+    "accuracy",
     "hscore",
     "knn",
+    "linear_head",
     "logme",
     "nleep",
     "probe",
-    "transfer",
     "transrate",
     "transrate_equation",
     "transrate_from_spectra",

@@ -1,110 +1,163 @@
-"""Features of a checkpoint and names of metrics in, scores by layer out: how a scan uses the metrics."""
+"""Score the features of one checkpoint by the metrics that a scan asks for, layer by layer."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 
 from hubscan.errors import RecipeError
-from hubscan.records import Features, Layer, Score, ScoringRequest
+from hubscan.records import Accuracy, Features, Layer, LeftOut, Predicted, Sample, Score, ScoringRequest
+from hubscan.scores.accuracy import head_accuracy, head_predictions
 from hubscan.scores.caveats import notes
-from hubscan.scores.evidence import evidence
+from hubscan.scores.linear_head import LinearHead, linear_head
 from hubscan.scores.registry import METRICS
-from hubscan.scores.targets import as_targets
-from hubscan.scores.transfer import mean_of
-from hubscan.scores.transrate import transrate
+from hubscan.scores.transrate import HALVES, NULLS, score_and_head
 
-NAMES: Final = ("transfer", "evidence", "transrate", *METRICS, "size")
+NAMES: Final = ("transrate", *METRICS, "size")
+REPLACED: Final = ("transfer", "evidence")
+FAILURES: Final = (ValueError, ArithmeticError, np.linalg.LinAlgError)
+
+
+@dataclass(frozen=True)
+class Assessed:
+    """What the features of one checkpoint are found to be worth."""
+
+    layers: dict[str, Layer]
+    left_out: dict[str, LeftOut] = field(default_factory=dict)  # by layer
 
 
 def check(metrics: Sequence[str]) -> None:
-    """Refuse metrics that there are not.
+    """Refuse unknown metrics.
 
     Raises:
         RecipeError: naming those there are.
     """
     unknown = [name for name in metrics if name not in NAMES]
-    if unknown or not metrics:
-        raise RecipeError(f"metrics: unknown measure {', '.join(unknown)!r}; there are: {', '.join(NAMES)}")
+    if not unknown and metrics:
+        return
+    replaced = [name for name in unknown if name in REPLACED]
+    if replaced:
+        raise RecipeError(f"metrics: {replaced[0]!r} was replaced by 'transrate' (version 4); ask for that")
+    raise RecipeError(f"metrics: unknown metric {', '.join(unknown)!r}; there are: {', '.join(NAMES)}")
 
 
-def by_layer(
-    features: Features,
-    labels: npt.ArrayLike,
-    request: ScoringRequest,
-    groups: npt.ArrayLike | None = None,
-) -> dict[str, Layer]:
-    """Return the scores of every layer; the first metric has its null and interval, being what ranks.
+def by_layer(features: Features, sample: Sample, request: ScoringRequest) -> Assessed:
+    """Return the scores of every layer and the accuracy of a linear head on it.
 
-    Rows of the same of *groups* (n,), such as the words of a sentence, were drawn together: intervals,
-    and what predicts rows from others, keep them together.
+    The first metric ranks, and has its null and interval. Whatever else fails to be computed is noted in
+    `Layer.failures` and loses nothing else.
 
     Raises:
-        ValueError: if a metric is not defined for these labels, or the features cannot be scored.
+        ValueError: if the metric that ranks cannot be computed.
     """
-    return {
-        name: Layer(
-            width=matrix.shape[1],
-            scores=_scores(matrix, labels, groups, features.parameters, request.metrics, request.seed),
-        )
-        for name, matrix in features.layers.items()
-    }
+    found = Assessed({})
+    for name, matrix in features.layers.items():
+        scoring = _Scoring(matrix, features.parameters, sample, request)
+        found.layers[name] = _layer(scoring)
+        if found.layers[name].accuracy and scoring.head:
+            predicted = head_predictions(scoring.head, sample.labels)
+            found.left_out[name] = LeftOut(scoring.head.ridge, _plain(predicted))
+    return found
 
 
-def layer_fields(layers: Mapping[str, Layer], wanted: str) -> dict[str, Any]:
-    """Return what a `Scored` says of *layers*: which one stands for the checkpoint, and its scores.
+def layer_fields(found: Assessed, wanted: str) -> dict[str, Any]:
+    """Return what a `Scored` says of its layers: which one stands for the checkpoint, and its scores.
 
     That is the last one, or their mean, unless the "best" or "each" is wanted. A best of many is a little
     lucky: its interval does not know that it was chosen.
     """
-    names = list(layers)
+    layers = found.layers
     single = wanted in ("last", "mean")
-    best = names[-1] if single else max(names, key=lambda name: _leading(layers[name]).value)
+    best = list(layers)[-1] if single else max(layers, key=lambda name: _leading(layers[name]).value)
     return {
         "layer": best,
         "width": layers[best].width,
         "scores": layers[best].scores,
+        "accuracy": layers[best].accuracy,
+        "failures": layers[best].failures,
         "layers": {} if single else dict(layers),
+        "left_out": found.left_out,
     }
 
 
-def _scores(
-    matrix: Any, labels: Any, groups: Any, parameters: int, metrics: Sequence[str], seed: int
-) -> dict[str, Score]:
-    """Return the scores by the names of *metrics*; what `transfer` is made of is measured once."""
-    first = metrics[0]
-    parts = ("evidence", "transrate") if "transfer" in metrics else ()
-    known: dict[str, Score] = {}
-    for metric in dict.fromkeys((*parts, *metrics)):
-        if metric == "transfer":
-            known[metric] = mean_of(known["evidence"], known["transrate"], as_targets(labels))
-        else:
-            whole = metric == first or (first == "transfer" and metric in parts)
-            known[metric] = _score(metric, matrix, labels, groups, parameters, seed, whole=whole)
-    if first != "size":  # which no rows were needed for
-        leading = known[first]
-        known[first] = replace(leading, notes=(*leading.notes, *notes(leading, np.asarray(labels))))
-    return {metric: known[metric] for metric in metrics}
+@dataclass
+class _Scoring:
+    """The metrics of one layer; the head comes with `transrate`, or by itself where that is not asked for."""
+
+    matrix: Any  # (n, width)
+    parameters: int
+    sample: Sample
+    request: ScoringRequest
+    head: LinearHead | None = None
+
+    def score(self, name: str) -> Score:
+        """Return the score by the metric *name*, with its null and interval if it ranks.
+
+        Raises:
+            ValueError: if it cannot be computed, or its value is not finite.
+        """
+        ranks = name == self.request.metrics[0]
+        try:
+            score = self._computed(name, ranks)
+        except FAILURES as error:
+            raise ValueError(f"{name} cannot be computed: {error}") from error
+        if not math.isfinite(score.value):
+            raise ValueError(f"{name} cannot be computed: its value is {score.value}")
+        if not ranks or name == "size":  # which no rows are needed for
+            return score
+        return replace(score, notes=(*score.notes, *notes(score, np.asarray(self.sample.labels))))
+
+    def accuracy(self) -> Accuracy:
+        """Return the accuracy of the linear head.
+
+        Raises:
+            ValueError: if it cannot be computed.
+        """
+        labels, groups = self.sample.labels, self.sample.groups
+        try:
+            self.head = self.head or linear_head(self.matrix, labels, groups=groups)
+            return head_accuracy(self.head, labels, groups, representative=self.sample.draw.representative)
+        except FAILURES as error:
+            raise ValueError(f"the accuracy of a linear head cannot be computed: {error}") from error
+
+    def _computed(self, name: str, ranks: bool) -> Score:
+        if name == "size":
+            return Score("size", 1, log_size(self.parameters))
+        labels, groups, seed = self.sample.labels, self.sample.groups, self.request.seed
+        if name == "transrate":
+            nulls, halves = (NULLS, HALVES) if ranks else (0, 0)
+            score, self.head = score_and_head(
+                self.matrix, labels, groups=groups, nulls=nulls, halves=halves, seed=seed
+            )
+            return score
+        repeats = METRICS[name].repeats if ranks else 0
+        return METRICS[name](self.matrix, labels, groups=groups, nulls=repeats, halves=repeats, seed=seed)
 
 
-def _score(
-    metric: str, matrix: Any, labels: Any, groups: Any, parameters: int, seed: int, *, whole: bool
-) -> Score:
-    """Return one score, with its null and interval if it is to be *whole*."""
-    if metric == "size":
-        return Score("size", 1, log_size(parameters))
-    if metric == "transrate":
-        return transrate(matrix, labels, groups=groups, seed=seed)
-    if metric == "evidence":
-        repeats = {} if whole else {"nulls": 0, "halves": 0}
-        return evidence(matrix, labels, groups=groups, seed=seed, **repeats)
-    times = METRICS[metric].repeats if whole else 0
-    return METRICS[metric](matrix, labels, groups=groups, nulls=times, halves=times, seed=seed)
+def _layer(scoring: _Scoring) -> Layer:
+    """Return the scores of one layer; only a failure of the metric that ranks is an error."""
+    first, *others = dict.fromkeys(scoring.request.metrics)
+    scores, failures = {first: scoring.score(first)}, {}
+    for name in others:
+        try:
+            scores[name] = scoring.score(name)
+        except ValueError as error:
+            failures[name] = str(error)
+    accuracy = None
+    try:
+        accuracy = scoring.accuracy()
+    except ValueError as error:
+        failures["accuracy"] = str(error)
+    return Layer(scoring.matrix.shape[1], scores, accuracy, failures)
+
+
+def _plain(predicted: Any) -> Predicted:
+    """Return predictions as plain Python numbers, which travel as JSON."""
+    return tuple(map(tuple, predicted.tolist())) if predicted.ndim == 2 else tuple(predicted.tolist())
 
 
 def _leading(layer: Layer) -> Score:

@@ -6,7 +6,7 @@ from typing import Any, Protocol, TypeAlias
 
 import numpy.typing as npt
 
-from hubscan.scores.targets import Classes, Matrix64
+from hubscan.scores.targets import Matrix64
 
 Block: TypeAlias = Any
 """A float64 matrix, (rows, columns): a numpy array, or a torch tensor on its device.
@@ -30,16 +30,8 @@ class Backend(Protocol):
         """Return *block* as a numpy array."""
         ...
 
-    def identity(self, size: int) -> Block:
-        """Return the identity matrix."""
-        ...
-
     def extremes(self, block: Block) -> tuple[Matrix64, Matrix64]:
         """Return the least and the largest number of each column; NaN where there is one."""
-        ...
-
-    def diagonal(self, matrix: Block) -> Block:
-        """Return the diagonal of *matrix* as a view that may be written to."""
         ...
 
     def gram(self, rows: Block) -> Block:
@@ -50,18 +42,6 @@ class Backend(Protocol):
         """Return the eigenvalues, ascending, and the eigenvectors in columns."""
         ...
 
-    def inverse(self, positive: Block) -> Block:
-        """Return the inverse of the positive definite matrix *positive*, which is used up."""
-        ...
-
     def orthonormal(self, gram: Block) -> Block:
         """Return T, upper triangular, with Tᵀ·gram·T = I: what turns A into orthonormal A·T, gram = AᵀA."""
-        ...
-
-    def half_log_det(self, positive: Block) -> Matrix64:
-        """Return ½ log det of each of the matrices (g, m, m), (g,)."""
-        ...
-
-    def sums(self, rows: Block, at: Classes, classes: Classes, count: int) -> Block:
-        """Return sums of *rows* (m, q): of those *at* (p,), which are of *classes* (p,), (count, q)."""
         ...

@@ -43,7 +43,22 @@ class Rows:
     @property
     def constant(self) -> bool:
         """Return whether no column varies."""
-        return not np.isfinite(self.algebra.host(self.spread)).any()
+        return not np.isfinite(self.spreads).any()
+
+    @property
+    def scale(self) -> float:
+        """Return what a number of the source is divided by; 1 if no column varies."""
+        return self.unit * float(self.spreads[np.isfinite(self.spreads)].max(initial=0.0) or 1.0)
+
+    @property
+    def spreads(self) -> Matrix64:
+        """Return `spread` as a numpy array, (q,)."""
+        return self.algebra.host(self.spread)
+
+    @property
+    def means(self) -> Matrix64:
+        """Return the means of source/unit, (q,)."""
+        return self.algebra.host(self.start + self.mean)
 
     def take(self, rows: Classes | slice) -> Block:
         """Return the given *rows*, (m, q)."""
