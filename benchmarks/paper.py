@@ -1,23 +1,23 @@
-"""The published agreement of TransRate with fine-tuned accuracy, reproduced, and one setting for all.
+"""Reproduce the paper's agreement with fine-tuned accuracy, and compare one eps for all experiments.
 
     python benchmarks/paper.py DATA_FOLDER
 
 *DATA_FOLDER* holds cells.json (a cell is one experiment: candidates, their fine-tuned accuracy, the
-rivals' scores, the published agreement) and spectra.npz (eigenvalues of every candidate's features).
-Prints one table, a column for every cell: the authors' settings, which have to equal the published
-numbers to the fourth decimal; their rivals; and settings that are the same for all cells.
+published scores of other metrics, the published agreement) and spectra.npz (eigenvalues of the features
+of each candidate).
 
-Agreement is Pearson's r and Kendall's τ, and weighted Kendall's τ_w as `scipy.stats.weightedtau` has it
-by default: pairs weigh 1/(place + 1) of both ends added up, τ averaged over the two orders of places.
+First compares ours with every published value of TransRate, and with every published agreement:
+Pearson's r, Kendall's τ and weighted Kendall's τ (`scipy.stats.weightedtau` with its defaults), of
+TransRate at the authors' settings and of the other metrics. Ends with an error if one differs. Then
+prints one table of weighted Kendall's τ, one column per cell.
 """
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,13 +30,10 @@ from hubscan.scores import transrate_from_spectra
 Array = npt.NDArray[Any]
 
 STATISTICS: Mapping[str, Callable[[Sequence[float], Sequence[float]], float]] = {
-    "pearson": lambda scores, truth: float(pearsonr(scores, truth).statistic),
-    "kendall": lambda scores, truth: float(kendalltau(scores, truth).statistic),
-    "weighted_kendall": lambda scores, truth: float(weightedtau(scores, truth).statistic),
+    "pearson": lambda scores, accuracy: float(pearsonr(scores, accuracy).statistic),
+    "kendall": lambda scores, accuracy: float(kendalltau(scores, accuracy).statistic),
+    "weighted_kendall": lambda scores, accuracy: float(weightedtau(scores, accuracy).statistic),
 }
-RIVALS = ("nce", "leep", "lfc", "h_score", "logme")
-FIXED = (1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1)
-FLATNESS = {"1/3": 1 / 3, "1/2": 1 / 2, "1": 1.0, "2": 2.0, "3": 3.0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,26 +45,23 @@ class Candidate:
     class_counts: Array  # (K,)
     rank: int
 
-    def nats(self, eps: float | None = None) -> float:
-        """Return the rate, undivided; without *eps* at our one setting."""
+    def transrate(self, eps: float | None = None) -> float:
+        """Return TransRate per dimension; without *eps*, at hubscan's default."""
         return transrate_from_spectra(
-            self.eigenvalues, self.class_eigenvalues, self.class_counts, variant="transrate", eps=eps
+            self.eigenvalues, self.class_eigenvalues, self.class_counts, eps=eps, rank=self.rank
         )
 
-    def nats_per_direction(self, eps: float) -> float:
-        """Return the authors' number; plain or projected, spectra go through one formula."""
-        return transrate_from_spectra(
-            self.eigenvalues,
-            self.class_eigenvalues,
-            self.class_counts,
-            variant="transrate-plain",
-            eps=eps,
-            rank=self.rank,
-        )
 
-    def nats_at(self, factor: float) -> float:
-        """Return the rate at *factor* times the K/n of our one setting."""
-        return self.nats(factor * float(np.count_nonzero(self.class_counts) / self.class_counts.sum()))
+SETTINGS: Mapping[str, Callable[[Candidate], float]] = {
+    "eps = 0.01/rank": lambda one: one.transrate(0.01 / one.rank),
+    "eps = 0.033/rank": lambda one: one.transrate(0.033 / one.rank),
+    "eps = 0.1/rank, the default": Candidate.transrate,
+    "eps = 0.3/rank": lambda one: one.transrate(0.3 / one.rank),
+    "eps = 1/rank": lambda one: one.transrate(1 / one.rank),
+    "eps = 1e-5": lambda one: one.transrate(1e-5),
+    "eps = 1e-4": lambda one: one.transrate(1e-4),
+    "eps = 1e-3": lambda one: one.transrate(1e-3),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,70 +72,59 @@ class Cell:
     accuracy: list[float]
     candidates: list[Candidate]
     paper_eps: list[float]  # for each candidate, relative to the sum of its eigenvalues
-    rivals: dict[str, list[float]]
-    published: dict[str, dict[str, float]]  # measure → statistic → agreement
+    transrate: list[float]  # published
+    scores: dict[str, list[float]]  # published, of the other metrics
+    agreement: dict[str, dict[str, float]]  # published: metric → statistic → number
 
 
 def main(folder: Path) -> None:
-    """Print the table."""
+    """Compare with the published numbers, then print the table."""
     cells = read(folder)
-    print(" " * 40 + "".join(f"{cell.name:>10}" for cell in cells) + f"{'mean':>10}")
-    compared = 0
-    for measure in ("transrate", *RIVALS):
-        for name, ours, published in agreements(cells, measure):
-            compared += sum(number is not None for number in ours)
-            print_row(f"{measure}, {name}, computed", ours, 4)
-            print_row(f"{measure}, {name}, published", published, 4)
-    print(f"-- all {compared} computed numbers equal the published ones to the fourth decimal; below: τ_w")
-    for eps in FIXED:
-        print_taus(f"÷ rank, eps {eps:.0e}", cells, partial(Candidate.nats_per_direction, eps=eps))
-    for eps in FIXED:
-        print_taus(f"undivided, eps {eps:.0e}", cells, partial(Candidate.nats, eps=eps))
-    for label, factor in FLATNESS.items():
-        print_taus(f"undivided, eps {label} · K/n", cells, partial(Candidate.nats_at, factor=factor))
-    print_taus("our one setting (eps=None)", cells, Candidate.nats)
+    agreements = sum(compare(cell) for cell in cells)
+    values = sum(len(cell.transrate) for cell in cells)
+    print(
+        f"All {agreements} published agreements are reproduced to the fourth decimal, "
+        f"and all {values} published values of TransRate to six digits.\n"
+    )
+    print("weighted Kendall's τ".ljust(40) + "".join(f"{cell.name:>9}" for cell in cells) + f"{'mean':>9}")
+    for title, scores in rankings(cells):
+        taus = [
+            STATISTICS["weighted_kendall"](numbers, cell.accuracy)
+            for numbers, cell in zip(scores, cells, strict=True)
+        ]
+        print(f"{title:40}" + "".join(f"{tau:9.3f}" for tau in (*taus, np.mean(taus))))
 
 
-def agreements(
-    cells: Sequence[Cell], measure: str
-) -> list[tuple[str, list[float | None], list[float | None]]]:
-    """Return for every statistic its name, the computed and the published numbers, None where absent.
+def compare(cell: Cell) -> int:
+    """Return how many published agreements of *cell* there are, after comparing each with ours.
 
     Raises:
-        AssertionError: if a computed number differs from the published one in the fourth decimal.
+        SystemExit: if one differs in the fourth decimal, or a value of TransRate by a millionth.
     """
-    rows = []
-    for name, statistic in STATISTICS.items():
-        ours: list[float | None] = []
-        for cell in cells:
-            scores = published_scores(cell, measure)
-            ours.append(statistic(scores, cell.accuracy) if scores else None)
-        published = [cell.published.get(measure, {}).get(name) for cell in cells]
-        for cell, mine, theirs in zip(cells, ours, published, strict=True):
-            same = mine == theirs if mine is None or theirs is None else round(mine, 4) == round(theirs, 4)
-            assert same, f"{cell.name}, {measure}, {name}: {mine} computed, {theirs} published"
-        rows.append((name, ours, published))
-    return rows
+    ours = at_paper_eps(cell)
+    if not np.allclose(ours, cell.transrate, rtol=1e-6, atol=0):
+        sys.exit(f"{cell.name}, TransRate: {ours} computed, {cell.transrate} published")
+    for metric in cell.agreement:
+        scores = ours if metric == "transrate" else cell.scores[metric]
+        for name, published in cell.agreement[metric].items():
+            computed = STATISTICS[name](scores, cell.accuracy)
+            if round(computed, 4) != round(published, 4):
+                sys.exit(f"{cell.name}, {metric}, {name}: {computed:.6f} computed, {published} published")
+    return sum(map(len, cell.agreement.values()))
 
 
-def published_scores(cell: Cell, measure: str) -> list[float]:
-    """Return the scores of *measure* at the authors' settings; none if the cell lacks it."""
-    if measure != "transrate":
-        return cell.rivals.get(measure, [])
-    return [one.nats_per_direction(eps) for one, eps in zip(cell.candidates, cell.paper_eps, strict=True)]
+def rankings(cells: Sequence[Cell]) -> Iterator[tuple[str, list[list[float]]]]:
+    """Yield each row of the table: its title, and the scores of the candidates of each cell."""
+    yield "TransRate, eps chosen per cell", [at_paper_eps(cell) for cell in cells]
+    for title, setting in SETTINGS.items():
+        yield f"TransRate, {title}", [list(map(setting, cell.candidates)) for cell in cells]
+    yield "LogME, published", [cell.scores["logme"] for cell in cells]
+    yield "H-score, published", [cell.scores["h_score"] for cell in cells]
 
 
-def print_taus(title: str, cells: Sequence[Cell], score: Callable[[Candidate], float]) -> None:
-    """Print τ_w of *score* with the fine-tuned accuracy, for every cell."""
-    tau = STATISTICS["weighted_kendall"]
-    print_row(title, [tau([score(one) for one in cell.candidates], cell.accuracy) for cell in cells])
-
-
-def print_row(title: str, numbers: Sequence[float | None], decimals: int = 3) -> None:
-    """Print *numbers* and the mean of those that are there."""
-    there = [number for number in numbers if number is not None]
-    cells = "".join(f"{'–' if number is None else format(number, f'.{decimals}f'):>10}" for number in numbers)
-    print(f"{title:40}{cells}{np.mean(there):10.{decimals}f}" + f" of {len(there)}" * (None in numbers))
+def at_paper_eps(cell: Cell) -> list[float]:
+    """Return TransRate of each candidate at the eps that the authors chose for *cell*."""
+    return [one.transrate(eps) for one, eps in zip(cell.candidates, cell.paper_eps, strict=True)]
 
 
 def read(folder: Path) -> list[Cell]:
@@ -169,8 +152,9 @@ def read_cell(cell: Mapping[str, Any], spectra: Mapping[str, Array]) -> Cell:
         accuracy=cell["fine_tuned_accuracy"],
         candidates=candidates,
         paper_eps=[cell["paper_eps"] / unit for unit in units],
-        rivals=cell["published"],
-        published=cell["agreement"],
+        transrate=cell["paper_transrate"],
+        scores=cell["published"],
+        agreement=cell["agreement"],
     )
 
 

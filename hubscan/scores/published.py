@@ -8,7 +8,7 @@ rest, weighted by how often it occurs.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -79,7 +79,7 @@ def _equation(z: Matrix64, y: Classes) -> float:
 
 def _plain(z: Matrix64, y: Classes) -> float:
     z = _unit_rows(z)
-    return _published(_unit_rows(z - z.mean(axis=0)), y, "transrate-plain", means_removed=False)
+    return _published(_unit_rows(z - z.mean(axis=0)), y, means_removed=False)
 
 
 def _projected(z: Matrix64, y: Classes) -> float:
@@ -91,17 +91,17 @@ def _projected(z: Matrix64, y: Classes) -> float:
     if trace <= 0:
         return 0.0
     projection = np.linalg.pinv(z.T @ z / len(z), hermitian=True) @ (between / trace)
-    return _published(z @ projection, y, "transrate-projected", means_removed=True)
+    return _published(z @ projection, y, means_removed=True)
 
 
-def _published(z: Matrix64, y: Classes, variant: Any, *, means_removed: bool) -> float:
+def _published(z: Matrix64, y: Classes, *, means_removed: bool) -> float:
     counts = np.bincount(y)
     classes = np.zeros((len(counts), min(z.shape)))
     for c in range(len(counts)):
         rows = z[y == c]
         spectrum = _eigenvalues(rows - rows.mean(axis=0) if means_removed else rows)
         classes[c, : len(spectrum)] = spectrum
-    return transrate_from_spectra(_eigenvalues(z), classes, counts, variant=variant, eps=EPS)
+    return transrate_from_spectra(_eigenvalues(z), classes, counts, eps=EPS)
 
 
 def _eigenvalues(rows: Matrix64) -> Matrix64:

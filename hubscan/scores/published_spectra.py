@@ -1,18 +1,16 @@
-"""TransRate from eigenvalues: spectra of all rows and of every class in, nats out, no features needed."""
+"""TransRate from eigenvalues, as in the paper's published experiments, where the features are not at hand."""
 
 from __future__ import annotations
 
 import math
-from typing import Final, Literal, TypeAlias, get_args
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from hubscan.scores.coding_rate import Matrix64
 
-Variant: TypeAlias = Literal["transrate", "transrate-plain", "transrate-projected"]
-
-VARIANTS: Final[tuple[Variant, ...]] = get_args(Variant)
+RELATIVE_EPS: Final = 0.1  # of the mean non-zero eigenvalue
 SMALLEST_EPS: Final = 1e-300  # λ/eps stays inside float64
 
 
@@ -21,83 +19,66 @@ def transrate_from_spectra(
     class_eigenvalues: npt.ArrayLike,
     class_counts: npt.ArrayLike,
     *,
-    variant: Variant = "transrate",
     eps: float | None = None,
     rank: int | None = None,
 ) -> float:
-    """Return TransRate from the eigenvalues of the features' second moments; higher is better.
+    """Return TransRate in nats per dimension from the features' eigenvalues; higher is better.
 
-    With λ the eigenvalues of ZᵀZ/n and λ_c those of Z_cᵀZ_c/n_c, all divided by Σλ, and n = Σ n_c::
+    With λ the r non-zero eigenvalues of ZᵀZ/n and λ_c those of Z_cᵀZ_c/n_c, all divided by Σλ::
 
-        rate = ½ Σ_i log(1 + λ_i/eps) − Σ_c (n_c/n) · ½ Σ_i log(1 + λ_ci/eps)
+        value = 1/r · [ ½ Σ_i log(1 + λ_i/eps) − Σ_c (n_c/n) · ½ Σ_i log(1 + λ_ci/eps) ]
+        eps   = 0.1/r
 
-        variant                 returns        what the spectra are of
-        transrate               rate           any features; the scale does not matter
-        transrate-plain         rate / rank    rows to unit length, centred, again to unit length
-        transrate-projected     rate / rank    rows times cov⁺·S_B; class means removed in the classes
+    **Why eps = 0.1/r.** A distortion is small or large only relative to the signal power of the space.
+    The mean non-zero eigenvalue is the signal power per dimension; after the division by Σλ it equals
+    1/r, and eps is a tenth of it for every network. Therefore neither scale nor width matters: features
+    times a constant, features with added constant dimensions, and features whose spectra repeat
+    themselves over twice as many dimensions keep their value. Layers or networks of different width compare
+    per dimension. At a constant eps they do not: λ/eps falls as more dimensions share the same power.
 
-    The last two are the numbers of the published experiments, where *eps* was chosen anew for every
-    table, from 1e-5 to 1e-1. As formulas of spectra they are one and the same.
+    The paper's two published variants are this formula for different features:
 
-    **Without eps, every variant returns our one setting:** `rate`, not divided by the rank, with ::
+    - plain: rows scaled to unit length, centred, and scaled to unit length again;
+    - projected: centred rows times cov⁺·S_B, with the class means removed before λ_c is computed.
 
-        eps = K/n        K classes that occur
+    The authors chose eps for each table, from 1e-5 to 1e-1; with that *eps* and their rank the value
+    equals theirs.
 
-    the mean energy of a row, Σλ = 1, over the mean number of rows behind the spectrum of a class.
-
-    - Why K/n. A class of m rows in d directions says where its energy lies only down to a floor: white
-      noise seen through m rows errs by d/m of its mean eigenvalue 1/d once d is not below m (Marchenko
-      and Pastur), which is 1/m, whatever the width. A distortion of 1/m is a ridge of d/m times the
-      mean eigenvalue: d rows of white noise added to the m, the least that keep d directions apart.
-      A class of mean energy then spends at most half its rows as degrees of freedom,
-      Σ λ_c/(λ_c + 1/m) ≤ m/2 at every width, by concavity. K/n is the mean of 1/n_c over all rows. It
-      depends on the sample alone, so that all candidates are coded to one relative distortion.
-    - Why no division. Nats are a total, as information is: directions without energy add nothing.
-      Divided by the rank they are a density, for which the narrower of two layers wins as soon as eps
-      is above the tail of the wider one's spectrum. The division, not eps, is the knife's edge.
-
-    It orders candidates scored on the same rows. It is not zero for labels that say nothing: for that
-    see `hubscan.scores.transrate`, which needs features.
-
-    Departures from the source: its listing neither scales nor weights by n_c, which is not one of the
-    variants here. Rounding below zero counts as zero. Features without energy score 0.
+    Compare values only between candidates that were scored on the same rows. Labels without
+    information do not give 0; `hubscan.scores.transrate` does, and needs features. Features without
+    variance score 0. Negative eigenvalues are taken as rounding and count as zero.
 
     Args:
-        eigenvalues: (d,) in any unit and order; trailing zeros may be left out.
-        class_eigenvalues: (K, d') in the same unit, one class a row; trailing zeros may be left out.
-        class_counts: (K,) rows in each class; a class with none is skipped, whatever its spectrum.
-        variant: which of the numbers above.
-        eps: distortion relative to Σλ, from 1e-300; None for our one setting.
-        rank: what the two published variants divide by; None counts the eigenvalues above rounding.
+        eigenvalues: (d,) in any unit and order; zeros may be left out.
+        class_eigenvalues: (K, d') in the same unit, one class per row; zeros may pad the rows.
+        class_counts: (K,) rows of each class; a class without rows is ignored.
+        eps: distortion relative to Σλ, at least 1e-300; default: 0.1/r.
+        rank: r; default: the number of eigenvalues above the rounding of float64. State it if the
+            eigenvalues were computed with less precision.
 
     Returns:
-        Nats; nats per direction for a published variant with *eps*. Not below 0, but for rounding, if
-        the spectra are of the same rows with no means removed in the classes.
+        Nats per dimension; at least 0, up to rounding, if all spectra are of the same rows.
 
     Raises:
-        ValueError: if the variant is unknown, shapes do not fit, a number is not finite, a count is
-            negative, no class has rows, eps is below 1e-300 or rank below 1.
+        ValueError: if shapes do not fit, a number is not finite, a count is negative, no class has
+            rows, eps is below 1e-300 or rank below 1.
     """
     whole, classes, counts = _checked(eigenvalues, class_eigenvalues, class_counts)
-    if variant not in VARIANTS:
-        raise ValueError(f"variant {variant!r}: one of {', '.join(VARIANTS)} expected")
     if eps is not None and not SMALLEST_EPS <= eps < math.inf:
         raise ValueError(f"eps {eps}: a number from {SMALLEST_EPS} expected")
-    if rank is not None and rank < 1:
+    if rank is not None and not 1 <= rank < math.inf:
         raise ValueError(f"rank {rank}: at least 1 expected")
     # Scaling by the largest first keeps the sum of 1e-310 and of 1e308 inside float64.
     largest = whole.max(initial=0.0)
-    if largest == 0.0:
+    if largest <= 0.0:
         return 0.0
     whole, classes = whole / largest, classes / largest
-    energy = math.fsum(whole)
-    whole, classes = whole / energy, classes / energy
-    distortion = len(counts) / counts.sum() if eps is None else eps
-    within = counts / counts.sum() @ _rates(classes, distortion)
-    nats = float(_rates(whole[None], distortion)[0] - within)
-    if eps is None or variant == "transrate":
-        return nats
-    return nats / (_numerical_rank(whole) if rank is None else rank)
+    rank = _numerical_rank(whole) if rank is None else rank
+    eps = RELATIVE_EPS / rank if eps is None else eps
+    whole, classes = whole.clip(min=0.0), classes.clip(min=0.0)
+    total = math.fsum(whole)
+    within = counts / counts.sum() @ _rates(classes / total, eps)
+    return float(_rates(whole[None] / total, eps)[0] - within) / rank
 
 
 def _rates(spectra: Matrix64, eps: float) -> Matrix64:
@@ -106,14 +87,15 @@ def _rates(spectra: Matrix64, eps: float) -> Matrix64:
 
 
 def _numerical_rank(spectrum: Matrix64) -> int:
-    """Return how many eigenvalues are above the rounding of the largest."""
-    return int((spectrum > spectrum.max() * len(spectrum) * np.finfo(np.float64).eps).sum())
+    """Return how many eigenvalues exceed the rounding of the largest; appended zeros do not change it."""
+    rounding = spectrum.max() * np.count_nonzero(spectrum) * np.finfo(np.float64).eps
+    return int((spectrum > rounding).sum())
 
 
 def _checked(
     eigenvalues: npt.ArrayLike, class_eigenvalues: npt.ArrayLike, class_counts: npt.ArrayLike
 ) -> tuple[Matrix64, Matrix64, Matrix64]:
-    """Return the spectra without negative rounding, and the counts, of the classes that occur."""
+    """Return float64 spectra, and counts, of the classes that occur."""
     whole = np.asarray(eigenvalues, dtype=np.float64)
     classes = np.asarray(class_eigenvalues, dtype=np.float64)
     counts = np.asarray(class_counts, dtype=np.float64)
@@ -128,4 +110,4 @@ def _checked(
     classes, counts = classes[occurs], counts[occurs]
     if not (np.isfinite(whole).all() and np.isfinite(classes).all()):
         raise ValueError("eigenvalues contain NaN or infinite numbers")
-    return whole.clip(min=0.0), classes.clip(min=0.0), counts
+    return whole, classes, counts
