@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from hubscan import recommendation
 from hubscan.errors import RankingError
 from hubscan.records import Ranked, Ranking, SampleInfo, Scored, Skipped
 
@@ -51,6 +52,7 @@ def rank(
         draw=draw,
         run=run,
         provenance=provenance or {},
+        recommended=recommendation.recommended(entries, ordered[0].leading.label),
     )
 
 

@@ -13,7 +13,7 @@ from hubscan.records.accuracy import Accuracy, AccuracyKind, LeftOut, Predicted
 from hubscan.records.candidate import Candidate, Identity, Listed, Pair, Skipped
 from hubscan.records.features import Features, Pooling
 from hubscan.records.kinds import TASKS, WORD_POOLINGS, Input, LabelKind, Layers, Modality, Precision
-from hubscan.records.ranking import Ranked, Ranking
+from hubscan.records.ranking import Ranked, Ranking, Recommended
 from hubscan.records.requests import EncodingRequest, Job, Query, SampleRequest, ScoringRequest
 from hubscan.records.sample import Sample, SampleInfo
 from hubscan.records.score import Cost, Layer, Score, Scored
@@ -51,6 +51,7 @@ __all__ = [
     "Query",
     "Ranked",
     "Ranking",
+    "Recommended",
     "Sample",
     "SampleInfo",
     "SampleRequest",

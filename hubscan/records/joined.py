@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -28,11 +29,16 @@ def is_joined(result: Scored | Skipped) -> bool:
 
 def outcome(ranking: Ranking) -> Outcome | None:
     """Return how the joined pair of *ranking* compares with the better of its parts, if there is a pair."""
-    entry = next((entry for entry in ranking if entry.scored.parts), None)
+    return outcome_of(ranking.entries)
+
+
+def outcome_of(entries: Sequence[Ranked]) -> Outcome | None:
+    """Return the same of *entries*, from best to worst."""
+    entry = next((entry for entry in entries if entry.scored.parts), None)
     if entry is None:
         return None
     parts = {part.identity for part in entry.scored.parts}
-    better = next(e for e in ranking if e.scored.identity in parts)
+    better = next(e for e in entries if e.scored.identity in parts)
     if better.name in entry.tied_with:
         return Outcome(entry, better, "tied")
     return Outcome(entry, better, "beats" if entry.rank < better.rank else "loses")

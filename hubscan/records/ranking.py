@@ -32,6 +32,14 @@ class Ranked:
 
 
 @dataclass(frozen=True, slots=True)
+class Recommended:
+    """Which entry to use, and why."""
+
+    rank: int  # from 1
+    reason: str  # "highest accuracy of the three that lead by transrate"
+
+
+@dataclass(frozen=True, slots=True)
 class Ranking:
     """The answer: checkpoints from best to worst, what was skipped, and what it rests on.
 
@@ -39,13 +47,14 @@ class Ranking:
     """
 
     task: str
-    metric: str  # "transrate@1"
+    metric: str  # "transrate@4"
     entries: tuple[Ranked, ...]
     skipped: tuple[Skipped, ...]
     draw: SampleInfo
     run: str | None = None  # the run folder
     provenance: Mapping[str, Any] = field(default_factory=dict)  # device, dtype, versions, seed
     verdict: Verdict | None = None  # what fine-tuning said, if some were fine-tuned
+    recommended: Recommended | None = None  # None: no entry is surely better than chance
 
     def __iter__(self) -> Iterator[Ranked]:
         """Iterate from best to worst."""
@@ -56,13 +65,18 @@ class Ranking:
         return len(self.entries)
 
     def __getitem__(self, index: int) -> Ranked:
-        """Return the checkpoint at *index*, 0 the best."""
+        """Return the checkpoint at *index*, 0 the first of the ranking."""
         return self.entries[index]
 
     @property
-    def best(self) -> Ranked:
-        """Return the first of the ranking."""
+    def first(self) -> Ranked:
+        """Return the first of the ranking, whether or not it is recommended."""
         return self.entries[0]
+
+    @property
+    def best(self) -> Ranked:
+        """Return the recommended checkpoint; if none is recommended, the first."""
+        return self.entries[self.recommended.rank - 1] if self.recommended else self.first
 
     def to_pandas(self) -> Any:
         """Return one row a checkpoint as a `pandas.DataFrame`."""
