@@ -4,14 +4,18 @@ RUN/recipe.yaml     asked: resolved, defaults included; no query where models ar
 RUN/lock.yaml       seen: every commit, the sample's description, the endpoint and versions
 RUN/sample.parquet  row ids and labels of the sample
 RUN/results.jsonl   one line a candidate, and one for a joined pair, on the disk before it is shown
+RUN/predictions/    for each candidate: what a linear head predicts for each row that it was not fitted to
+RUN/heads/          for the candidates that lead: the linear head itself
 RUN/verified.jsonl  one line a candidate that was fine-tuned or could not be, likewise
 RUN/verdict.json    how the ranking compares with what fine-tuning gave
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -22,7 +26,18 @@ from pydantic import AfterValidator, TypeAdapter, ValidationError
 
 from hubscan import ranking, recipe
 from hubscan.errors import RunError
-from hubscan.records import Candidate, Ranking, SampleInfo, Scored, Skipped, Tuned, Verdict
+from hubscan.records import (
+    Candidate,
+    Identity,
+    LeftOut,
+    Ranked,
+    Ranking,
+    SampleInfo,
+    Scored,
+    Skipped,
+    Tuned,
+    Verdict,
+)
 from hubscan.records.features import is_address
 
 T = TypeVar("T")
@@ -30,6 +45,8 @@ T = TypeVar("T")
 RECIPE, LOCK, SAMPLE = "recipe.yaml", "lock.yaml", "sample.parquet"
 RESULTS, VERIFIED, VERDICT = "results.jsonl", "verified.jsonl", "verdict.json"
 FILES: Final = (RECIPE, LOCK, SAMPLE, RESULTS, VERIFIED, VERDICT)
+PREDICTIONS, HEADS = "predictions", "heads"
+KEYED: Final = re.compile(r"[0-9a-f]{16}\.(parquet|safetensors)")
 
 
 def _addressed(scored: Scored) -> Scored:
@@ -106,8 +123,29 @@ class Run:
         """Write *verdict*, in place of an earlier one."""
         write_whole(self.folder / VERDICT, json.dumps(asdict(verdict)))
 
+    def left_out(self, scored: Scored) -> dict[str, LeftOut]:
+        """Return what the linear heads of *scored* predict for left-out rows, by layer; none in older runs.
+
+        Raises:
+            RunError: if the file is damaged.
+        """
+        from hubscan import predictions  # pyarrow takes long to import, and few commands need it
+
+        return predictions.read(self._keyed(PREDICTIONS, scored.identity, "parquet"), self.lock.draw)
+
+    def write_head(self, entry: Ranked, tensors: bytes) -> None:
+        """Write the linear head of *entry*, the bytes of a safetensors file."""
+        file = self._keyed(HEADS, (entry.name, entry.scored.candidate.revision), "safetensors")
+        file.parent.mkdir(exist_ok=True)
+        partial = file.with_name(file.name + ".partial")
+        partial.write_bytes(tensors)
+        partial.replace(file)
+
     def append(self, result: Scored | Tuned | Skipped, *, verifies: bool = False) -> None:
         """Write one result, of the scan or of what *verifies* it, and return when it is on the disk."""
+        if isinstance(result, Scored) and result.left_out:
+            self._write_predictions(result)
+            result = replace(result, left_out={})
         line = json.dumps(asdict(result)) + "\n"
         with (self.folder / (VERIFIED if verifies else RESULTS)).open("a", encoding="utf-8") as file:
             file.write(line)
@@ -126,6 +164,25 @@ class Run:
         """Return the candidates without a result."""
         done = {result.identity for result in self.results()}
         return [c for c in self.lock.candidates if c.identity not in done]
+
+    def _write_predictions(self, scored: Scored) -> None:
+        from hubscan import predictions
+
+        file = self._keyed(PREDICTIONS, scored.identity, "parquet")
+        file.parent.mkdir(exist_ok=True)
+        predictions.write(scored.left_out, file, self.lock.draw.label_kind)
+
+    def _keyed(self, kind: str, identity: Identity, suffix: str) -> Path:
+        """Return the file for *identity* in the folder *kind*; its name is a hash, as ids may hold anything.
+
+        Raises:
+            RunError: if the folder is a link: nothing outside the run folder is read or written.
+        """
+        name, revision = identity
+        folder = self.folder / kind
+        if folder.is_symlink():
+            raise RunError(f"{folder}: a link, where the run has a folder; remove it")
+        return folder / f"{hashlib.sha256(f'{name}@{revision}'.encode()).hexdigest()[:16]}.{suffix}"
 
     @property
     def ranking(self) -> Ranking:
@@ -174,6 +231,8 @@ def create(folder: Path, asked: recipe.Recipe, lock: Lock, *, fresh: bool = Fals
         folder.mkdir(parents=True, exist_ok=True)
         for name in FILES:
             (folder / name).unlink(missing_ok=True)
+        for kind in (PREDICTIONS, HEADS):
+            _empty(folder / kind)
         write_whole(folder / RECIPE, recipe.to_yaml(asked))
         write_whole(folder / LOCK, lock.to_yaml())
     except OSError as error:
@@ -204,6 +263,14 @@ def write_whole(path: Path, text: str) -> None:
     partial = path.with_name(path.name + ".partial")
     partial.write_text(text, encoding="utf-8")
     partial.replace(path)
+
+
+def _empty(folder: Path) -> None:
+    """Remove the keyed files of an earlier scan from *folder*, and nothing else; a link is not followed."""
+    if folder.is_dir() and not folder.is_symlink():
+        for file in folder.iterdir():
+            if KEYED.fullmatch(file.name):
+                file.unlink()
 
 
 def _lines(file: Path, kind: TypeAdapter[T]) -> list[T]:

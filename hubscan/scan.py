@@ -15,6 +15,7 @@ from hubscan import __version__, engines, fusion, run, sample_file
 from hubscan.engines import Engine, Progress, Result
 from hubscan.errors import RankingError, RecipeError, RunError
 from hubscan.feature_store import FeatureStore, open_store
+from hubscan.heads import keep_heads
 from hubscan.hub import listing
 from hubscan.media import audio
 from hubscan.recipe import TASKS, Recipe
@@ -93,7 +94,9 @@ def scan(
         yield from _results(engine, opened, plan, store)
     if plan.recipe.fuse:
         yield from _joined(opened, plan, store)
-    yield opened.ranking
+    ranking = opened.ranking
+    keep_heads(opened, ranking, plan.sample, store)
+    yield ranking
 
 
 def prepare(

@@ -1,0 +1,81 @@
+"""Store the left-out predictions of a checkpoint's linear heads: one file, a column for each layer."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from hubscan.errors import RunError
+from hubscan.records import LabelKind, LeftOut, SampleInfo
+
+_RIDGES: Final = b"hubscan.ridges"
+_TYPES: Final[Mapping[LabelKind, pa.DataType]] = {
+    "class": pa.int32(),
+    "token": pa.int32(),
+    "number": pa.float64(),
+    "multilabel": pa.list_(pa.uint8()),
+}
+
+
+def write(left_out: Mapping[str, LeftOut], path: Path, kind: LabelKind) -> None:
+    """Write the predictions of each layer for labels of *kind*, and the ridge penalty behind each."""
+    columns = {layer: pa.array(found.predicted, _TYPES[kind]) for layer, found in left_out.items()}
+    ridges = json.dumps({layer: found.ridge for layer, found in left_out.items()}).encode()
+    partial = path.with_name(path.name + ".partial")
+    pq.write_table(pa.table(columns).replace_schema_metadata({_RIDGES: ridges}), partial, compression="zstd")
+    partial.replace(path)
+
+
+def read(path: Path, draw: SampleInfo) -> dict[str, LeftOut]:
+    """Return the predictions by layer of the rows that *draw* describes; none if there is no file.
+
+    Raises:
+        RunError: if the file is a link, or does not hold one prediction for each row.
+    """
+    if not path.exists() and not path.is_symlink():
+        return {}
+    try:
+        if path.is_symlink() or not path.is_file():
+            raise ValueError("not a regular file")
+        return _checked(pq.ParquetFile(path), draw)
+    except (OSError, ValueError, TypeError, KeyError, pa.ArrowException) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise RunError(f"{path}: damaged ({reason}); remove it, or scan again with --fresh") from error
+
+
+def _checked(file: pq.ParquetFile, draw: SampleInfo) -> dict[str, LeftOut]:
+    if file.metadata.num_rows != draw.rows:
+        raise ValueError(f"{file.metadata.num_rows} rows, where the sample has {draw.rows}")
+    if any(field.type != _TYPES[draw.label_kind] for field in file.schema_arrow):
+        raise ValueError(f"not predictions of labels of kind {draw.label_kind}")
+    ridges: Any = json.loads((file.schema_arrow.metadata or {})[_RIDGES])
+    table = file.read()
+    found = {}
+    for layer in table.column_names:
+        ridge = float(ridges[layer])
+        if not 0.0 <= ridge < math.inf:
+            raise ValueError(f"a ridge penalty of {ridge}")
+        found[layer] = LeftOut(ridge, _predicted(table[layer], draw))
+    return found
+
+
+def _predicted(column: pa.ChunkedArray, draw: SampleInfo) -> Any:
+    """Return the predictions of one layer; a value that no prediction can have is refused."""
+    values = column.to_pylist()
+    numbers = np.asarray(values, np.float64)  # refuses rows of different lengths, and takes null as NaN
+    several = draw.label_kind == "multilabel"
+    if numbers.shape != ((draw.rows, len(draw.classes)) if several else (draw.rows,)):
+        raise ValueError(f"predictions of the shape {numbers.shape}")
+    if not np.isfinite(numbers).all():
+        raise ValueError("a prediction that is not a finite number")
+    most = {"class": len(draw.classes) - 1, "token": len(draw.classes) - 1, "multilabel": 1}
+    if draw.label_kind != "number" and not ((numbers >= 0) & (numbers <= most[draw.label_kind])).all():
+        raise ValueError("a prediction that is none of the classes")
+    return tuple(map(tuple, values)) if several else tuple(values)
