@@ -114,7 +114,7 @@ HOW = [
         "metrics",
         multiple=True,
         metavar="NAME",
-        help="The first ranks; default: transfer and transrate.",
+        help="The first ranks; default: transrate.",
     ),
     click.option(
         "--pooling", type=POOLINGS, help="Default: what the checkpoint declares, else its family's."

@@ -18,3 +18,11 @@ def write(ranking: Ranking, form: str) -> None:
 
     coloured = form == "human" and sys.stdout.isatty()
     click.echo(as_text(ranking, color=True) if coloured else FORMATS[form](ranking))
+
+
+def write_next_steps(ranking: Ranking, form: str) -> None:
+    """Say on stderr what to do next; nothing for a shell that wants ids alone."""
+    from hubscan.report.answer import next_steps
+
+    for step in next_steps(ranking) if form != "quiet" else ():
+        click.echo(step, err=True)

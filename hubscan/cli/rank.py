@@ -20,7 +20,7 @@ from hubscan.cli.options import (
     options,
     verbose_option,
 )
-from hubscan.cli.output import FORMS, write
+from hubscan.cli.output import FORMS, write, write_next_steps
 from hubscan.errors import RecipeError
 
 SKIPPED_EXIT = 3
@@ -84,6 +84,7 @@ def command(
     write(ranking, form)
     if form != "quiet":
         click.echo(f"kept in {folder}", err=True)
+    write_next_steps(ranking, form)
     if fail_on and ranking.skipped:
         click.get_current_context().exit(SKIPPED_EXIT)
 

@@ -24,7 +24,7 @@ from hubscan.cli.output import FORMS, write
 @format_option(*FORMS)
 @verbose_option
 def command(folder: Path, metrics: tuple[str, ...], fuse: bool, form: str) -> None:
-    """Rank the checkpoints of RUN by other measures, from the features that its scan kept.
+    """Rank the checkpoints of RUN by other metrics, from the features that its scan kept.
 
     \b
     hubscan score runs/imdb --metric logme --metric hscore --metric size

@@ -15,9 +15,10 @@ from hubscan.publish.renamed import renamed, renamed_verdict
 from hubscan.records import Candidate, Ranking, SampleInfo
 from hubscan.records.joined import outcome
 from hubscan.report import sentences
+from hubscan.report.answer import answer, recommended
 from hubscan.report.formatting import byte_count, plain
 from hubscan.report.json_form import provenance
-from hubscan.report.markdown import Markdown, escaped, ranking_table, skipped_table, table
+from hubscan.report.markdown import Markdown, escaped, legend_list, ranking_table, skipped_table, table
 from hubscan.report.verified import lists_table, said, tuned_table
 from hubscan.run import Run
 
@@ -57,7 +58,7 @@ def _metadata(ranking: Ranking) -> ModelCardData:
     Raises:
         RankingError: if the best score is not a finite number.
     """
-    draw, chosen = ranking.draw, sentences.recommended(ranking)
+    draw, chosen = ranking.draw, recommended(ranking)
     joined = outcome(ranking)
     if joined and chosen is joined.entry:  # two bases would make the card that of a merge
         chosen = joined.better
@@ -72,7 +73,7 @@ def _metadata(ranking: Ranking) -> ModelCardData:
         # it makes a "merge". The recommended checkpoint is the one that a model here would start
         # from; the others were only looked at, and stand below with their commits.
         base_model=plain(base.model) if isinstance(base, Candidate) and not base.local else None,
-        model_name=plain(ranking.best.model),
+        model_name=plain(ranking.first.model),
         eval_results=[_result(ranking)],
         hubscan={
             "version": str(ranking.provenance.get("hubscan", "")) or None,
@@ -86,11 +87,11 @@ def _metadata(ranking: Ranking) -> ModelCardData:
 
 
 def _result(ranking: Ranking) -> EvalResult:
-    score, draw = ranking.best.scored.leading, ranking.draw
-    known = {key: getattr(score, key) for key in ("value", "low", "high", "raw", "null")}
+    score, draw = ranking.first.scored.leading, ranking.draw
+    known = {key: getattr(score, key) for key in ("value", "low", "high", "null")}
     numbers = {key: float(number) for key, number in known.items() if number is not None}
     if not all(abs(number) < float("inf") for number in numbers.values()):
-        raise RankingError(f"{ranking.best.model}: its {ranking.metric} is not a finite number: {numbers}")
+        raise RankingError(f"{ranking.first.model}: its {ranking.metric} is not a finite number: {numbers}")
     return EvalResult(
         task_type=plain(ranking.task),
         # Where an id of the Hub is expected, the name of a folder might be somebody else's dataset.
@@ -117,8 +118,8 @@ def _said(shown: Public, repo: str | None) -> dict[str, Any]:
         "local_models": any(candidate.local for candidate in shown.lock.candidates),
         "unfinished": shown.unfinished,
         "candidates": len(shown.lock.candidates),
-        "answer": sentences.answer(ranking),
-        "legend": sentences.legend(ranking),
+        "answer": answer(ranking),
+        "legend": legend_list(ranking),
         "table": ranking_table(ranking),
         "sample": _sample_table(ranking.draw),
         "classes": table(
@@ -130,7 +131,8 @@ def _said(shown: Public, repo: str | None) -> dict[str, Any]:
         "repo": Markdown(plain(repo)) if repo else None,
         "provenance": _provenance_table(ranking),
         "verified": _verified(ranking),
-        "score": ranking.best.scored.leading,
+        "score": ranking.first.scored.leading,
+        "accuracy": ranking.first.scored.accuracy,
         "widest": max(entry.scored.width for entry in ranking),
     }
 

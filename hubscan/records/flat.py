@@ -11,17 +11,20 @@ if TYPE_CHECKING:
 def flat_rows(ranking: Ranking) -> list[dict[str, Any]]:
     """Return the entries from best to worst, values as they are.
 
-    Every metric has a column of its own name; `low`, `high`, `raw` and `null` belong to the one
-    that ranks. `tied_with` and `flags` are joined by `; `.
+    Every metric has a column of its own name; `low`, `high` and `null` belong to the one that ranks.
+    `accuracy` is that of the linear head, of the kind `accuracy_kind`. `tied_with` and `flags` are joined
+    by `; `.
     """
-    return [_flat(entry) for entry in ranking]
+    names = dict.fromkeys(name for entry in ranking for name in entry.scored.scores)
+    return [_flat(entry, ranking, list(names)) for entry in ranking]
 
 
-def _flat(entry: Ranked) -> dict[str, Any]:
-    scored, score = entry.scored, entry.scored.leading
+def _flat(entry: Ranked, ranking: Ranking, metrics: list[str]) -> dict[str, Any]:
+    scored, score, accuracy = entry.scored, entry.scored.leading, entry.scored.accuracy
     candidate, cost = scored.candidate, scored.cost
     return {
         "rank": entry.rank,
+        "recommended": ranking.recommended is not None and ranking.recommended.rank == entry.rank,
         "model": candidate.model,
         "revision": candidate.revision,
         "modality": candidate.modality,
@@ -30,10 +33,12 @@ def _flat(entry: Ranked) -> dict[str, Any]:
         "dim": scored.width,
         "pooling": str(scored.pooling),
         "layer": scored.layer,
-        **{name: other.value for name, other in scored.scores.items()},
+        "accuracy": accuracy.value if accuracy else None,
+        "accuracy_error": accuracy.error if accuracy else None,
+        "accuracy_kind": accuracy.kind if accuracy else None,
+        **{name: scored.scores[name].value if name in scored.scores else None for name in metrics},
         "low": score.low,
         "high": score.high,
-        "raw": score.raw,
         "null": score.null,
         "tied_with": "; ".join(entry.tied_with),
         "rows_per_second": cost.rows_per_second,

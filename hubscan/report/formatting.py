@@ -81,9 +81,8 @@ def factor(ratio: float) -> str:
 
 
 def decimals(ranking: Ranking) -> int:
-    """Return how many decimals a score needs for the best one's interval to have two digits."""
-    best = ranking.best.scored.leading
-    low, high = best.interval
+    """Return how many decimals a score needs for the first one's interval to have two digits."""
+    low, high = ranking.first.scored.leading.interval
     half = (high - low) / 2
     return 2 if half >= 0.02 or half <= 0 else 3 if half >= 0.002 else 4
 
@@ -95,7 +94,8 @@ def number(value: float | None, digits: int) -> str:
 
 def others(ranking: Ranking) -> list[str]:
     """Return the names of the metrics beside the one that ranks."""
-    return list(ranking.best.scored.scores)[1:]
+    names = {name: None for entry in ranking for name in entry.scored.scores}
+    return [name for name in names if name != ranking.first.scored.leading.name]
 
 
 def beside(scored: Scored, name: str) -> str:

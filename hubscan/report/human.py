@@ -13,7 +13,8 @@ from rich.table import Table
 from rich.text import Text
 
 from hubscan.records import Ranked, Ranking
-from hubscan.report import sentences
+from hubscan.report import accuracy, sentences
+from hubscan.report.answer import answer
 from hubscan.report.formatting import (
     beside,
     cut,
@@ -31,6 +32,7 @@ from hubscan.report.verified import as_parts
 
 MODEL: Final = "model"
 NARROWEST_MODEL: Final = 25  # columns give way until ids have so much room, or all they need
+MARK: Final = "→"  # stands before the recommended checkpoint
 LONGEST_REASON: Final = 200
 LONGEST_NAME: Final = 40  # of a skipped model, beside its reason
 
@@ -47,7 +49,7 @@ class Column:
     @property
     def natural(self) -> int:
         """Return the width that the column likes to have."""
-        return max(Text(cell).cell_len for cell in [self.title, *self.cells])
+        return max(Text(cell).cell_len for cell in [*self.title.split("\n"), *self.cells])
 
 
 def as_text(ranking: Ranking, width: int | None = None, color: bool = False) -> str:
@@ -61,11 +63,11 @@ def as_text(ranking: Ranking, width: int | None = None, color: bool = False) -> 
 
 def _parts(ranking: Ranking, width: int) -> list[RenderableType]:
     parts: list[RenderableType] = [
-        Text(sentences.answer(ranking), style="bold"),
+        Text(answer(ranking), style="bold"),
         "",
         _table(ranking, width),
         "",
-        Text(sentences.legend(ranking), style="dim"),
+        *(Text(line, style="dim") for line in sentences.legend(ranking)),
         *(Text(note) for note in sentences.notes(ranking)),
     ]
     if ranking.verdict:
@@ -83,14 +85,16 @@ def _table(ranking: Ranking, width: int) -> Table:
         table.add_column(column.title, justify=column.justify, no_wrap=column.title != MODEL, overflow="fold")
     for place, entry in enumerate(ranking):
         cells = [_wrapped(c.cells[place], room) if c.title == MODEL else c.cells[place] for c in columns]
-        table.add_row(
-            *map(Text, cells), style="green" if place == 0 and sentences.beats_shuffled(entry) else ""
-        )
+        table.add_row(*map(Text, cells), style="green" if _is_recommended(ranking, entry) else "")
         if entry.scored.flags:
             notes = ", ".join(plain(flag) for flag in entry.scored.flags)
             under = [notes if column.title == MODEL else "" for column in columns]
             table.add_row(*(Text(note, style="dim") for note in under))
     return table
+
+
+def _is_recommended(ranking: Ranking, entry: Ranked) -> bool:
+    return ranking.recommended is not None and entry.rank == ranking.recommended.rank
 
 
 def _wrapped(name: str, room: int) -> str:
@@ -114,17 +118,22 @@ def _columns(ranking: Ranking) -> list[Column]:
 
     tied = [tied_ranks(ranking, place) for place in range(len(ranking))]
     reads = of(lambda e: e.scored.candidate.modality)
-    raw = of(lambda e: number(e.scored.leading.raw, digits))
+    right = of(accuracy.cell)
     return [
+        *(
+            [Column("", of(lambda e: MARK if _is_recommended(ranking, e) else ""))]
+            if ranking.recommended
+            else []
+        ),
         Column("rank", of(lambda e: str(e.rank))),
         *([Column("tied", tied, "left")] if any(tied) else []),
         Column(MODEL, shown_names(ranking), "left"),
         *([Column("modality", reads, "left")] if len(set(reads)) > 1 else []),
         Column("params", of(lambda e: magnitude(e.scored.parameters))),
+        *([Column(accuracy.title(ranking).replace(" ", "\n", 1), right)] if any(right) else []),
         Column(f"{plain(ranking.metric)} [95 %]", of(lambda e: _interval(e, digits))),
         *(Column(plain(name), other(name), gives_way=1) for name in others(ranking)),
         Column("null", of(lambda e: number(e.scored.leading.null, digits)), gives_way=2),
-        *([Column("raw", raw, gives_way=4)] if any(raw) else []),
         Column("rows/s", of(lambda e: speed(e.scored.cost.rows_per_second)), gives_way=3),
         Column("width", of(lambda e: str(e.scored.width)), gives_way=5),
         Column("pooling", of(lambda e: plain(e.scored.pooling)), "left", gives_way=6),

@@ -9,10 +9,12 @@ from typing import Any, Final
 
 from hubscan import __version__
 from hubscan.errors import RankingError
-from hubscan.records import Ranked, Ranking, SampleInfo, Verdict
+from hubscan.records import Ranked, Ranking, SampleInfo, Scored, Verdict
 from hubscan.records.joined import outcome
 
+SCHEMA: Final = 2  # version of this form
 PART: Final = ("model", "revision", "modality")
+SCORE: Final = ("version", "value", "low", "high", "null", "null_spread")
 
 
 def as_json(ranking: Ranking) -> str:
@@ -31,12 +33,14 @@ def as_object(ranking: Ranking) -> dict[str, Any]:
     """Return what `as_json` writes, as plain dicts and lists."""
     return {
         "hubscan": ranking.provenance.get("hubscan", __version__),
+        "schema": SCHEMA,
         "run": ranking.run,
         "task": ranking.task,
         "dataset": _dataset(ranking.draw),
         "sample": _sample(ranking.draw),
         "metric": ranking.metric,
-        "ranking": [_entry(entry) for entry in ranking],
+        "recommended": _recommended(ranking),
+        "ranking": [_entry(entry, ranking.draw) for entry in ranking],
         "fusion": _fusion(ranking),
         "verified": verified(ranking.verdict) if ranking.verdict else None,
         "skipped": [
@@ -110,7 +114,31 @@ def _sample(draw: SampleInfo) -> dict[str, Any]:
     }
 
 
-def _entry(entry: Ranked) -> dict[str, Any]:
+def _recommended(ranking: Ranking) -> dict[str, Any] | None:
+    if ranking.recommended is None:
+        return None
+    scored = ranking.best.scored
+    return (
+        {"rank": ranking.recommended.rank}
+        | {key: getattr(scored.candidate, key) for key in PART}
+        | {"layer": scored.layer, "reason": ranking.recommended.reason}
+    )
+
+
+def _scores(scored: Scored) -> dict[str, Any]:
+    """Return the scores by metric; one that could not be computed has no value, and a note that says why."""
+    found = {
+        name: {key: getattr(score, key) for key in SCORE}
+        | ({} if score.raw is None else {"raw": score.raw})
+        | {"notes": list(score.notes)}
+        for name, score in scored.scores.items()
+    }
+    failed = {name: why for name, why in scored.failures.items() if name != "accuracy"}
+    nothing = dict.fromkeys(SCORE)
+    return found | {name: nothing | {"notes": [why]} for name, why in failed.items()}
+
+
+def _entry(entry: Ranked, draw: SampleInfo) -> dict[str, Any]:
     scored = entry.scored
     candidate = scored.candidate
     return {
@@ -123,11 +151,11 @@ def _entry(entry: Ranked) -> dict[str, Any]:
         "dim": scored.width,
         "layer": scored.layer,
         "pooling": str(scored.pooling),
+        "dtype": scored.dtype,
         "license": candidate.license,
-        "scores": {
-            name: {key: value for key, value in asdict(score).items() if key != "name"}
-            for name, score in scored.scores.items()
-        },
+        "accuracy": asdict(scored.accuracy) if scored.accuracy else None,
+        "scores": _scores(scored),
+        "rows": draw.rows,
         "cost": asdict(scored.cost),
         "flags": list(scored.flags),
         "parts": [{key: getattr(part, key) for key in PART} for part in scored.parts],

@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterable, Sequence
 
 from hubscan.records import Ranking
-from hubscan.report import sentences
+from hubscan.report import accuracy, sentences
+from hubscan.report.answer import answer
 from hubscan.report.formatting import (
     beside,
     cut,
@@ -43,9 +44,11 @@ def escaped(text: object) -> str:
     return _AT_WORK.sub(lambda match: f"&#{ord(match[0])};", plain(text))
 
 
-def table(titles: Sequence[str], rows: Iterable[Sequence[object]], right: str = "") -> Markdown:
-    """Return a table, each cell escaped; *right* names the columns to set flush right."""
-    flush = right.split()
+def table(
+    titles: Sequence[str], rows: Iterable[Sequence[object]], right: str | Sequence[str] = ""
+) -> Markdown:
+    """Return a table, each cell escaped; *right* names the columns to set flush right, in words or a list."""
+    flush = right.split() if isinstance(right, str) else right
     lines = [
         titles,
         ["--:" if title in flush else "---" for title in titles],
@@ -63,19 +66,19 @@ def ranking_table(ranking: Ranking) -> Markdown:
         "model",
         "modality",
         "parameters",
+        accuracy.title(ranking),
         ranking.metric,
         "95 %",
         *others(ranking),
         "null",
-        "raw",
         "rows/s",
     ]
-    scores = [ranking.metric, *others(ranking), "null", "raw"]
+    scores = [ranking.metric, *others(ranking), "null"]
     rows = (_cells(ranking, place, name, digits) for place, name in enumerate(shown_names(ranking)))
     return table(
         [*map(escaped, titles), "width", "pooling", "licence"],
         rows,
-        right=" ".join(["rank", "parameters", *map(escaped, scores), "rows/s", "width"]),
+        right=["rank", "parameters", accuracy.title(ranking), *map(escaped, scores), "rows/s", "width"],
     )
 
 
@@ -85,9 +88,14 @@ def skipped_table(ranking: Ranking) -> Markdown:
     return table(["skipped", "at", "reason"], rows)
 
 
+def legend_list(ranking: Ranking) -> Markdown:
+    """Return what the columns mean, as a list."""
+    return Markdown("\n".join(f"- {escaped(line)}" for line in sentences.legend(ranking)))
+
+
 def as_markdown(ranking: Ranking) -> str:
     """Return the answer in words, the table, what was skipped, and the sample."""
-    parts = [escaped(sentences.answer(ranking)), ranking_table(ranking), escaped(sentences.legend(ranking))]
+    parts = [escaped(answer(ranking)), ranking_table(ranking), legend_list(ranking)]
     parts += [escaped(note) for note in sentences.notes(ranking)]
     if ranking.skipped:
         parts.append(skipped_table(ranking))
@@ -99,17 +107,18 @@ def _cells(ranking: Ranking, place: int, name: str, digits: int) -> list[object]
     scored, score = entry.scored, entry.scored.leading
     low, high = (number(bound, digits) for bound in score.interval)
     flags = f" ({escaped(', '.join(scored.flags))})" if scored.flags else ""
+    chosen = ranking.recommended is not None and ranking.recommended.rank == entry.rank
     return [
-        entry.rank,
+        f"→ {entry.rank}" if chosen else entry.rank,
         tied_ranks(ranking, place),
         Markdown(escaped(name) + flags),
         scored.candidate.modality,
         magnitude(scored.parameters),
+        accuracy.cell(entry),
         number(score.value, digits),
         f"{low} to {high}",
         *(beside(scored, name) for name in others(ranking)),
         number(score.null, digits),
-        number(score.raw, digits),
         speed(scored.cost.rows_per_second),
         scored.width,
         scored.pooling,

@@ -1,0 +1,90 @@
+"""The accuracy of a linear head in words and in table cells."""
+
+from __future__ import annotations
+
+from hubscan.records import Accuracy, Ranked, Ranking, SampleInfo
+from hubscan.records.accuracy import NAMES
+
+POINT = 0.01
+SHARES = ("accuracy", "balanced_accuracy")  # kinds that are shown in per cent
+
+
+def sentence(accuracy: Accuracy, draw: SampleInfo) -> str:
+    """Return what a linear head on the frozen features gets right, next to what chance gets."""
+    rows = "words" if draw.label_kind == "token" else "rows"
+    head = "A linear head on its frozen features"
+    if accuracy.kind == "accuracy":
+        return f"{head} is right on {percent(accuracy.value)} of unseen {rows} ({baseline(draw)})."
+    if accuracy.kind == "balanced_accuracy":
+        unit = "tag" if draw.label_kind == "token" else "class"
+        units = "tags" if draw.label_kind == "token" else "classes"
+        chance = f"chance: {percent(1 / max(len(draw.classes), 1))}"
+        share = percent(accuracy.value)
+        return f"{head} finds {share} of the unseen {rows} of a {unit}, averaged over {units} ({chance})."
+    if accuracy.kind == "r2":
+        return (
+            f"{head} predicts unseen rows with an R² of {accuracy.value:z.2f} (0: no better than the mean)."
+        )
+    sample = "" if draw.representative else " of the balanced sample"
+    return f"{head} predicts the labels of unseen rows{sample} with a micro-F1 of {accuracy.value:.2f}."
+
+
+def baseline(draw: SampleInfo) -> str:
+    """Return what needs no features: chance, or always answering the most frequent class if that is more."""
+    largest = max(draw.classes.values(), default=0) / max(draw.rows, 1)
+    chance = 1 / max(len(draw.classes), 1)
+    return f"chance: {percent(chance)}" if largest <= chance + POINT else f"most frequent: {percent(largest)}"
+
+
+def title(ranking: Ranking) -> str:
+    """Return the head of the column, with its unit."""
+    accuracy = _first(ranking)
+    name = NAMES[accuracy.kind] if accuracy else NAMES["accuracy"]
+    return f"{name}, %" if accuracy is None or accuracy.kind in SHARES else name
+
+
+def cell(entry: Ranked) -> str:
+    """Return the accuracy and its standard error for a cell; nothing if it is not known."""
+    accuracy = entry.scored.accuracy
+    if accuracy is None:
+        return ""
+    if accuracy.kind in SHARES:
+        return f"{100 * accuracy.value:.1f} ±{100 * accuracy.error:.1f}"
+    return f"{accuracy.value:z.2f} ±{accuracy.error:.2f}"
+
+
+def short(accuracy: Accuracy) -> str:
+    """Return the number alone, as it stands in a sentence."""
+    if accuracy.kind in SHARES:
+        return percent(accuracy.value)
+    return f"{NAMES[accuracy.kind]} {accuracy.value:z.2f}"
+
+
+def legend(ranking: Ranking) -> str:
+    """Return what the column shows."""
+    accuracy = _first(ranking)
+    if accuracy is None:
+        return ""
+    said = {
+        "accuracy": "share of rows that a linear head on the frozen features gets right",
+        "balanced_accuracy": "recall of a linear head on the frozen features, averaged over classes",
+        "r2": "of a linear head on the frozen features",
+        "micro_f1": "of a linear head on the frozen features, one threshold for all labels",
+    }[accuracy.kind]
+    also = ", ".join(f"{NAMES.get(name, name)} {value:.2f}" for name, value in accuracy.also.items())
+    first = f" The first has {also}." if also else ""
+    return f"{NAMES[accuracy.kind]}: {said}, on rows it was not fitted to; ± standard error.{first}"
+
+
+def percent(share: float) -> str:
+    """Return a share in per cent, with a decimal near 0 and near 100.
+
+    >>> [percent(x) for x in (0.843, 0.978, 1.0)]
+    ['84 %', '97.8 %', '100 %']
+    """
+    digits = 1 if 0.95 <= share < 1 or 0 < share < 0.05 else 0
+    return f"{100 * share:.{digits}f} %"
+
+
+def _first(ranking: Ranking) -> Accuracy | None:
+    return next((entry.scored.accuracy for entry in ranking if entry.scored.accuracy), None)
