@@ -11,7 +11,7 @@ import pytest
 from hubscan import fusion
 from hubscan.publish.card import as_card
 from hubscan.records import Candidate, Pair
-from hubscan.report import sentences
+from hubscan.report.answer import answer
 from hubscan.report.json_form import as_object
 from tests.support.rankings import make_run, ranking, scored
 
@@ -75,9 +75,9 @@ def test_a_pair_is_recommended_only_if_it_beats_its_better_part_beyond_the_inter
     assert as_object(found)["fusion"] == {
         "model": "see/image + read/text", "better_part": "read/text", "verdict": verdict,
     }  # fmt: skip
-    answer = sentences.answer(found)
-    assert answer.startswith(f"Use {used} (") and f"{said}." in answer
-    assert "ranks higher, but is not surely" not in answer
+    said_of_it = answer(found)
+    assert said_of_it.startswith(f"Use {used} (") and f"{said}." in said_of_it
+    assert "ranks higher, but is not surely" not in said_of_it
 
 
 def test_a_card_names_the_better_part_as_its_base_and_no_path_of_a_local_one(tmp_path: Path) -> None:

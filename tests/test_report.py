@@ -28,6 +28,7 @@ from hubscan.publish.public import public
 from hubscan.records import Candidate, Listed, Ranking, Score, Scored, Skipped
 from hubscan.records.flat import flat_rows
 from hubscan.report import FORMATS, listing, sentences
+from hubscan.report.answer import answer
 from hubscan.report.formatting import plain
 from hubscan.report.human import as_text
 from hubscan.report.json_form import as_json
@@ -72,50 +73,52 @@ def hostile_ranking() -> Ranking:
 
 
 def test_the_answer_names_the_best_the_cheaper_tie_and_the_skipped() -> None:
-    assert sentences.answer(ranking()) == (
+    assert answer(ranking()) == (
         "Use BAAI/bge-small-en-v1.5 (33 M parameters, mit). "
-        "sentence-transformers/all-MiniLM-L6-v2 is within the interval and 3.1× cheaper to run. "
+        "A linear head on its frozen features finds 86 % of the unseen rows of a class, averaged over "
+        "classes (chance: 50 %). "
+        "This sample cannot tell it apart from sentence-transformers/all-MiniLM-L6-v2, which is 3.1× faster. "
         "1 of 5 skipped."
     )
 
 
 def test_a_tie_that_is_hardly_cheaper_is_not_named() -> None:
     same_speed = scored("a/b", 1.1, rows_per_second=80.0, parameters=30_000_000)
-    assert (
-        sentences.answer(ranking([BGE, same_speed])) == "Use BAAI/bge-small-en-v1.5 (33 M parameters, mit)."
-    )
+    said = answer(ranking([BGE, same_speed]))
+    assert said.endswith("This sample cannot tell it apart from a/b.")
 
 
 def test_a_tie_that_is_clearly_smaller_is_named_when_none_is_faster() -> None:
     small = scored("a/b", 1.1, rows_per_second=61.0, parameters=11_120_000)
-    assert "a/b is within the interval and 3× smaller." in sentences.answer(ranking([BGE, small]))
+    assert "apart from a/b, which is 3× smaller." in answer(ranking([BGE, small]))
 
 
 def test_a_faster_checkpoint_out_of_the_interval_is_not_named() -> None:
-    assert "rxnfp" not in sentences.answer(ranking([BGE, RXNFP]))
+    assert "rxnfp" not in answer(ranking([BGE, RXNFP]))
 
 
 @pytest.mark.parametrize("value", [0.05, 0.2, -0.5])  # the interval includes zero, touches it, lies below
 def test_no_checkpoint_is_recommended_when_none_beats_shuffled_labels(value: float) -> None:
-    said = sentences.answer(ranking([scored("a/b", value), scored("a/c", value - 1)]))
+    said = answer(ranking([scored("a/b", value), scored("a/c", value - 1)]))
     assert said.startswith("No checkpoint tells the classes of stanfordnlp/imdb apart better than shuffled")
     assert f"the best, a/b, scores {value:.2f} ({value - 0.2:.2f} to {value + 0.2:.2f})" in said
     assert "Use " not in said
 
 
 def test_rounding_is_not_taken_for_a_score() -> None:
-    assert sentences.answer(ranking([scored("a/b", 9e-16, half=0.0)])).startswith("No checkpoint")
+    assert answer(ranking([scored("a/b", 9e-16, half=0.0)])).startswith("No checkpoint")
 
 
 def test_an_uncertain_leader_gives_way_to_the_first_that_surely_beats_shuffled_labels() -> None:
-    said = sentences.answer(ranking([scored("wide/one", 0.5, half=0.6), scored("sure/one", 0.4, half=0.1)]))
-    assert said.startswith("Use sure/one (33 M parameters, mit). wide/one ranks higher, but is not surely")
+    said = answer(ranking([scored("wide/one", 0.5, half=0.6), scored("sure/one", 0.4, half=0.1)]))
+    assert said.startswith("Use sure/one (33 M parameters, mit).")
+    assert "wide/one ranks higher, but is not surely above what shuffled labels give." in said
 
 
 def test_a_single_checkpoint_is_said_to_be_the_only_one() -> None:
-    assert sentences.answer(ranking([MPNET])).startswith("No checkpoint")
-    assert sentences.answer(ranking([BGE])) == (
-        "Use BAAI/bge-small-en-v1.5 (33 M parameters, mit), the only checkpoint ranked."
+    assert answer(ranking([MPNET])).startswith("No checkpoint")
+    assert answer(ranking([BGE])).startswith(
+        "Use BAAI/bge-small-en-v1.5 (33 M parameters, mit), the only checkpoint ranked. A linear head"
     )
 
 
@@ -130,23 +133,30 @@ def test_many_classes_are_counted_few_are_listed() -> None:
 
 def test_eighty_columns_hold_the_whole_report() -> None:
     assert as_text(ranking(), width=80).splitlines() == [
-        "Use BAAI/bge-small-en-v1.5 (33 M parameters, mit).",
-        "sentence-transformers/all-MiniLM-L6-v2 is within the interval and 3.1× cheaper",
-        "to run. 1 of 5 skipped.",
+        "Use BAAI/bge-small-en-v1.5 (33 M parameters, mit). A linear head on its frozen",
+        "features finds 86 % of the unseen rows of a class, averaged over classes",
+        "(chance: 50 %). This sample cannot tell it apart from",
+        "sentence-transformers/all-MiniLM-L6-v2, which is 3.1× faster. 1 of 5 skipped.",
         "",
-        "rank  tied  model                           params    transrate@1 [95 %]    null",
-        "   1  2     BAAI/bge-small-en-v1.5            33 M     1.19 [0.99, 1.39]   65.01",
-        "   2  1     sentence-transformers/all-        23 M     1.10 [0.90, 1.30]   65.10",
-        "            MiniLM-L6-v2",
-        "   3        sentence-transformers/           278 M    0.15 [-0.05, 0.35]  236.25",
-        "            paraphrase-multilingual-mpnet-",
-        "            base-v2",
-        "            trained on this dataset",
-        "   4        rxn4chemistry/rxnfp               26 M  -0.32 [-0.52, -0.12]   66.52",
+        "                                                  balanced",
+        "   rank  tied  model                   params  accuracy, %    transrate@4 [95 %]",
+        "→     1  2     BAAI/bge-small-en-v1.5    33 M    85.7 ±1.2     1.19 [0.99, 1.39]",
+        "      2  1     sentence-transformers/    23 M    83.0 ±1.2     1.10 [0.90, 1.30]",
+        "               all-MiniLM-L6-v2",
+        "      3        sentence-transformers/   278 M    54.5 ±1.2    0.15 [-0.05, 0.35]",
+        "               paraphrase-",
+        "               multilingual-mpnet-",
+        "               base-v2",
+        "               trained on this",
+        "               dataset",
+        "      4        rxn4chemistry/rxnfp       26 M    40.4 ±1.2  -0.32 [-0.52, -0.12]",
         "",
-        "transrate@1: nats that the labels tell beyond chance; null: what shuffled labels",
-        "give of raw, the paper's number; tied: ranks whose order against this one the",
-        "sample does not support.",
+        "transrate@4: nats per row that the labels save in coding the features, less the",
+        "cost; higher is better; [95 %]: where it would lie had other rows been drawn.",
+        "balanced accuracy: recall of a linear head on the frozen features, averaged over",
+        "classes, on rows it was not fitted to; ± standard error.",
+        "tied: ranks that this sample cannot tell apart from this one.",
+        "→: the recommended checkpoint.",
         "",
         "skipped           at    reason",
         "broken/truncated  load  SafetensorError: incomplete metadata",
@@ -157,11 +167,14 @@ def test_eighty_columns_hold_the_whole_report() -> None:
     ]
 
 
+def header_of(shown: str) -> list[str]:
+    """Return the last line of the table's header, cell by cell."""
+    return re.split(r"  +", next(line for line in shown.splitlines() if "params" in line).strip())
+
+
 def test_a_wide_terminal_shows_every_column() -> None:
-    header = as_text(ranking(), width=120).splitlines()[3]
-    assert re.split(r"  +", header) == (
-        ["rank", "tied", "model", "params", "transrate@1 [95 %]", "null", "raw", "rows/s", "width", "pooling"]
-    )
+    scores = ["params", "accuracy, %", "transrate@4 [95 %]", "null", "rows/s", "width", "pooling"]
+    assert header_of(as_text(ranking(), width=150)) == ["rank", "tied", "model", *scores]
 
 
 @pytest.mark.parametrize("width", [60, 80, 100, 120, 200])
@@ -177,8 +190,9 @@ def test_there_is_no_column_of_ties_where_nothing_is_tied_and_no_list_where_noth
 
 def test_runs_of_tied_ranks_are_joined() -> None:
     entries = [scored(f"a/{letter}", 1 - i / 100) for i, letter in enumerate("abcd")]
-    _, _, _, first, second, *_ = as_text(ranking(entries), width=120).splitlines()
-    assert re.split(r"  +", first.strip())[:3] == ["1", "2–4", "a/a"]
+    lines = as_text(ranking(entries), width=120).splitlines()
+    first, second = (next(line for line in lines[3:] if f"  {name}  " in line) for name in ("a/a", "a/b"))
+    assert re.split(r"  +", first.strip())[:4] == ["→", "1", "2–4", "a/a"]
     assert re.split(r"  +", second.strip())[:3] == ["2", "1, 3–4", "a/b"]
 
 
@@ -210,25 +224,23 @@ def test_a_score_just_below_zero_has_no_minus_sign() -> None:
 
 
 def test_other_metrics_stand_beside_the_one_that_ranks() -> None:
-    score = Score("evidence", 1, 0.31, 0.25, 0.37, None, 0.001)
-    both = replace(BGE, scores={"evidence": score, **BGE.scores})
-    lines = as_text(ranking([both]), width=80).splitlines()
-    assert "evidence@1 [95 %]  transrate" in lines[2] and "raw" not in lines[2]
-    assert re.search(r"0\.31 \[0\.25, 0\.37\] +1\.19", lines[3])
-    said = " ".join(lines)
-    assert "evidence@1: nats a row that features save in coding the labels" in said
-    assert "transrate: nats that the labels tell beyond chance" in said
-    assert "| evidence@1 | 95 % | transrate | null | raw |" in as_markdown(ranking([both]))
+    both = replace(BGE, scores={**BGE.scores, "logme": Score("logme", 1, 0.31)})
+    lines = as_text(ranking([both]), width=100).splitlines()
+    header = next(line for line in lines if "params" in line)
+    assert "transrate@4 [95 %]  logme" in header
+    assert any(re.search(r"1\.19 \[0\.99, 1\.39\] +0\.31", line) for line in lines)
+    assert "| transrate@4 | 95 % | logme | null |" in as_markdown(ranking([both]))
 
 
-def test_the_metric_that_ranks_by_default_says_what_it_is(tmp_path: Path) -> None:
-    score = Score("transfer", 1, 0.31, 0.25, 0.37, None, 0.001)
-    led = replace(BGE, scores={"transfer": score, **BGE.scores})
-    said = " ".join(as_text(ranking([led]), width=80).split())
-    assert "transfer@1: nats a row that features hold for the labels, between what so many rows" in said
-    assert "null: of shuffled labels; transrate: nats that the labels tell beyond chance" in said
-    card = " ".join(as_card(make_run(tmp_path / "run", [led])).split())
-    assert "`transfer@1` is how many nats a row the features hold for the labels, along a direction" in card
+def test_the_legend_says_what_each_column_shows() -> None:
+    assert sentences.legend(ranking()) == [
+        "transrate@4: nats per row that the labels save in coding the features, less the cost; higher is better; "
+        "[95 %]: where it would lie had other rows been drawn.",
+        "balanced accuracy: recall of a linear head on the frozen features, averaged over classes, on rows it "
+        "was not fitted to; ± standard error.",
+        "tied: ranks that this sample cannot tell apart from this one.",
+        "→: the recommended checkpoint.",
+    ]
 
 
 # -- json ---------------------------------------------------------------------------------------
@@ -249,19 +261,26 @@ def test_json_keeps_the_contract() -> None:
         "dim": 384,
         "layer": "last",
         "pooling": "mean (declared)",
+        "dtype": "float32",
         "license": "mit",
+        "accuracy": {
+            "value": pytest.approx(0.857),
+            "error": 0.012,
+            "kind": "balanced_accuracy",
+            "also": {},
+        },
         "scores": {
             "transrate": {
                 "value": 1.19,
                 "low": pytest.approx(0.99),
                 "high": pytest.approx(1.39),
-                "raw": 66.2,
-                "null": pytest.approx(65.01),
-                "version": 1,
+                "null": 0.001,
+                "version": 4,
                 "null_spread": None,
                 "notes": [],
             }
         },
+        "rows": 1000,
         "cost": {
             "download_bytes": 0,
             "seconds": 3.2,
@@ -271,6 +290,15 @@ def test_json_keeps_the_contract() -> None:
         },
         "flags": [],
         "parts": [],
+    }
+    assert written["schema"] == 2
+    assert written["recommended"] == {
+        "rank": 1,
+        "model": "BAAI/bge-small-en-v1.5",
+        "revision": COMMIT,
+        "modality": "text",
+        "layer": "last",
+        "reason": "highest accuracy of the two that lead by transrate",
     }
     assert written["skipped"] == [
         {"model": "broken/truncated", "stage": "load", "reason": TRUNCATED.reason},
@@ -297,6 +325,8 @@ BROKEN: dict[str, Callable[[Any], None]] = {
     "a key of its own": lambda written: written.update(extra=1),
     "a key of its own in an entry": lambda written: written["ranking"][0].update(speed=1),
     "a metric without version": lambda written: written.update(metric="transrate"),
+    "another schema": lambda written: written.update(schema=1),
+    "an accuracy of another kind": lambda written: written["ranking"][0]["accuracy"].update(kind="luck"),
     "one class": lambda written: written["sample"].update(classes={"neg": 1000}),
     "negative bytes": lambda written: written["sample"].update(bytes_read=-1),
 }
@@ -311,7 +341,7 @@ def test_the_schema_refuses_what_breaks_the_contract(spoil: Callable[[Any], None
 
 
 def with_value(value: float) -> Scored:
-    return replace(BGE, scores={"transrate": Score("transrate", 1, value, 0.1, 2.0, 66.2, 65.0)})
+    return replace(BGE, scores={"transrate": Score("transrate", 4, value, 0.1, 2.0, null=0.001)})
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
@@ -346,15 +376,15 @@ def test_csv_has_one_line_a_checkpoint_whatever_its_name() -> None:
 
 def test_columns_have_stable_names() -> None:
     names = """
-        rank model revision modality parameters license dim pooling layer transrate low high raw null
-        tied_with rows_per_second seconds peak_bytes download_bytes cached device dtype processor flags
+        rank recommended model revision modality parameters license dim pooling layer
+        accuracy accuracy_error accuracy_kind transrate low high null tied_with rows_per_second seconds peak_bytes download_bytes cached device dtype processor flags
     """
     assert list(flat_rows(ranking())[0]) == names.split()
 
 
 def test_pandas_has_a_row_a_checkpoint() -> None:
     frame = ranking().to_pandas()
-    assert frame.shape == (4, 24)
+    assert frame.shape == (4, 27)
     assert frame.loc[0, "tied_with"] == MINILM.candidate.model
 
 
@@ -403,10 +433,11 @@ def tables_in(text: str) -> list[list[list[str]]]:
 def test_markdown_shows_parameters_beside_the_score() -> None:
     (header, first, *_), skipped = tables_in(as_markdown(ranking()))
     assert "; ".join(header) == (
-        "rank; tied; model; modality; parameters; transrate@1; 95 %; null; raw; rows/s; width; pooling; licence"
+        "rank; tied; model; modality; parameters; balanced accuracy, %; transrate@4; 95 %; null; rows/s; width; "
+        "pooling; licence"
     )
     assert "; ".join(first) == (
-        "1; 2; BAAI/bge-small-en-v1.5; text; 33 M; 1.19; 0.99 to 1.39; 65.01; 66.20; 61; 384; "
+        "→ 1; 2; BAAI/bge-small-en-v1.5; text; 33 M; 85.7 ±1.2; 1.19; 0.99 to 1.39; 0.00; 61; 384; "
         "mean (declared); mit"
     )
     assert skipped[1] == ["broken/truncated", "load", TRUNCATED.reason]
@@ -440,7 +471,7 @@ def test_the_card_is_read_back_by_the_hubs_client(tmp_path: Path) -> None:
     assert str(ModelCard(card.content)) == str(card)
     assert card.data.get("hubscan") == {
         "version": "0.1.0",
-        "metric": "transrate@1",
+        "metric": "transrate@4",
         "seed": 0,
         "rows": 1000,
         "fingerprint": "ab" * 32,
@@ -454,12 +485,12 @@ def test_the_card_is_read_back_by_the_hubs_client(tmp_path: Path) -> None:
 
 def test_the_card_has_one_result_the_winners(tmp_path: Path) -> None:
     (result,) = ModelCard(as_card(make_run(tmp_path / "run"))).data.get("eval_results")
-    assert (result.metric_type, result.metric_name, result.metric_value) == ("transrate", "transrate@1", 1.19)
+    assert (result.metric_type, result.metric_name, result.metric_value) == ("transrate", "transrate@4", 1.19)
     assert type(result.metric_value) is float
     assert (result.task_type, result.dataset_type) == ("text-classification", "stanfordnlp/imdb")
     assert (result.dataset_config, result.dataset_split) == ("plain_text", "train")
     assert result.dataset_revision == "e6281661ce1c48d982bc483cf8a173c1bbeb5d31"
-    assert result.metric_args["null"] == pytest.approx(65.01)
+    assert result.metric_args["null"] == 0.001
 
 
 def test_the_card_says_what_the_issue_of_such_a_score_is(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from hubscan.encoders import load
 from hubscan.encoders.network import network_class
 from hubscan.encoders.untrained import untrained
 from hubscan.records import Score, Scored
-from hubscan.report import sentences
+from hubscan.report.answer import answer
 from hubscan.report.json_form import as_object
 from hubscan.verify.verdict import verdict
 from tests.families import audio, image, text
@@ -95,13 +95,13 @@ def test_the_reports_say_so() -> None:
     flags = [entry["flags"] for entry in as_object(found)["ranking"]]
     assert flags == [[], ["untrained weights: three quarters of its score counts"]]
     assert str(found).count("untrained weights") == 1
-    assert "untrained" not in sentences.answer(found)
+    assert "untrained" not in answer(found)
 
 
 def test_it_is_recommended_with_a_warning_where_nothing_else_tells_anything() -> None:
-    answer = sentences.answer(ranking([drawn("a/drawn", 1.0), RXNFP]))
-    assert answer.startswith("Use a/drawn (33 M parameters, mit).")
-    assert "Its weights are untrained: to fine-tune them is to train anew." in answer
+    said = answer(ranking([drawn("a/drawn", 1.0), RXNFP]))
+    assert said.startswith("Use a/drawn (33 M parameters, mit).")
+    assert "Its weights are untrained: fine-tuning it means training from scratch." in said
 
 
 def test_a_verdict_follows_the_ranking_as_it_stands() -> None:

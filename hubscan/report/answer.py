@@ -58,9 +58,8 @@ def _use(ranking: Ranking, chosen: Ranked, names: dict[int, str]) -> list[str]:
     return [
         f"Use {names[chosen.rank]} ({size} parameters, {license}){only}.",
         accuracy.sentence(scored.accuracy, ranking.draw) if scored.accuracy else "",
-        _tied(ranking, chosen, names),
+        *_tied(ranking, chosen, names),
         _disagreement(ranking, chosen, names),
-        _cheaper(ranking, chosen, names),
         "Its weights are untrained: fine-tuning it means training from scratch." if scored.untrained else "",
     ]
 
@@ -76,10 +75,19 @@ def _no_use(ranking: Ranking, names: dict[int, str]) -> str:
     )
 
 
-def _tied(ranking: Ranking, chosen: Ranked, names: dict[int, str]) -> str:
-    """Name the checkpoints that the sample cannot tell apart from the chosen one."""
+def _tied(ranking: Ranking, chosen: Ranked, names: dict[int, str]) -> list[str]:
+    """Name the checkpoints that the sample cannot tell apart from the chosen one, and a cheaper one."""
     tied = [names[entry.rank] for entry in ranking if entry.name in chosen.tied_with]
-    return f"This sample cannot tell it apart from {_listed(tied)}." if tied else ""
+    if not tied:
+        return []
+    said = f"This sample cannot tell it apart from {_listed(tied)}"
+    cheaper = _cheaper(ranking, chosen)
+    if cheaper is None:
+        return [f"{said}."]
+    other, gain = cheaper
+    return (
+        [f"{said}, which is {gain}."] if len(tied) == 1 else [f"{said}.", f"{names[other.rank]} is {gain}."]
+    )
 
 
 def _disagreement(ranking: Ranking, chosen: Ranked, names: dict[int, str]) -> str:
@@ -117,8 +125,8 @@ def _joined(ranking: Ranking, chosen: Ranked | None, names: dict[int, str]) -> s
     return f"{pair} {relation} than {names[joined.better.rank]} alone, {where} the interval."
 
 
-def _cheaper(ranking: Ranking, chosen: Ranked, names: dict[int, str]) -> str:
-    """Name the fastest checkpoint that is tied with the chosen one, else the smallest, if clearly so."""
+def _cheaper(ranking: Ranking, chosen: Ranked) -> tuple[Ranked, str] | None:
+    """Return the fastest checkpoint that is tied with the chosen one, else the smallest, if clearly so."""
     tied = [
         entry
         for entry in ranking
@@ -127,8 +135,8 @@ def _cheaper(ranking: Ranking, chosen: Ranked, names: dict[int, str]) -> str:
     for gain, words in ((_speedup, "faster"), (_shrinkage, "smaller")):
         other = max(tied, key=lambda entry: gain(chosen, entry), default=None)
         if other and gain(chosen, other) >= CLEARLY:
-            return f"{names[other.rank]} is {factor(gain(chosen, other))} {words}."
-    return ""
+            return other, f"{factor(gain(chosen, other))} {words}"
+    return None
 
 
 def _same_network(chosen: Ranked, other: Ranked) -> bool:

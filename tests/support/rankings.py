@@ -11,6 +11,7 @@ from hubscan import run as runs
 from hubscan.ranking import rank
 from hubscan.recipe import Recipe
 from hubscan.records import (
+    Accuracy,
     Candidate,
     Cost,
     Pooling,
@@ -48,17 +49,18 @@ def scored(
     value: float,
     *,
     half: float = 0.2,
-    raw: float = 66.2,
+    accuracy: float | None = None,
     parameters: int = 33_360_000,
     rows_per_second: float = 61.0,
     license: str | None = "mit",
     **candidate: Any,
 ) -> Scored:
-    """Make a result whose interval is *value* ± *half*."""
+    """Make a result whose interval is *value* ± *half*; its *accuracy* grows with the value by default."""
+    right = min(max(0.5 + 0.3 * value, 0.0), 1.0) if accuracy is None else accuracy
     facts: dict[str, Any] = {"revision": COMMIT, "modality": "text", **candidate}
     return Scored(
         candidate=Candidate(model, license=license, parameters=parameters, **facts),
-        scores={"transrate": Score("transrate", 1, value, value - half, value + half, raw, raw - value)},
+        scores={"transrate": Score("transrate", 4, value, value - half, value + half, null=0.001)},
         width=384,
         parameters=parameters,
         pooling=Pooling("mean", "declared"),
@@ -67,6 +69,7 @@ def scored(
         device="cpu",
         dtype="float32",
         processor="BertTokenizer",
+        accuracy=Accuracy(right, 0.012, "balanced_accuracy"),
     )
 
 
@@ -81,7 +84,6 @@ MINILM = scored(
 MPNET = scored(
     "sentence-transformers/paraphrase-multilingual-mpnet-base-v2",
     0.15,
-    raw=236.4,
     parameters=278_043_648,
     rows_per_second=9.4,
     license=None,
