@@ -33,7 +33,10 @@ def baseline(draw: SampleInfo) -> str:
     """Return what needs no features: chance, or always answering the most frequent class if that is more."""
     largest = max(draw.classes.values(), default=0) / max(draw.rows, 1)
     chance = 1 / max(len(draw.classes), 1)
-    return f"chance: {percent(chance)}" if largest <= chance + POINT else f"most frequent: {percent(largest)}"
+    if largest <= chance + POINT:
+        return f"chance: {percent(chance)}"
+    unit = "tag" if draw.label_kind == "token" else "class"
+    return f"the most frequent {unit}: {percent(largest)}"
 
 
 def title(ranking: Ranking) -> str:
@@ -83,7 +86,7 @@ def percent(share: float) -> str:
     ['84 %', '97.8 %', '100 %']
     """
     digits = 1 if 0.95 <= share < 1 or 0 < share < 0.05 else 0
-    return f"{100 * share:.{digits}f} %"
+    return f"{100 * share:.{digits}f}".removesuffix(".0") + " %"
 
 
 def _first(ranking: Ranking) -> Accuracy | None:

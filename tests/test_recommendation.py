@@ -1,0 +1,158 @@
+"""Which of the checkpoints that lead is recommended, and what is said of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from hubscan.records import Accuracy, Ranking, Scored
+from hubscan.report.answer import answer, next_steps
+from hubscan.report.json_form import as_object
+from tests.support.rankings import COMMIT, ranking, scored
+
+
+def chosen(*results: Scored) -> str | None:
+    found = ranking(results)
+    return found.best.model if found.recommended else None
+
+
+def test_of_the_tied_leaders_the_most_accurate_is_recommended() -> None:
+    found = ranking(
+        [
+            scored("a/first", 1.2, accuracy=0.80),
+            scored("b/second", 1.1, accuracy=0.86),
+            scored("c/third", 1.05, accuracy=0.84),
+            scored("d/behind", 0.5, accuracy=0.99),
+        ]
+    )
+    assert (found.first.model, found.best.model) == ("a/first", "b/second")
+    assert found.recommended is not None
+    assert found.recommended.reason == "highest accuracy of the three that lead by transrate"
+    assert as_object(found)["recommended"] == {
+        "rank": 2,
+        "model": "b/second",
+        "revision": COMMIT,
+        "modality": "text",
+        "layer": "last",
+        "reason": "highest accuracy of the three that lead by transrate",
+    }
+
+
+def test_of_equally_accurate_leaders_the_smallest_is_recommended() -> None:
+    large = scored("a/large", 1.2, accuracy=0.8, parameters=100_000_000)
+    small = scored("b/small", 1.1, accuracy=0.8, parameters=10_000_000)
+    found = ranking([large, small])
+    assert found.best.model == "b/small"
+    assert found.recommended is not None
+    assert found.recommended.reason.endswith("lead by transrate, and the smallest of those")
+
+
+def test_a_checkpoint_that_is_not_tied_with_the_first_is_not_recommended_however_accurate() -> None:
+    results = [scored("a/first", 1.2, accuracy=0.8), scored("b/second", 0.7, accuracy=0.9)]
+    assert chosen(*results) == "a/first"
+    assert ranking(results).recommended is not None
+    assert "leads by transrate" in str(ranking(results).recommended)
+
+
+def test_nothing_is_recommended_where_no_interval_lies_above_that_of_shuffled_labels() -> None:
+    found = ranking([scored("a/first", 0.1), scored("b/second", 0.05)])
+    assert found.recommended is None and found.best is found.first
+    assert as_object(found)["recommended"] is None
+    assert next_steps(found) == []
+
+
+def test_an_uncertain_entry_does_not_count_among_the_leaders() -> None:
+    assert (
+        chosen(scored("a/sure", 0.5, accuracy=0.7), scored("b/wide", 0.45, half=0.6, accuracy=0.9))
+        == "a/sure"
+    )
+
+
+def test_untrained_weights_are_not_recommended_while_trained_ones_lead_with_them() -> None:
+    drawn = replace(scored("a/drawn", 1.5, accuracy=0.95), untrained=True)
+    assert chosen(drawn, scored("b/trained", 1.1, accuracy=0.8)) == "b/trained"
+    assert chosen(drawn, scored("b/trained", 0.1, accuracy=0.5)) == "a/drawn"
+
+
+def test_the_order_and_the_ties_of_another_metric_count_where_it_ranks() -> None:
+    def by_knn(one: Scored, value: float) -> Scored:
+        knn = replace(one.leading, name="knn", version=1, value=value, low=value - 0.01, high=value + 0.01)
+        return replace(one, scores={"knn": knn, **one.scores})
+
+    first = by_knn(scored("a/first", 1.2, accuracy=0.9), 0.7)
+    second = by_knn(scored("b/second", 1.1, accuracy=0.8), 0.9)
+    found = ranking([first, second])
+    assert found.best.model == "b/second" and found.metric == "knn@1"
+
+
+def test_a_run_without_accuracies_recommends_its_first() -> None:
+    results = [replace(scored("a/first", 1.2, parameters=9), accuracy=None)]
+    results += [replace(scored("b/second", 1.1, parameters=1), accuracy=None)]
+    assert chosen(*results) == "a/first"
+    assert "linear head" not in answer(ranking(results))
+
+
+@pytest.mark.parametrize(
+    ("results", "said"),
+    [
+        (
+            [scored("a/first", 1.2, accuracy=0.80), scored("b/second", 1.1, accuracy=0.86)],
+            "a/first is first by transrate and tied with it, but less accurate (80 %).",
+        ),
+        (
+            [scored("a/first", 1.2, accuracy=0.80), scored("b/second", 0.7, accuracy=0.86)],
+            "The two numbers disagree: b/second, second by transrate, is more accurate (86 %).",
+        ),
+    ],
+)
+def test_the_answer_says_where_score_and_accuracy_disagree(results: list[Scored], said: str) -> None:
+    assert said in answer(ranking(results))
+
+
+def with_kind(accuracy: Accuracy, **draw: object) -> Ranking:
+    return ranking([replace(scored("a/b", 1.0), accuracy=accuracy)], **draw)
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "draw", "said"),
+    [
+        (Accuracy(0.842, 0.01, "accuracy"), {}, "is right on 84 % of unseen rows (chance: 50 %)."),
+        (
+            Accuracy(0.961, 0.01, "accuracy"),
+            {"classes": {"neg": 950, "pos": 50}},
+            "is right on 96.1 % of unseen rows (the most frequent class: 95 %).",
+        ),
+        (
+            Accuracy(0.842, 0.01, "balanced_accuracy"),
+            {"classes": {"a": 250, "b": 250, "c": 250, "d": 250}},
+            "finds 84 % of the unseen rows of a class, averaged over classes (chance: 25 %).",
+        ),
+        (
+            Accuracy(0.842, 0.01, "balanced_accuracy"),
+            {"label_kind": "token"},
+            "finds 84 % of the unseen words of a tag, averaged over tags (chance: 50 %).",
+        ),
+        (
+            Accuracy(0.45, 0.01, "r2"),
+            {"label_kind": "number", "classes": {}},
+            "predicts unseen rows with an R² of 0.45 (0: no better than the mean).",
+        ),
+        (
+            Accuracy(0.71, 0.01, "micro_f1"),
+            {"label_kind": "multilabel"},
+            "predicts the labels of unseen rows of the balanced sample with a micro-F1 of 0.71.",
+        ),
+    ],
+)
+def test_the_answer_says_which_accuracy_it_is(accuracy: Accuracy, draw: dict[str, object], said: str) -> None:
+    assert f"A linear head on its frozen features {said}" in answer(with_kind(accuracy, **draw))
+
+
+def test_the_next_steps_check_the_ranking_and_load_the_recommended_checkpoint() -> None:
+    assert next_steps(ranking([scored("a/b", 1.2), scored("a/c", 1.1)])) == [
+        "Check it by fine-tuning: hubscan verify runs/imdb --top 3",
+        f"Load it: AutoModel.from_pretrained('a/b', revision='{COMMIT}')",
+    ]
+    local = scored("./mine", 1.2, local=True)
+    assert next_steps(ranking([local])) == ["Load it: AutoModel.from_pretrained('./mine')"]

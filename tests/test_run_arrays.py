@@ -1,0 +1,181 @@
+"""What a run folder keeps beside the results: left-out predictions, and the heads of the leaders."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from safetensors.numpy import load_file
+
+from hubscan import run as runs
+from hubscan.errors import RunError
+from hubscan.feature_store import LocalStore, StoredFeatures
+from hubscan.heads import keep_heads
+from hubscan.records import Features, LeftOut, Pooling, Sample, Scored, ScoringRequest
+from hubscan.scores import scoring
+from tests.support.rankings import BGE, DRAW, MINILM, make_run
+
+ROWS = 60
+DRAWN = replace(DRAW, rows=ROWS, classes={"neg": 30, "pos": 30})
+
+
+def one(scored: Scored, predicted: Any, ridge: float = 0.5) -> Scored:
+    return replace(scored, left_out={"last": LeftOut(ridge, predicted)})
+
+
+def run_with(folder: Path, scored: Scored, **draw: Any) -> runs.Run:
+    return make_run(folder, [scored, MINILM], **({"rows": ROWS, "classes": DRAWN.classes} | draw))
+
+
+def predictions_of(run: runs.Run) -> Path:
+    (file,) = (run.folder / "predictions").iterdir()
+    return file
+
+
+@pytest.mark.parametrize(
+    ("predicted", "draw"),
+    [
+        (tuple([0, 1] * 30), {}),
+        (tuple(float(i) / 7 for i in range(ROWS)), {"label_kind": "number", "classes": {}}),
+        (tuple([(0, 1), (1, 1)] * 30), {"label_kind": "multilabel", "classes": {"a": 30, "b": 60}}),
+    ],
+)
+def test_left_out_predictions_are_read_back_as_they_were(
+    tmp_path: Path, predicted: Any, draw: dict[str, Any]
+) -> None:
+    run = run_with(tmp_path / "run", one(BGE, predicted), **draw)
+    assert run.left_out(BGE) == {"last": LeftOut(0.5, predicted)}
+    assert run.left_out(MINILM) == {}, "a run of an earlier version has none"
+    (stored, *_) = run.results()
+    assert isinstance(stored, Scored) and stored.left_out == {}
+    assert stored == BGE, "the line of results has everything else"
+
+
+def replaced(file: Path, values: Any, kind: pa.DataType | None = None) -> None:
+    table = pq.read_table(file)
+    pq.write_table(table.set_column(0, "last", pa.array(values, kind)), file)
+
+
+def linked(file: Path) -> None:
+    file.rename(file.parent / "elsewhere")
+    file.symlink_to(file.parent / "elsewhere")
+
+
+def with_ridge(file: Path, metadata: dict[str, str]) -> None:
+    pq.write_table(pq.read_table(file).replace_schema_metadata(metadata), file)
+
+
+SPOILT: dict[str, Callable[[Path], Any]] = {
+    "torn": lambda file: file.write_bytes(file.read_bytes()[:40]),
+    "too few rows": lambda file: pq.write_table(pq.read_table(file).slice(1), file),
+    "another class": lambda file: replaced(file, [7] * ROWS, pa.int32()),
+    "a missing prediction": lambda file: replaced(file, [None] * ROWS, pa.int32()),
+    "words": lambda file: replaced(file, ["neg"] * ROWS),
+    "no ridge": lambda file: with_ridge(file, {}),
+    "a negative ridge": lambda file: with_ridge(file, {"hubscan.ridges": '{"last": -1}'}),
+    "a link": linked,
+    "a folder": lambda file: (file.unlink(), file.mkdir()),
+}
+
+
+@pytest.mark.parametrize("spoil", SPOILT.values(), ids=SPOILT.keys())
+def test_damaged_predictions_are_one_line_that_names_the_file(
+    tmp_path: Path, spoil: Callable[[Path], Any]
+) -> None:
+    run = run_with(tmp_path / "run", one(BGE, tuple([0, 1] * 30)))
+    file = predictions_of(run)
+    spoil(file)
+    with pytest.raises(RunError, match="scan again with --fresh") as raised:
+        run.left_out(BGE)
+    assert str(raised.value).startswith(f"{file}: damaged (") and "\n" not in str(raised.value)
+
+
+def test_a_linked_folder_of_predictions_is_not_followed(tmp_path: Path) -> None:
+    run = run_with(tmp_path / "run", BGE)
+    (tmp_path / "elsewhere").mkdir()
+    (run.folder / "predictions").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(RunError, match="a link, where the run has a folder"):
+        run.append(one(BGE, tuple([0, 1] * 30)))
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+def test_a_fresh_scan_removes_the_files_of_the_earlier_one_and_nothing_else(tmp_path: Path) -> None:
+    run = run_with(tmp_path / "run", one(BGE, tuple([0, 1] * 30)))
+    mine = run.folder / "predictions" / "notes.txt"
+    mine.write_text("the user's own")
+    runs.create(run.folder, run.recipe, run.lock, fresh=True)
+    assert list((run.folder / "predictions").iterdir()) == [mine]
+
+
+# -- heads --------------------------------------------------------------------------------------
+
+
+def features(seed: int, labels: Any) -> Features:
+    rng = np.random.default_rng(seed)
+    matrix = rng.normal(size=(ROWS, 8)) + 2.0 * np.asarray(labels).reshape(ROWS, -1)[:, :1]
+    return Features(
+        layers={"last": matrix.astype(np.float32)},
+        pooling=Pooling("mean", "declared"),
+        parameters=1000,
+        device="cpu",
+        dtype="float32",
+        processor="BertTokenizer",
+        rows_per_second=1.0,
+        untrained=False,
+    )
+
+
+def scan_of(folder: Path, labels: Any, **draw: Any) -> tuple[runs.Run, Sample, LocalStore, Features]:
+    """Score one checkpoint as a scan does, and keep its features."""
+    drawn = replace(DRAWN, **draw)
+    sample = Sample(drawn, {}, labels, np.arange(ROWS))
+    found = features(1, labels)
+    store = LocalStore(folder / "store")
+    address = "ab" * 32
+    store.save(address, StoredFeatures(found, sample.keys, np.zeros((ROWS, 32), np.uint8)))
+    assessed = scoring.by_layer(found, sample, ScoringRequest())
+    scored = replace(BGE, features=address, **scoring.layer_fields(assessed, "last"))
+    return make_run(folder / "run", [scored], **(draw | {"rows": ROWS})), sample, store, found
+
+
+def head_in(run: runs.Run) -> dict[str, Any]:
+    (file,) = (run.folder / "heads").iterdir()
+    return load_file(file)
+
+
+def test_the_head_of_a_leader_reads_features_as_they_come_from_the_encoder(tmp_path: Path) -> None:
+    labels = np.arange(ROWS) % 2
+    run, sample, store, found = scan_of(tmp_path, labels, classes={"neg": 30, "pos": 30})
+    keep_heads(run, run.ranking, sample, store)
+    head = head_in(run)
+    assert {name: (array.shape, array.dtype.name) for name, array in head.items()} == {
+        "weight": ((2, 8), "float32"),
+        "bias": ((2,), "float32"),
+    }
+    outputs = found.matrix @ head["weight"].T + head["bias"]
+    assert (outputs.argmax(axis=1) == labels).mean() > 0.9
+    assert outputs.sum(axis=1) == pytest.approx(np.ones(ROWS), abs=1e-4), "indicators add up to 1"
+
+
+def test_the_head_of_several_labels_is_positive_where_a_label_applies(tmp_path: Path) -> None:
+    labels = np.stack([np.arange(ROWS) % 2, np.ones(ROWS), np.zeros(ROWS)], axis=1).astype(np.uint8)
+    run, sample, store, found = scan_of(
+        tmp_path, labels, label_kind="multilabel", classes={"a": 30, "all": ROWS, "none": 0}
+    )
+    keep_heads(run, run.ranking, sample, store)
+    head = head_in(run)
+    applies = found.matrix @ head["weight"].T + head["bias"] > 0
+    assert (applies[:, 0] == labels[:, 0]).mean() > 0.9
+    assert applies[:, 1].all() and not applies[:, 2].any()
+
+
+def test_a_checkpoint_whose_features_are_gone_keeps_its_place_without_a_head(tmp_path: Path) -> None:
+    run, sample, _, _ = scan_of(tmp_path, np.arange(ROWS) % 2, classes={"neg": 30, "pos": 30})
+    keep_heads(run, run.ranking, sample, LocalStore(tmp_path / "empty"))
+    assert not (run.folder / "heads").exists()
