@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-from safetensors.numpy import save
+import numpy.typing as npt
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
 
+from hubscan.errors import RunError
 from hubscan.feature_store import FeatureStore, kept_features
 from hubscan.records import Ranked, Ranking, Sample
 from hubscan.run import Run
@@ -34,6 +37,28 @@ def keep_heads(run: Run, ranking: Ranking, sample: Sample, store: FeatureStore) 
             single = {name: np.ascontiguousarray(array, np.float32) for name, array in tensors.items()}
             facts = {"layer": entry.scored.layer, "ridge": repr(head.ridge), "labels": sample.draw.label_kind}
             run.write_head(entry, save(single, facts))
+
+
+def kept_head(run: Run, entry: Ranked) -> dict[str, npt.NDArray[np.float32]] | None:
+    """Return the **weight** and **bias** that *run* keeps for *entry*; None if it keeps none.
+
+    Raises:
+        RunError: if the file is a link, or does not hold a head for features of this width and these labels.
+    """
+    file = run.head_file(entry)
+    if not file.exists():
+        return None
+    outputs = max(1, len(run.lock.draw.classes))
+    expected = {"weight": (outputs, entry.scored.width), "bias": (outputs,)}
+    try:
+        tensors = load(file.read_bytes())
+    except (OSError, ValueError, SafetensorError) as error:
+        raise RunError(f"{file}: damaged ({error}); scan again with --fresh") from error
+    if {name: array.shape for name, array in tensors.items()} != expected:
+        raise RunError(f"{file}: damaged (not a head of {outputs} outputs); scan again with --fresh")
+    if not all(array.dtype == np.float32 and np.isfinite(array).all() for array in tensors.values()):
+        raise RunError(f"{file}: damaged (not finite float32 numbers); scan again with --fresh")
+    return tensors
 
 
 def _head(entry: Ranked, sample: Sample, store: FeatureStore) -> LinearHead | None:

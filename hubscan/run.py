@@ -133,9 +133,20 @@ class Run:
 
         return predictions.read(self._keyed(PREDICTIONS, scored.identity, "parquet"), self.lock.draw)
 
+    def head_file(self, entry: Ranked) -> Path:
+        """Return where the linear head of *entry* lies, or would lie.
+
+        Raises:
+            RunError: if a link stands in the way.
+        """
+        file = self._keyed(HEADS, (entry.name, entry.scored.candidate.revision), "safetensors")
+        if file.is_symlink():
+            raise RunError(f"{file}: a link, where the run has a file; remove it")
+        return file
+
     def write_head(self, entry: Ranked, tensors: bytes) -> None:
         """Write the linear head of *entry*, the bytes of a safetensors file."""
-        file = self._keyed(HEADS, (entry.name, entry.scored.candidate.revision), "safetensors")
+        file = self.head_file(entry)
         file.parent.mkdir(exist_ok=True)
         partial = file.with_name(file.name + ".partial")
         partial.write_bytes(tensors)

@@ -11,12 +11,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from safetensors.numpy import load_file
+from safetensors.numpy import save
 
 from hubscan import run as runs
 from hubscan.errors import RunError
 from hubscan.feature_store import LocalStore, StoredFeatures
-from hubscan.heads import keep_heads
+from hubscan.heads import keep_heads, kept_head
 from hubscan.records import Features, LeftOut, Pooling, Sample, Scored, ScoringRequest
 from hubscan.scores import scoring
 from tests.support.rankings import BGE, DRAW, MINILM, make_run
@@ -67,6 +67,11 @@ def linked(file: Path) -> None:
     file.symlink_to(file.parent / "elsewhere")
 
 
+def folder_instead(file: Path) -> None:
+    file.unlink()
+    file.mkdir()
+
+
 def with_ridge(file: Path, metadata: dict[str, str]) -> None:
     pq.write_table(pq.read_table(file).replace_schema_metadata(metadata), file)
 
@@ -80,7 +85,7 @@ SPOILT: dict[str, Callable[[Path], Any]] = {
     "no ridge": lambda file: with_ridge(file, {}),
     "a negative ridge": lambda file: with_ridge(file, {"hubscan.ridges": '{"last": -1}'}),
     "a link": linked,
-    "a folder": lambda file: (file.unlink(), file.mkdir()),
+    "a folder": folder_instead,
 }
 
 
@@ -145,8 +150,9 @@ def scan_of(folder: Path, labels: Any, **draw: Any) -> tuple[runs.Run, Sample, L
 
 
 def head_in(run: runs.Run) -> dict[str, Any]:
-    (file,) = (run.folder / "heads").iterdir()
-    return load_file(file)
+    found = kept_head(run, run.ranking.first)
+    assert found is not None
+    return found
 
 
 def test_the_head_of_a_leader_reads_features_as_they_come_from_the_encoder(tmp_path: Path) -> None:
@@ -178,4 +184,27 @@ def test_the_head_of_several_labels_is_positive_where_a_label_applies(tmp_path: 
 def test_a_checkpoint_whose_features_are_gone_keeps_its_place_without_a_head(tmp_path: Path) -> None:
     run, sample, _, _ = scan_of(tmp_path, np.arange(ROWS) % 2, classes={"neg": 30, "pos": 30})
     keep_heads(run, run.ranking, sample, LocalStore(tmp_path / "empty"))
-    assert not (run.folder / "heads").exists()
+    assert kept_head(run, run.ranking.first) is None
+
+
+@pytest.mark.parametrize(
+    ("tensors", "said"),
+    [
+        (
+            {"weight": np.zeros((2, 9), np.float32), "bias": np.zeros(2, np.float32)},
+            "not a head of 2 outputs",
+        ),
+        ({"weight": np.zeros((2, 8), np.float32)}, "not a head of 2 outputs"),
+        ({"weight": np.full((2, 8), np.nan, np.float32), "bias": np.zeros(2, np.float32)}, "not finite"),
+        ({"weight": np.zeros((2, 8)), "bias": np.zeros(2)}, "not finite float32"),
+        (None, "HeaderTooSmall"),
+    ],
+)
+def test_a_damaged_head_is_one_line_that_names_the_file(tmp_path: Path, tensors: Any, said: str) -> None:
+    run, sample, store, _ = scan_of(tmp_path, np.arange(ROWS) % 2, classes={"neg": 30, "pos": 30})
+    keep_heads(run, run.ranking, sample, store)
+    file = run.head_file(run.ranking.first)
+    file.write_bytes(b"torn" if tensors is None else save(tensors))
+    with pytest.raises(RunError, match="scan again with --fresh") as raised:
+        kept_head(run, run.ranking.first)
+    assert str(raised.value).startswith(f"{file}: damaged (") and said in str(raised.value)
