@@ -108,7 +108,7 @@ def test_a_run_that_joined_nothing_can_be_joined_later(scan: Scan, hub: LabHub, 
     recipe, results = folder / "apart/recipe.yaml", folder / "apart/results.jsonl"
     recipe.write_text(recipe.read_text().replace("fuse: true", "fuse: false"))
     results.write_text("".join(results.read_text().splitlines(keepends=True)[:-1]))
-    asked = ("score", "apart", "--metric", "transfer", "--format", "json")
+    asked = ("score", "apart", "--metric", "transrate", "--format", "json")
     assert ranked(run(hub, hf_home, folder, *asked))["fusion"] is None
     assert ranked(run(hub, hf_home, folder, *asked, "--fuse"))["fusion"] == answer["fusion"]
     lock = folder / "apart/lock.yaml"

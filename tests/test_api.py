@@ -18,7 +18,7 @@ print(json.dumps({
     "order": [entry.model for entry in ranking],
     "skipped": [s.model for s in ranking.skipped],
     "frame": list(frame.model),
-    "columns": sorted(set(frame.columns) & {"rank", "parameters", "transrate", "null", "raw"}),
+    "columns": sorted(set(frame.columns) & {"rank", "parameters", "transrate", "null", "accuracy"}),
     "again": [entry.model for entry in again],
     "words": str(ranking).splitlines()[0],
     "markdown": ranking._repr_markdown_(),
@@ -60,7 +60,7 @@ def test_rank_works_in_a_plain_script_and_its_answer_can_be_used(hub: LabHub, tm
     assert said["best"] == "tester/seeing-bert"
     assert said["order"] == said["frame"] == said["again"] == ["tester/seeing-bert", "tester/blind-bert"]
     assert said["skipped"] == ["broken/nan"]
-    assert said["columns"] == ["null", "parameters", "rank", "raw", "transrate"]
+    assert said["columns"] == ["accuracy", "null", "parameters", "rank", "transrate"]
     assert said["words"].startswith("Use tester/seeing-bert (")
     assert "| tester/seeing-bert |" in said["markdown"]
 

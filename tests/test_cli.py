@@ -118,7 +118,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunHere]:
             "license: these shape the query",
         ),
         (["rank", "--dataset", "x", "--max-params", "lots"], 2, "max_params: should be a valid integer"),
-        (["rank", "--dataset", "x", "--metric", "luck"], 2, "unknown measure 'luck'; there are: transfer"),
+        (["rank", "--dataset", "x", "--metric", "luck"], 2, "unknown metric 'luck'; there are: transrate"),
         (["rank", "--resume"], 2, "--resume goes with --run DIR alone"),
         (["rank", "--nonsense"], 2, "No such option"),
         (["search"], 2, "--task or --modality is needed"),

@@ -37,25 +37,22 @@ def test_every_metric_ranks_kept_features_later_without_a_model_or_a_hub(cli: Cl
     )
     assert list(first["ranking"][0]["scores"]) == ["transrate", "knn"]
     names = ["logme", "hscore", "nleep", "knn", "probe", "size", "transrate", "transrate-listing"]
-    names += ["transrate-equation", "transrate-plain", "transrate-projected", "evidence", "transfer"]
+    names += ["transrate-equation", "transrate-plain", "transrate-projected"]
     asked = [part for name in names for part in ("--metric", name)]
     again = answer(cli("score", "run", *asked, "--format", "json", **NOWHERE))
     assert again["metric"].startswith("logme@")
     assert [entry["model"] for entry in again["ranking"]] == ["tester/seeing-bert", "tester/blind-bert"]
     best, blind = (entry["scores"] for entry in again["ranking"])
     assert list(best) == names
-    for name in {"logme", "hscore", "nleep", "knn", "probe", "transrate", "evidence", "transfer"} & set(
-        NAMES
-    ):
+    for name in {"logme", "hscore", "nleep", "knn", "probe", "transrate"} & set(NAMES):
         assert best[name]["value"] > blind[name]["value"], name
     leading = best["logme"]
     assert leading["low"] < leading["value"] < leading["high"]
     assert leading["null"] < leading["value"] and leading["null_spread"] > 0
     assert best["knn"]["value"] == pytest.approx(first["ranking"][0]["scores"]["knn"]["value"])
     assert best["transrate"]["value"] == pytest.approx(first["ranking"][0]["scores"]["transrate"]["value"])
-    assert best["transfer"]["value"] == pytest.approx(
-        (best["evidence"]["value"] + best["transrate"]["value"] / 2) / 2  # of three classes, two directions
-    )
+    accuracies = [[entry["accuracy"] for entry in found["ranking"]] for found in (first, again)]
+    assert accuracies[0] == accuracies[1], "the head is the same whichever metric ranks"
 
 
 def test_features_that_were_removed_are_a_skipped_line_with_advice(cli: Cli) -> None:
@@ -71,7 +68,7 @@ def test_each_layer_can_stand_for_itself_or_the_best_for_its_checkpoint(cli: Cli
     each = answer(cli("rank", *TWO, "--layers", "each", "--run", "each", "--format", "json"))
     by_model: dict[str, dict[str, float]] = {}
     for entry in each["ranking"]:
-        by_model.setdefault(entry["model"], {})[entry["layer"]] = entry["scores"]["transfer"]["value"]
+        by_model.setdefault(entry["model"], {})[entry["layer"]] = entry["scores"]["transrate"]["value"]
     assert {model: sorted(layers) for model, layers in by_model.items()} == {
         "tester/seeing-bert": ["0", "1", "2"],
         "tester/blind-bert": ["0", "1", "2"],
@@ -79,7 +76,7 @@ def test_each_layer_can_stand_for_itself_or_the_best_for_its_checkpoint(cli: Cli
     best = answer(cli("rank", *TWO, "--layers", "best", "--run", "best", "--format", "json"))
     for entry in best["ranking"]:
         layers = by_model[entry["model"]]
-        assert layers[entry["layer"]] == max(layers.values()) == entry["scores"]["transfer"]["value"]
+        assert layers[entry["layer"]] == max(layers.values()) == entry["scores"]["transrate"]["value"]
         assert entry["cost"]["cached"]
     words = cli("show", "best").stdout
     assert f"Use layer {best['ranking'][0]['layer']} of tester/seeing-bert (" in words
@@ -89,4 +86,6 @@ def test_a_metric_that_there_is_not_is_named_with_those_there_are(cli: Cli) -> N
     done = cli("score", ".", "--metric", "luck")
     assert done.returncode == 1 and "no run here" in done.stderr
     done = cli("rank", *TWO, "--metric", "luck")
-    assert done.returncode == 2 and "there are: transfer, evidence, transrate, " in done.stderr
+    assert done.returncode == 2 and "there are: transrate, " in done.stderr
+    done = cli("rank", *TWO, "--metric", "transfer")
+    assert done.returncode == 2 and "'transfer' was replaced by 'transrate' (version 4)" in done.stderr

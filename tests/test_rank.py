@@ -17,7 +17,12 @@ import psutil
 import pytest
 import yaml
 
+from hubscan.heads import kept_head
 from hubscan.media import torchvision
+from hubscan.records import Scored
+from hubscan.rescore import labels_of
+from hubscan.run import load_run
+from hubscan.scores import accuracy
 from tests.hub import LabHub, environment
 from tests.hub.fixtures import REPOSITORY
 from tests.support.commands import SMALL, Cli, models, ranked
@@ -69,13 +74,41 @@ def test_a_checkpoint_that_sees_the_telling_words_ranks_above_its_blind_twin(
     order = models(answer)
     assert order[0] == "tester/seeing-bert"
     assert order.index("tester/seeing-bert") < order.index("tester/blind-bert")
-    assert answer["metric"] == "transfer@1"
-    first, beside = (answer["ranking"][0]["scores"][name] for name in ("transfer", "transrate"))
+    assert answer["metric"] == "transrate@4"
+    first = answer["ranking"][0]["scores"]["transrate"]
     assert first["low"] > 0.02 > first["null"]
     flags = {entry["model"]: entry["flags"] for entry in answer["ranking"]}
     assert flags["tester/seeing-bert"] == flags["tester/blind-bert"] == []
     assert flags["tester/plain-bert"] == ["untrained weights: three quarters of its score counts"]
-    assert beside["low"] > 0 and beside["raw"] > beside["null"]
+
+
+def test_each_checkpoint_has_the_accuracy_of_a_linear_head_and_one_is_recommended(
+    text_scan: tuple[dict[str, Any], Path, str],
+) -> None:
+    answer, run, stderr = text_scan
+    accuracies = {entry["model"]: entry["accuracy"] for entry in answer["ranking"]}
+    assert {found["kind"] for found in accuracies.values()} == {"balanced_accuracy"}
+    seeing, blind = accuracies["tester/seeing-bert"], accuracies["tester/blind-bert"]
+    assert seeing["value"] > 0.6 > blind["value"] + 0.1 and 0 < seeing["error"] < 0.15
+    chosen = answer["recommended"]
+    assert (chosen["model"], chosen["rank"], chosen["layer"]) == ("tester/seeing-bert", 1, "last")
+    assert f"Check it by fine-tuning: hubscan verify {run.name} --top 3" in stderr
+    assert "Load it: AutoModel.from_pretrained('tester/seeing-bert', revision='" in stderr
+
+
+def test_the_run_folder_holds_predictions_of_every_checkpoint_and_heads_of_the_leaders(
+    text_scan: tuple[dict[str, Any], Path, str],
+) -> None:
+    answer, folder, _ = text_scan
+    run = load_run(folder)
+    scored = [result for result in run.results() if isinstance(result, Scored)]
+    labels = labels_of(run).labels
+    for result in scored:
+        (found,) = run.left_out(result).values()
+        assert result.accuracy == accuracy(found.predicted, labels, "balanced_accuracy")
+    assert len(list((folder / "heads").iterdir())) == min(5, len(answer["ranking"]))
+    head = kept_head(run, run.ranking.best)
+    assert head is not None and head["weight"].shape == (3, run.ranking.best.scored.width)
 
 
 def test_every_class_of_the_sorted_split_is_in_the_sample_and_every_drop_is_counted(
@@ -120,7 +153,7 @@ def test_progress_goes_to_stderr_and_names_each_checkpoint(
     answer, _, stderr = text_scan
     count = len(answer["ranking"]) + len(answer["skipped"])
     for model in models(answer):
-        assert f"{model}: transfer@1" in stderr
+        assert f"{model}: transrate@4" in stderr
     assert f"[{count}/{count}]" in stderr
 
 

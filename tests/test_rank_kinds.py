@@ -158,7 +158,7 @@ def test_a_prompt_is_said_and_makes_other_features(cli: Cli) -> None:
         entries.append({entry["model"]: entry for entry in json.loads(done.stdout)["ranking"]})
     one, other = (found["tester/seeing-bert"] for found in entries)
     assert (one["pooling"], other["pooling"]) == ('mean (default), prompt "warm: "', "mean (default)")
-    assert one["scores"]["transrate"]["raw"] != other["scores"]["transrate"]["raw"]
+    assert one["scores"]["transrate"]["value"] != other["scores"]["transrate"]["value"]
 
 
 def test_a_column_of_sounds_that_are_none_ends_in_one_line(cli: Cli, tmp_path: Path) -> None:

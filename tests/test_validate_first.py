@@ -77,7 +77,7 @@ def test_a_recipe_in_order_starts_the_engine_before_its_candidates_are_known(
 
 
 WRONG: dict[str, tuple[dict[str, Any], str]] = {
-    "metric": ({"metrics": ("transfer", "guess")}, "metrics: unknown measure 'guess'"),
+    "metric": ({"metrics": ("transrate", "guess")}, "metrics: unknown metric 'guess'"),
     "device": ({"device": CUDA}, f"device {CUDA}: this machine, or its torch, has no such CUDA device"),
     "dataset": ({"dataset": "./nowhere.csv"}, r"nowhere\.csv"),
     "column": ({"label_columns": ("stars",)}, "--label-column stars: no such column"),
