@@ -85,6 +85,7 @@ class Recipe(BaseModel):
     input_columns: Names = ()
     label_columns: Names = ()  # several are the 0/1 columns of one multi-label target
     label_kind: Literal["class", "multilabel", "number", "token"] | None = None
+    group_column: Name | None = None  # rows with the same value belong together: patient, author, document
     modalities: Modalities = ()  # whose encoders; none: the task's, else all that the columns allow
 
     # who: explicit checkpoints, or a query

@@ -10,6 +10,7 @@ from hubscan.errors import RecipeError, RunError
 from hubscan.feature_store import FeatureStore, kept_features, open_store
 from hubscan.records import Candidate, Ranking, Sample, Scored, ScoringRequest, Skipped
 from hubscan.records.joined import is_joined
+from hubscan.records.sample import is_input
 from hubscan.run import SAMPLE, Run
 from hubscan.scores import scoring
 
@@ -32,7 +33,7 @@ def rescored(
     if fuse and not set(fusion.MODALITIES) <= set(run.lock.draw.columns):
         raise RecipeError(
             f"--fuse joins an image and a text encoder, but {run.folder} has read only "
-            f"{', '.join(m for m in run.lock.draw.columns if not m.startswith('label'))}; leave --fuse out"
+            f"{', '.join(filter(is_input, run.lock.draw.columns))}; leave --fuse out"
         )
     sample, store = labels_of(run), store or open_store()
     request = replace(run.recipe.scoring_request, metrics=tuple(metrics))

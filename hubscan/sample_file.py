@@ -26,13 +26,15 @@ _TYPES: Final[dict[LabelKind, Any]] = {
 
 
 def write(sample: Sample, path: Path, *, inputs: bool) -> None:
-    """Write row ids, labels and the draw's description, and the inputs too if asked.
+    """Write row ids, labels, group numbers and the draw's description, and the inputs too if asked.
 
     Where every word has a label, a row is a word, and its sentence stands with the first of its words.
     """
     columns = {"row": pa.array(sample.row_ids), "label": pa.array(sample.labels.tolist(), _type(sample))}
     if sample.places is not None:
         columns |= {"input": pa.array(sample.places[:, 0]), "word": pa.array(sample.places[:, 1])}
+    if sample.group_numbers is not None:
+        columns["group"] = pa.array(sample.group_numbers)
     if inputs:
         for name, values in sample.inputs.items():
             columns[_INPUT + name] = pa.array(_one_a_row(values, sample))
@@ -50,12 +52,14 @@ def read(path: Path) -> Sample:
     places = None
     if "word" in table.column_names:
         places = np.stack([table["input"].to_numpy(), table["word"].to_numpy()], axis=1).astype(np.int64)
+    has_groups = "group" in table.column_names  # not in files of earlier versions
     return Sample(
         draw=draw,
         inputs={name.removeprefix(_INPUT): _inputs(table[name]) for name in names},
         labels=labels.reshape(table.num_rows, -1) if draw.label_kind == "multilabel" else labels,
         row_ids=table["row"].to_numpy().astype(np.int64),
         places=places,
+        group_numbers=table["group"].to_numpy().astype(np.int64) if has_groups else None,
     )
 
 

@@ -31,6 +31,7 @@ from hubscan.records import (
     Skipped,
 )
 from hubscan.records.joined import is_joined
+from hubscan.records.sample import is_input
 from hubscan.scores import scoring
 
 PROVEN = ("torch", "transformers", "datasets", "huggingface_hub", "accelerate", "numpy", "pillow")
@@ -199,7 +200,7 @@ def _settled(recipe: Recipe, sample: Sample) -> Recipe:
             "config": drawn.config,
             "split": drawn.split,
             "revision": _hub_revision(drawn),
-            "input_columns": tuple(c for role, c in drawn.columns.items() if not _is_label(role)),
+            "input_columns": tuple(c for role, c in drawn.columns.items() if is_input(role)),
             "label_columns": tuple(c for role, c in drawn.columns.items() if _is_label(role)),
             "label_kind": drawn.label_kind,
             "modalities": tuple(sample.inputs),

@@ -33,6 +33,7 @@ def data(folder: Path, kind: str) -> str:
         "number": {"score": [label + random.random() / 4 for label in labels]},
         "multilabel": {"labels": [["good"] * label + ["odd"] * random.randint(0, 1) for label in labels]},
         "copies": {"label": labels},
+        "authors": {"label": labels, "author": [f"author {i // 5}" for i in range(120)]},
     }
     columns |= more[kind]
     if kind == "copies":
@@ -105,6 +106,37 @@ def test_scores_of_words_keep_a_sentence_together_now_and_later(cli: Cli, tmp_pa
     assert expected.low != transrate(features, sample.labels, seed=0).low
     by_hand = knn(features, sample.labels, groups=sample.groups)
     assert later["ranking"][0]["scores"]["knn"]["value"] == pytest.approx(by_hand.value)
+
+
+def test_rows_of_an_author_are_kept_together_from_the_column_to_scores_and_run_folder(
+    cli: Cli, tmp_path: Path
+) -> None:
+    from hubscan import load_run, sample_file
+    from hubscan.scores import transrate
+
+    file = data(tmp_path, "authors")
+    asked = ("rank", "--dataset", file, "--group-column", "author", *MODELS, "--run", "run")
+    done = cli(*asked, "--format", "json")
+    assert done.returncode == 0, done.stderr
+    answer = json.loads(done.stdout)
+    jsonschema.validate(answer, SCHEMA)
+    assert answer["sample"]["groups"] == 24 and answer["sample"]["columns"]["group"] == "author"
+    sample = sample_file.read(tmp_path / "run" / "sample.parquet")
+    assert sample.groups is not None
+    names = (sample.row_ids // 5).tolist()
+    assert sample.groups.tolist() == [list(dict.fromkeys(names)).index(name) for name in names]
+    run = load_run(tmp_path / "run")
+    assert run.recipe.group_column == "author" and run.recipe.input_columns == ("text",)
+    scored = run.ranking.best.scored
+    kept = kept_features(scored, sample, LocalStore(tmp_path / "cache" / "features"))
+    assert kept is not None
+    by_hand = transrate(kept.matrix, sample.labels, groups=sample.groups, seed=0)
+    assert scored.scores["transrate"].low == pytest.approx(by_hand.low)
+    assert by_hand.low != transrate(kept.matrix, sample.labels, seed=0).low
+    assert "24 groups by author" in " ".join(cli("show", "run").stdout.split())
+    again = cli("rank", "--recipe", "run/recipe.yaml", "--run", "again", "--format", "json")
+    assert again.returncode == 0, again.stderr
+    assert json.loads(again.stdout)["sample"]["fingerprint"] == answer["sample"]["fingerprint"]
 
 
 def test_a_scan_of_words_asks_the_hub_for_encoders_of_texts_and_of_words(cli: Cli, hub: LabHub) -> None:

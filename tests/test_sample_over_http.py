@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -18,6 +19,7 @@ from tests.hub.lab import LabHub
 from tests.hub.large import image_shards, text_shards
 
 SHARDS = 20
+PATIENT_BYTES = 10_000_000  # of the column of patients' names
 
 
 @pytest.fixture(scope="module")
@@ -27,11 +29,22 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabHub]:
     text_shards(root / "datasets/big/texts", shards=SHARDS, rows=4000, row_bytes=2500)
     image_shards(root / "datasets/big/pictures", shards=SHARDS, rows=200, side=80, classes=4, group_rows=20)
     text_shards(root / "datasets/few/texts", shards=8, rows=40, row_bytes=400, group_rows=20)
+    patients(root / "datasets/some/patients")
     hub = LabHub(root)
     with serve(hub):
         yield hub
     hub.close()
     shutil.rmtree(root)
+
+
+def patients(folder: Path) -> None:
+    """Write 10,000 rows in 50 row groups, of ten patients with names of a thousand bytes."""
+    rows = range(10_000)
+    names = [np.random.default_rng(row // 1000).bytes(PATIENT_BYTES // 20_000).hex() for row in rows]
+    columns = {"text": [f"text {row}" for row in rows], "label": [row % 2 for row in rows], "patient": names}
+    folder.mkdir(parents=True)
+    options: dict[str, Any] = {"row_group_size": 200, "use_dictionary": False, "compression": "none"}
+    pq.write_table(pa.table(columns), folder / "train.parquet", **options)
 
 
 @pytest.fixture
@@ -89,6 +102,22 @@ def test_pictures_cost_at_most_three_times_their_own_bytes(large: LabHub, home: 
     assert 8_000_000 < sent <= 3 * found["input_bytes"] + 2_000_000  # footers and labels besides
     assert kinds["api"] <= SHARDS and kinds["resolve"] <= 3 * SHARDS
     assert found["draw"]["dropped"] == {} and found["draw"]["duplicates"] == 0
+
+
+def test_of_a_group_column_only_the_row_groups_that_are_read_come_over_the_network(
+    large: LabHub, home: Path
+) -> None:
+    keys: dict[str, Any] = {"dataset": "some/patients", "samples": 20}
+    without = drawn(large.endpoint, home, **keys)
+    found = drawn(large.endpoint, home, **keys, group_column="patient")
+    patients = [row // 1000 for row in found["row_ids"]]
+    assert found["groups"] == [list(dict.fromkeys(patients)).index(patient) for patient in patients]
+    assert found["draw"]["group_count"] == len(set(patients)) and without["groups"] is None
+    assert found["row_ids"] == without["row_ids"]
+    read, groups = found["draw"]["groups_read"], found["draw"]["groups"]
+    assert read < groups == 50
+    more = found["draw"]["bytes_read"] - without["draw"]["bytes_read"]
+    assert 0 < more < 1.2 * read / groups * PATIENT_BYTES
 
 
 def test_the_same_seed_gives_the_same_rows_over_http_and_from_this_disk(large: LabHub, home: Path) -> None:

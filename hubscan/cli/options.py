@@ -55,6 +55,11 @@ DATA = [
         help="What is to be told apart; repeat for 0/1 columns.",
     ),
     click.option("--label-kind", type=LABEL_KINDS, help="Of the labels; default: what the column holds."),
+    click.option(
+        "--group-column",
+        metavar="NAME",
+        help="Rows with the same value of this column belong together: patient, author, document.",
+    ),
     MODALITY,
 ]
 QUERY = [

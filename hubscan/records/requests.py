@@ -21,6 +21,7 @@ class SampleRequest:
     input_columns: tuple[str, ...] = ()
     label_columns: tuple[str, ...] = ()
     label_kind: LabelKind | None = None
+    group_column: str | None = None  # rows with the same value of it belong together
     modalities: tuple[Modality, ...] = ()
     samples: int | None = None  # None: `hubscan.sample_size.rows_by_default`
     balance: bool = True

@@ -35,6 +35,7 @@ class SampleInfo:
     groups_read: int = 0  # those of which more than the label was read
     block_rows: int = 1  # rows of a class that were drawn together; 1: each by itself
     notes: tuple[str, ...] = ()  # what a reader should know of how the rows came, one sentence each
+    group_count: int | None = None  # groups that the group column makes of the rows; None without one
 
     @property
     def local(self) -> bool:
@@ -49,7 +50,7 @@ class SampleInfo:
     @property
     def origin(self) -> dict[str, object]:
         """Return what decides a row's content: the split at its commit, and the columns that are read."""
-        read = {role: column for role, column in self.columns.items() if not role.startswith("label")}
+        read = {role: column for role, column in self.columns.items() if is_input(role)}
         return {
             "dataset": None if self.local else self.dataset,  # the revision of local data is its content
             "revision": self.revision,
@@ -58,6 +59,11 @@ class SampleInfo:
             "columns": read,
             "words": self.label_kind == "token",
         }
+
+
+def is_input(role: str) -> bool:
+    """Return whether checkpoints read the column that has this *role* in `SampleInfo.columns`."""
+    return role.partition("_")[0] not in ("label", "group")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +77,25 @@ class Sample:
     #                 "multilabel" (n, L) uint8 of 0 and 1, a column for each of `draw.classes`
     row_ids: Rows  # (n,) position of the row in the split
     places: Rows | None = None  # (n, 2) of "token": which of the inputs, and which of its words
+    group_numbers: Rows | None = None  # (n,) as drawn or read from a file; `groups` is what to use
 
     @property
     def groups(self) -> Rows | None:
-        """Return (n,) what each row belongs to where rows are words: its sentence; else None."""
-        return None if self.places is None else self.places[:, 0]
+        """Return the number (n,) of the group of each row; None if every row stands alone.
+
+        Rows of a group are no independent evidence, so intervals, folds and splits keep them together.
+        Groups are the connected components of three links: words of one sentence, rows with the same
+        value in the group column, and rows whose inputs are exact copies. Numbers follow the order of
+        first appearance and reveal no value. The first n rows of a larger sample have the numbers of a
+        sample of n, unless a row behind them links two of their groups. A file written before there
+        were group numbers knows of sentences only.
+        """
+        import numpy as np
+
+        numbers = self.group_numbers
+        if numbers is None and self.places is not None:
+            numbers = self.places[:, 0]
+        return None if numbers is None or len(np.unique(numbers)) == len(numbers) else numbers
 
     @property
     def keys(self) -> Rows:
@@ -101,6 +121,7 @@ class Sample:
             labels=self.labels[rows],
             row_ids=self.row_ids[rows],
             places=places,
+            group_numbers=None if self.group_numbers is None else self.group_numbers[rows],
         )
 
 

@@ -106,6 +106,7 @@ def _sample(draw: SampleInfo) -> dict[str, Any]:
         "rows_seen": draw.rows_seen,
         "dropped": dict(draw.dropped),
         "duplicates": draw.duplicates,
+        "groups": draw.group_count,
         "requests": draw.requests,
         "row_groups": draw.groups,
         "row_groups_read": draw.groups_read,

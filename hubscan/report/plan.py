@@ -26,6 +26,7 @@ def as_text(
         f"sample      {drawn.rows} rows of {drawn.dataset}@{drawn.revision[:12]}, split {drawn.split}",
         f"columns     {columns}",
         f"labels      {drawn.label_kind}: {sentences.classes(drawn)}",
+        *([f"groups      {sentences.groups(drawn)}"] if drawn.group_count is not None else []),
         *(f"dropped     {count} × {reason}" for reason, count in drawn.dropped.items()),
         *(f"note        {note}" for note in sentences.draw_notes(drawn)),
         *_examples(sample),

@@ -28,21 +28,19 @@ def sample(ranking: Ranking) -> str:
         *([plain(draw.config)] if draw.config else []),
         f"split {plain(draw.split)}: {drawn} of the {draw.rows_seen:,} rows seen",
         classes(draw),
+        *([groups(draw)] if draw.group_count is not None else []),
         f"seed {draw.seed}",
     ]
     read = f"{byte_count(draw.bytes_read)} read"
-    groups = (
-        f"{read} from {draw.groups_read:,} of {draw.groups:,} row groups" if draw.block_rows > 1 else read
-    )
-    return ". ".join(["; ".join([", ".join(parts), dropped(draw), groups]), *draw_notes(draw)])
+    if draw.block_rows > 1:
+        read += f" from {draw.groups_read:,} of {draw.groups:,} row groups"
+    return ". ".join(["; ".join([", ".join(parts), dropped(draw), read]), *draw_notes(draw)])
 
 
 def draw_notes(draw: SampleInfo) -> list[str]:
     """Return what to know of how the rows came, one sentence each without its full stop."""
     what = "sentences" if draw.label_kind == "token" else "rows"
-    twice = (
-        f"{draw.duplicates:,} of the {what} copy others exactly, which makes a ranking look surer than it is"
-    )
+    twice = f"{draw.duplicates:,} of the {what} copy others exactly"
     notes = [*([twice] if draw.duplicates else []), *draw.notes]
     return [plain(note[:1].upper() + note[1:]) for note in notes]
 
@@ -58,6 +56,13 @@ def classes(draw: SampleInfo) -> str:
     fewest, most = min(counts.values()), max(counts.values())
     rows = "words" if draw.label_kind == "token" else "rows"
     return f"{len(counts)} {what} of {fewest:,}" + (f" to {most:,}" if most > fewest else "") + f" {rows}"
+
+
+def groups(draw: SampleInfo) -> str:
+    """Return how many groups the group column makes of the rows, for a sample that has one."""
+    return (
+        f"{draw.group_count:,} group{'' if draw.group_count == 1 else 's'} by {plain(draw.columns['group'])}"
+    )
 
 
 def dropped(draw: SampleInfo) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -15,11 +15,15 @@ from hubscan.errors import DatasetError
 from hubscan.records import Input, Sample, SampleInfo, SampleRequest
 from hubscan.records.sample import content
 from hubscan.sample.columns import Columns
+from hubscan.sample.groups import Numbers, linked, numbered
 from hubscan.sample.label_codes import Coder
 from hubscan.sample.select.drawn_rows import DrawnRows, Pick
 from hubscan.sample.sources.open import Source
 
-HOW_NOT_WHAT = {"bytes_read", "requests", "groups", "groups_read", "block_rows", "notes", "fingerprint"}
+HOW_NOT_WHAT = {
+    *("bytes_read", "requests", "groups", "groups_read", "block_rows", "notes", "fingerprint"),
+    "group_count",  # the numbers themselves are hashed
+}
 
 
 def assemble(
@@ -39,7 +43,16 @@ def assemble(
     _tell_apart(labels, classes, columns, where)
     rows = {pick.drawn.row: pick.drawn for pick in drawn.picks}
     inputs = {modality: tuple(row.inputs[modality] for row in rows.values()) for modality in columns.inputs}
+    copies = numbered(map(_digest, zip(*inputs.values(), strict=True)))
     row_ids = np.array([pick.drawn.row for pick in drawn.picks], np.int64)
+    of_input = numbered(row_ids.tolist())  # the inputs lie in the order in which picks first name them
+    of_column = None if columns.group is None else _groups_of_column(drawn.picks)
+    group_numbers = linked(copies[of_input], *([] if of_column is None else [of_column]))
+    if columns.group is not None and group_numbers is not None and not group_numbers.any():
+        raise DatasetError(
+            f"--group-column {columns.group}: all drawn rows belong to one group, so none could be held "
+            "out; name another column, or leave it out"
+        )
     description = SampleInfo(
         dataset=source.dataset,
         revision=source.revision,
@@ -54,24 +67,26 @@ def assemble(
         dropped=dropped,
         bytes_read=0,
         fingerprint="",
-        duplicates=_duplicates(list(zip(*inputs.values(), strict=True))),
+        duplicates=len(copies) - len(np.unique(copies)),
         groups=drawn.groups,
         groups_read=drawn.groups_read,
         block_rows=drawn.block_rows,
         notes=drawn.notes,
+        group_count=None if of_column is None else len(np.unique(of_column)),
     )
-    sample = Sample(
-        description, inputs, labels, row_ids, _places(drawn.picks) if columns.kind == "token" else None
-    )
-    return replace(sample, draw=replace(description, fingerprint=_fingerprint(sample)))
+    words = np.array([pick.word for pick in drawn.picks], np.int64)
+    places = np.stack([of_input, words], axis=1) if columns.kind == "token" else None
+    sample = Sample(description, inputs, labels, row_ids, places, group_numbers)
+    return replace(sample, draw=replace(description, fingerprint=_fingerprint(sample, of_column)))
 
 
-def _places(picks: Sequence[Pick]) -> npt.NDArray[np.int64]:
-    """Return which of the inputs, in the order in which they first come up, and which word each is."""
-    numbers: dict[int, int] = {}
-    return np.array(
-        [(numbers.setdefault(pick.drawn.row, len(numbers)), pick.word) for pick in picks], np.int64
-    )
+def _groups_of_column(picks: Sequence[Pick]) -> Numbers:
+    """Return the number (n,) of the value that each pick has in the group column.
+
+    A row without a value is a group of its own.
+    """
+    rows = (pick.drawn for pick in picks)
+    return numbered(("row", row.row) if row.group is None else ("value", row.group) for row in rows)
 
 
 def _labels(picks: Sequence[Pick], columns: Columns, coder: Coder) -> tuple[npt.NDArray[Any], dict[str, int]]:
@@ -108,12 +123,12 @@ def _tell_apart(labels: npt.NDArray[Any], classes: dict[str, int], columns: Colu
         )
 
 
-def _duplicates(inputs: Sequence[tuple[Input, ...]]) -> int:
-    return len(inputs) - len({hashlib.sha256(b"".join(map(content, one))).digest() for one in inputs})
+def _digest(inputs: Iterable[Input]) -> bytes:
+    return hashlib.sha256(b"".join(map(content, inputs))).digest()
 
 
-def _fingerprint(sample: Sample) -> str:
-    """Hash what was drawn and what it was drawn from, down to the bytes of the inputs."""
+def _fingerprint(sample: Sample, of_column: Numbers | None) -> str:
+    """Hash what was drawn and what it was drawn from, down to the bytes of the inputs and the groups."""
     # Where a local file lies does not change its rows; its revision is a hash over its content.
     aside = HOW_NOT_WHAT | ({"dataset"} if sample.draw.local else set())
     origin = {k: v for k, v in asdict(sample.draw).items() if k not in aside}
@@ -121,6 +136,8 @@ def _fingerprint(sample: Sample) -> str:
     digest.update(sample.row_ids.tobytes() + np.ascontiguousarray(sample.labels).tobytes())
     if sample.places is not None:
         digest.update(sample.places.tobytes())
+    if of_column is not None:
+        digest.update(of_column.tobytes())
     for values in sample.inputs.values():
         for value in values:
             digest.update(content(value))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -47,6 +48,7 @@ KINDS_OF_LABEL: Final[Mapping[str, tuple[LabelKind, ...]]] = {
     "integers": ("multilabel", "token"),
     "texts": ("multilabel", "token"),
 }
+KINDS_OF_GROUP: Final = re.compile(r"text|class|integer|boolean|number|(date|time|duration).*")
 MOSTLY: Final = 0.9
 Peek = Callable[[Sequence[str]], pa.Table]
 """Gives the first rows of some columns."""
@@ -62,17 +64,27 @@ class Columns:
     names: tuple[str, ...] | None  # of a ClassLabel; its numbers index these
     one_hot: bool = False  # each row's list has a 0 or a 1 for every label
     fixed: bool = False  # the kind was asked for or declared, and no look at the values changes it
+    group: str | None = None  # rows with the same value of it belong together
 
     @property
-    def all(self) -> list[str]:
-        """Return the columns to read, each once."""
+    def contents(self) -> list[str]:
+        """Return the columns of inputs and labels, each once."""
         return list(
             dict.fromkeys([*(name for names in self.inputs.values() for name in names), *self.labels])
         )
 
+    @property
+    def all(self) -> list[str]:
+        """Return the columns to read of a drawn row, each once."""
+        return list(dict.fromkeys([*self.contents, *self._groups]))
+
+    @property
+    def _groups(self) -> tuple[str, ...]:
+        return () if self.group is None else (self.group,)
+
     def roles(self) -> dict[str, str]:
-        """Return role to column, as results tell it: text, text_2, image, audio, label, label_2."""
-        named = [*self.inputs.items(), ("label", self.labels)]
+        """Return role to column, as results tell it: text, text_2, image, audio, label, label_2, group."""
+        named = [*self.inputs.items(), ("label", self.labels), ("group", self._groups)]
         return {
             role if place == 1 else f"{role}_{place}": column
             for role, columns in named
@@ -93,7 +105,8 @@ def find(features: Features, kinds: Mapping[str, str], peek: Peek, request: Samp
     Raises:
         DatasetError: naming the candidates, their kinds and the flag to pass, when none stands out.
     """
-    labels = request.label_columns or (_the_label(kinds),)
+    group = _group(kinds, request)
+    labels = request.label_columns or (_the_label(_without(group, kinds)),)
     for name in labels:
         _check(name, kinds, KINDS_OF_LABEL, "--label-column", "labels")
     words = _words_beside(labels, kinds, peek, request)
@@ -105,6 +118,8 @@ def find(features: Features, kinds: Mapping[str, str], peek: Peek, request: Samp
             "leave --modality out, or pass another --label-column"
         )
     others = {name: k for name, k in kinds.items() if name not in labels}
+    if group not in request.input_columns:
+        others = _without(group, others)
     inputs: dict[Modality, tuple[str, ...]] = (
         {"text": (words,)} if kind == "token" and words else _inputs(others, request)
     )
@@ -116,7 +131,31 @@ def find(features: Features, kinds: Mapping[str, str], peek: Peek, request: Samp
         declared,
         one_hot=kind == "multilabel" and declared is None and _one_hot(labels, kinds, peek),
         fixed=request.label_kind is not None or declared is not None,
+        group=group,
     )
+
+
+def _group(kinds: Mapping[str, str], request: SampleRequest) -> str | None:
+    name = request.group_column
+    if name is None:
+        return None
+    if name in request.label_columns:
+        raise DatasetError(
+            f"--group-column {name}: is the label column, and whole classes cannot be kept together; "
+            "name another column, or leave --group-column out"
+        )
+    if name in kinds and not KINDS_OF_GROUP.fullmatch(kinds[name]):
+        raise DatasetError(
+            f"--group-column {name}: holds {kinds[name]} values, not single values such as numbers, texts or "
+            f"dates; name another column, or leave it out; there are: {listed(kinds)}"
+        )
+    if name not in kinds:
+        raise DatasetError(f"--group-column {name}: no such column; there are: {listed(kinds)}")
+    return name
+
+
+def _without(name: str | None, kinds: Mapping[str, str]) -> dict[str, str]:
+    return {other: kind for other, kind in kinds.items() if other != name}
 
 
 def _the_label(kinds: Mapping[str, str]) -> str:

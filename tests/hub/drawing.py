@@ -26,6 +26,7 @@ print(json.dumps({{
     "draw": asdict(sample.draw),
     "row_ids": sample.row_ids.tolist(),
     "labels": sample.labels.tolist(),
+    "groups": None if sample.groups is None else sample.groups.tolist(),
     "input_bytes": sum(len(value) for values in sample.inputs.values() for value in values),
     # Not getrusage: it counts what the process was before it became this one.
     "peak_bytes": int(re.search(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())[1]) * 1024,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -31,6 +31,7 @@ class DrawnRow:
     row: int
     label: Label
     inputs: Mapping[Modality, Input]
+    group: Hashable = None  # what it has in the group column, if that is anything
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ import pyarrow as pa
 from hubscan.records import SampleRequest
 from hubscan.sample.cells import Reader, Unusable
 from hubscan.sample.columns import Columns
+from hubscan.sample.groups import group_value
 from hubscan.sample.label_codes import NO_LABEL, Coder
 from hubscan.sample.select.drawn_rows import DrawnRow, DrawnRows, Label, Pick, checked, labels_of, merged
 from hubscan.sample.select.label_store import rarest
@@ -106,10 +107,11 @@ class OnePass:
         if not (uniform or balanced):
             return
         try:
-            drawn = DrawnRow(self.seen + place, label, checked(self._reader.read(table, place), label))
+            inputs = checked(self._reader.read(table, place), label)
         except Unusable as reason:
             self._dropped[str(reason)] += 1
             return
+        drawn = DrawnRow(self.seen + place, label, inputs, group_value(table, self._columns.group, place))
         for stratum in balanced:
             if self._gives(drawn, stratum):
                 self._balanced.add(stratum, key, drawn.row, drawn)

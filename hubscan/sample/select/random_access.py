@@ -13,6 +13,7 @@ import numpy as np
 from hubscan.records import SampleRequest
 from hubscan.sample.cells import Reader, Unusable
 from hubscan.sample.columns import Columns
+from hubscan.sample.groups import group_value
 from hubscan.sample.label_codes import Coder
 from hubscan.sample.select.blocks import PILOT_SEED, Blocks, Labelled, Plan, blocks_within, planned
 from hubscan.sample.select.drawn_rows import DrawnRow, DrawnRows, Pick, checked, labels_of, merged
@@ -71,10 +72,13 @@ class _Looks:
             labels = labels_of(self.coder.again(found), self.columns.kind, found.num_rows)
             for place, (row, label) in enumerate(zip(rows.tolist(), labels, strict=True)):
                 try:
-                    self.usable[row] = DrawnRow(row, label, checked(self.reader.read(found, place), label))
+                    inputs = checked(self.reader.read(found, place), label)
                 except Unusable as reason:
                     self.unusable.add(row)
                     self.dropped[str(reason)] += 1
+                else:
+                    group = group_value(found, self.columns.group, place)
+                    self.usable[row] = DrawnRow(row, label, inputs, group)
 
 
 def draw_rows(
@@ -170,7 +174,7 @@ def _blocks(looks: _Looks, strata: _Strata, size: int) -> Blocks:
     return blocks_within(
         strata.members,
         np.minimum(quotas, strata.there),
-        costs=looks.table.costs(looks.columns.all),
+        costs=looks.table.costs(looks.columns.contents),  # a group column changes no row
         budget=_budget(looks, size),
         largest_group=int(np.diff(looks.table.starts).max(initial=1)),
     )
@@ -179,7 +183,7 @@ def _blocks(looks: _Looks, strata: _Strata, size: int) -> Blocks:
 def _budget(looks: _Looks, size: int) -> int:
     """Return the bytes that reading *size* rows may cost."""
     table, columns = looks.table, looks.columns
-    inputs = table.costs(columns.all)
+    inputs = table.costs(columns.contents)
     if set(columns.inputs) == {"text"}:
         labels = int(table.costs(columns.labels).sum())
         allowed = TEXT_SHARE * table.total_bytes - labels
