@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from hubscan.records.kinds import Input, LabelKind, Modality
 
 if TYPE_CHECKING:
     from hubscan.records.kinds import Labels, Rows
+
+
+TOLERANCE: Final = 0.01 + 1e-9  # by which a class's share may differ in a representative sample, and rounding
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,10 @@ class SampleInfo:
     block_rows: int = 1  # rows of a class that were drawn together; 1: each by itself
     notes: tuple[str, ...] = ()  # what a reader should know of how the rows came, one sentence each
     group_count: int | None = None  # groups that the group column makes of the rows; None without one
+    split_shares: Mapping[str, float] | None = (
+        None  # class to its share of the labelled rows of the split (of
+    )
+    #                 the words of "token"); of "multilabel" the share that has the label; None if not known
 
     @property
     def local(self) -> bool:
@@ -44,8 +51,28 @@ class SampleInfo:
 
     @property
     def representative(self) -> bool:
-        """Return whether classes have the shares that they have in the split; of numbers always."""
-        return self.label_kind == "number"
+        """Return whether every class has the share in the sample that it has in the split, to one point.
+
+        False where the split's shares are not known. True of numbers, whose values do not affect which rows
+        are drawn.
+        """
+        if self.label_kind == "number":
+            return True
+        shares = self.split_shares
+        return shares is not None and all(
+            abs(self.classes.get(name, 0) / self.rows - shares.get(name, 0.0)) <= TOLERANCE
+            for name in {*shares, *self.classes}
+        )
+
+    @property
+    def majority_share(self) -> float | None:
+        """Return the share of rows that have the most frequent class or label; None of numbers."""
+        return max(self.classes.values()) / self.rows if self.classes else None
+
+    @property
+    def split_majority_share(self) -> float | None:
+        """Return the same of the split; None where its shares are not known."""
+        return max(self.split_shares.values()) if self.split_shares else None
 
     @property
     def origin(self) -> dict[str, object]:

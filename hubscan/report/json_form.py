@@ -99,6 +99,8 @@ def _sample(draw: SampleInfo) -> dict[str, Any]:
         "rows": draw.rows,
         "fingerprint": draw.fingerprint,
         "classes": dict(draw.classes),
+        "majority_share": draw.majority_share,
+        "split_majority_share": draw.split_majority_share,
         "label_kind": draw.label_kind,
         "bytes_read": draw.bytes_read,
         "columns": dict(draw.columns),

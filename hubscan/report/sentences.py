@@ -46,16 +46,32 @@ def draw_notes(draw: SampleInfo) -> list[str]:
 
 
 def classes(draw: SampleInfo) -> str:
-    """Return the classes with their rows, or when they are many their number and range."""
+    """Return the classes with their rows, or when they are many their number and range.
+
+    Where the shares in the split are known to be others, the largest of them is added.
+    """
     counts = draw.classes
     if draw.label_kind == "number":
         return f"numbers of {plain(draw.columns.get('label', 'a column'))}"
     what = NAMES_OF_KIND[draw.label_kind]
     if len(counts) <= FEW_CLASSES:
-        return f"{what} " + ", ".join(f"{plain(name)} {rows:,}" for name, rows in counts.items())
+        listed = ", ".join(f"{plain(name)} {rows:,}" for name, rows in counts.items())
+        return f"{what} {listed}{_split_majority(draw)}"
     fewest, most = min(counts.values()), max(counts.values())
     rows = "words" if draw.label_kind == "token" else "rows"
-    return f"{len(counts)} {what} of {fewest:,}" + (f" to {most:,}" if most > fewest else "") + f" {rows}"
+    span = f"{fewest:,} to {most:,}" if most > fewest else f"{fewest:,}"
+    return f"{len(counts)} {what} of {span} {rows}{_split_majority(draw)}"
+
+
+def _split_majority(draw: SampleInfo) -> str:
+    """Return the largest share of the split, where it is known and the sample has others."""
+    if draw.representative or not draw.split_shares:
+        return ""
+    name, share = max(draw.split_shares.items(), key=lambda item: item[1])
+    percent = f"{100 * share:.3g}" if share < 0.9995 else "over 99.9"
+    if draw.label_kind == "multilabel":
+        return f" ({percent} % of the split's rows have {plain(name)})"
+    return f" (the split is {percent} % {plain(name)})"
 
 
 def groups(draw: SampleInfo) -> str:

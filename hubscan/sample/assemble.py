@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +23,9 @@ from hubscan.sample.sources.open import Source
 HOW_NOT_WHAT = {
     *("bytes_read", "requests", "groups", "groups_read", "block_rows", "notes", "fingerprint"),
     "group_count",  # the numbers themselves are hashed
+    "split_shares",
 }
+MOST_SHARES: Final = 10_000  # classes of a split whose shares are kept
 
 
 def assemble(
@@ -72,6 +74,7 @@ def assemble(
         groups_read=drawn.groups_read,
         block_rows=drawn.block_rows,
         notes=drawn.notes,
+        split_shares=_split_shares(coder, drawn),
         group_count=None if of_column is None else len(np.unique(of_column)),
     )
     words = np.array([pick.word for pick in drawn.picks], np.int64)
@@ -106,6 +109,20 @@ def _labels(picks: Sequence[Pick], columns: Columns, coder: Coder) -> tuple[npt.
     for row, codes in enumerate(rows):
         matrix[row, [number[code] for code in codes]] = 1
     return matrix, classes
+
+
+def _split_shares(coder: Coder, drawn: DrawnRows) -> dict[str, float] | None:
+    """Return the share that each class has of the split's labelled rows or words, of labels that of rows.
+
+    None where labels are numbers, classes are very many, or not every row was seen.
+    """
+    kind, names = coder.columns.kind, coder.names()
+    if kind == "number" or not drawn.all_seen or len(names) > MOST_SHARES:
+        return None
+    # A row may have several labels, or none of those there are; it counts unless its label is missing.
+    several = kind == "multilabel"
+    labelled = drawn.rows_seen - coder.dropped.total() if several else int(coder.counts.sum())
+    return {names[code]: int(coder.counts[code]) / labelled for code in coder.order()}
 
 
 def _tell_apart(labels: npt.NDArray[Any], classes: dict[str, int], columns: Columns, where: str) -> None:

@@ -53,6 +53,7 @@ class DrawnRows:
     groups: int = 0
     groups_read: int = 0
     block_rows: int = 1
+    all_seen: bool = True  # whether the label of every row of the split was looked at
     notes: tuple[str, ...] = ()
 
 

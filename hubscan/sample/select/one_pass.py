@@ -63,8 +63,8 @@ class OnePass:
                 self._offer(table, place, keys[place], labels[place])
         self.seen += table.num_rows
 
-    def drawn_rows(self, notes: Iterable[str]) -> DrawnRows:
-        """Return what was drawn.
+    def drawn_rows(self, notes: Iterable[str] = (), *, all_seen: bool = True) -> DrawnRows:
+        """Return what was drawn, from the whole split if *all_seen*.
 
         Raises:
             ManyValues: if the labels turned out to be numbers.
@@ -85,6 +85,7 @@ class OnePass:
             picks=merged(picks, seats(weights, kept, size, order)),
             rows_seen=self.seen,
             dropped=self._dropped,
+            all_seen=all_seen,
             notes=(*notes, *([CHANGED] if short.any() else [])),
         )
 
@@ -170,14 +171,13 @@ def draw_rows(
         DatasetError: if there are too many of them.
     """
     one_pass = OnePass(columns, coder, reader, request)
-    notes = []
     for table in stream.tables(columns.all):
         one_pass.take(table)
         if spent() > request.max_bytes:
-            notes.append(
+            ended = (
                 "this split can only be read from its beginning; reading ended after "
                 f"{spent() / 1e6:,.1f} MB (--max-bytes) and {one_pass.seen:,} rows; the rest was not seen"
             )
-            notes += [CUT_SHORT] if reader.fetched else []
-            break
-    return one_pass.drawn_rows(notes)
+            notes = [ended, *([CUT_SHORT] if reader.fetched else [])]
+            return one_pass.drawn_rows(notes, all_seen=False)
+    return one_pass.drawn_rows()
