@@ -9,11 +9,14 @@ import numpy as np
 import pytest
 
 from hubscan import fusion
+from hubscan.feature_store import LocalStore, StoredFeatures, address
 from hubscan.publish.card import as_card
-from hubscan.records import Candidate, Pair
+from hubscan.records import Candidate, Features, Pair, Pooling, Scored, ScoringRequest
 from hubscan.report.answer import answer
 from hubscan.report.json_form import as_object
+from hubscan.scores import transrate
 from tests.support.rankings import make_run, ranking, scored
+from tests.support.samples import sample
 
 
 def pair(value: float, *, half: float = 0.1, prefix: str = "") -> list:  # type: ignore[type-arg]
@@ -37,6 +40,27 @@ def test_a_constant_block_tells_nothing_and_its_rounding_is_not_blown_up() -> No
     constant = np.full((20, 3), 0.1, np.float32)
     constant[::2] = np.nextafter(np.float32(0.1), np.float32(1))
     assert not fusion.side_by_side([constant]).any()
+
+
+def test_a_pair_is_scored_with_the_groups_of_its_rows(tmp_path: Path) -> None:
+    random, store = np.random.default_rng(0), LocalStore(tmp_path)
+    rows = sample(np.arange(60) % 2, groups=np.arange(60) // 6)
+    parts, blocks = [], []
+    for modality in ("image", "text"):
+        blocks.append((random.normal(size=(60, 3)) + rows.labels[:, None]).astype(np.float32))
+        kept = Features(
+            {"last": blocks[-1]}, Pooling("cls", "declared"), 1, "cpu", "float32", "T", 1.0, False
+        )
+        name = address({"modality": modality})
+        store.save(name, StoredFeatures(kept, rows.keys, np.zeros(60, np.uint64)))
+        parts.append(replace(scored(f"a/{modality}", 1.0, modality=modality), features=name))
+    found = fusion.joined(parts, rows, ScoringRequest(("transrate",)), store)
+    assert isinstance(found, Scored)
+    apart, together = (
+        transrate(fusion.side_by_side(blocks), rows.labels, groups=groups) for groups in (None, rows.groups)
+    )
+    assert found.leading.low == pytest.approx(together.low)
+    assert found.leading.low != pytest.approx(apart.low)
 
 
 @pytest.mark.parametrize(

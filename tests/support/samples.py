@@ -9,7 +9,7 @@ import numpy as np
 from hubscan.records import LabelKind, Sample, SampleInfo
 
 
-def sample(labels: Any, kind: LabelKind = "class", places: Any = None) -> Sample:
+def sample(labels: Any, kind: LabelKind = "class", places: Any = None, groups: Any = None) -> Sample:
     labels = np.asarray(labels)
     draw = SampleInfo(
         "data",
@@ -26,4 +26,4 @@ def sample(labels: Any, kind: LabelKind = "class", places: Any = None) -> Sample
         0,
         "print",
     )
-    return Sample(draw, {}, labels, np.arange(len(labels)), places)
+    return Sample(draw, {}, labels, np.arange(len(labels)), places, groups)
