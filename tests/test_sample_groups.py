@@ -18,7 +18,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hubscan import recipe, sample_file, scan
-from hubscan.errors import DatasetError
+from hubscan.errors import DatasetError, RankingError
+from hubscan.finetune.split import split_rows
 from hubscan.records import Sample
 from hubscan.report import sentences
 from hubscan.report.plan import as_text
@@ -325,3 +326,32 @@ def test_the_sample_line_says_how_many_groups_there_are(tmp_path: Path) -> None:
     assert sentences.groups(sample.draw) == "17 groups by patient"
     (shown,) = [line for line in as_text(sample, (), (), "").splitlines() if line.startswith("groups")]
     assert shown == "groups      17 groups by patient"
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 12), st.integers(0, 2)), min_size=30, max_size=60), st.integers(0, 9)
+)
+def test_when_fine_tuning_groups_stay_together_and_parts_keep_their_shares_of_rows_and_of_groups_of_a_class(
+    groups: list[tuple[int, int]], seed: int
+) -> None:
+    """Of each group its size, and the class of its rows."""
+    sizes, classes = np.array(groups).T
+    of = np.random.default_rng(seed).permutation(np.repeat(np.arange(len(groups)), sizes))
+    found = split_rows(samples.sample(classes[of], groups=of), seed)
+    assert sorted(np.concatenate(found).tolist()) == list(range(len(of)))
+    inside = [set(of[rows].tolist()) for rows in found]
+    assert sum(map(len, inside)) == len(set(of.tolist()))
+    for share, rows, names in zip((0.6, 0.15, 0.25), found, inside, strict=True):
+        assert abs(len(rows) - share * len(of)) <= 3 * 12
+        for name in range(3):
+            there = int((classes == name).sum())
+            assert abs(sum(classes[group] == name for group in names) - share * there) <= 2
+
+
+def test_groups_too_few_for_three_parts_are_refused() -> None:
+    groups = np.arange(60) % 3
+    with pytest.raises(RankingError, match="the rows form 3 groups, too few to train, validate and test"):
+        split_rows(samples.sample(np.arange(60) % 2, groups=groups), 0)
+    assert all(
+        len(rows) for rows in split_rows(samples.sample(np.arange(60) % 2, groups=np.arange(60) % 4), 0)
+    )

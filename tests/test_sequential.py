@@ -224,6 +224,15 @@ def test_the_budget_ends_the_pass_and_what_was_not_seen_is_said(site: Site) -> N
     assert drawn(f"{site.url}/long.csv", max_bytes="1MB").draw.fingerprint == part.fingerprint
 
 
+def test_a_group_column_comes_with_the_rows_of_one_pass(site: Site) -> None:
+    lines = [f"row {i},{'ab'[i % 2]},{i % 7 or ''}" for i in range(ROWS)]
+    site.files["/patients.csv"] = "\n".join(["text,label,patient", *lines, ""]).encode()
+    sample = drawn(f"{site.url}/patients.csv", group_column="patient")
+    names = [row % 7 or f"no patient, row {row}" for row in sample.row_ids.tolist()]
+    assert sample.groups is not None and sample.draw.group_count == len(set(names))
+    assert sample.groups.tolist() == [list(dict.fromkeys(names)).index(name) for name in names]
+
+
 def test_the_revision_tells_whether_the_data_is_the_same(site: Site) -> None:
     def revision(**keys: Any) -> str:
         return drawn(f"{site.url}/long.csv", **keys).draw.revision
