@@ -60,14 +60,14 @@ class SampleInfo:
             return True
         shares = self.split_shares
         return shares is not None and all(
-            abs(self.classes.get(name, 0) / self.rows - shares.get(name, 0.0)) <= TOLERANCE
+            abs(self.classes.get(name, 0) / max(self.rows, 1) - shares.get(name, 0.0)) <= TOLERANCE
             for name in {*shares, *self.classes}
         )
 
     @property
     def majority_share(self) -> float | None:
         """Return the share of rows that have the most frequent class or label; None of numbers."""
-        return max(self.classes.values()) / self.rows if self.classes else None
+        return max(self.classes.values()) / max(self.rows, 1) if self.classes else None
 
     @property
     def split_majority_share(self) -> float | None:

@@ -49,12 +49,8 @@ def assemble(
     row_ids = np.array([pick.drawn.row for pick in drawn.picks], np.int64)
     of_input = numbered(row_ids.tolist())  # the inputs lie in the order in which picks first name them
     of_column = None if columns.group is None else _groups_of_column(drawn.picks)
-    group_numbers = linked(copies[of_input], *([] if of_column is None else [of_column]))
-    if columns.group is not None and group_numbers is not None and not group_numbers.any():
-        raise DatasetError(
-            f"--group-column {columns.group}: all drawn rows belong to one group, so none could be held "
-            "out; name another column, or leave it out"
-        )
+    group_numbers = linked(*(key for key in (copies[of_input], of_column) if key is not None))
+    _refuse_one_group(group_numbers, columns)
     description = SampleInfo(
         dataset=source.dataset,
         revision=source.revision,
@@ -142,6 +138,15 @@ def _tell_apart(labels: npt.NDArray[Any], classes: dict[str, int], columns: Colu
 
 def _digest(inputs: Iterable[Input]) -> bytes:
     return hashlib.sha256(b"".join(map(content, inputs))).digest()
+
+
+def _refuse_one_group(group_numbers: Numbers | None, columns: Columns) -> None:
+    """Refuse a group column that puts all rows into one group."""
+    if columns.group is not None and group_numbers is not None and not group_numbers.any():
+        raise DatasetError(
+            f"--group-column {columns.group}: all drawn rows belong to one group, so none could be held "
+            "out; name another column, or leave it out"
+        )
 
 
 def _fingerprint(sample: Sample, of_column: Numbers | None) -> str:

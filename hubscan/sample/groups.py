@@ -15,10 +15,10 @@ Numbers = npt.NDArray[np.int64]
 
 
 def group_value(table: pa.Table, column: str | None, place: int) -> Hashable:
-    """Return what tells the group of row *place* of *table* from others.
+    """Return what identifies the group of row *place* of *table*.
 
-    None where the cell is null, NaN or blank, and where there is no group column.
-    Of a text that is a hash, so that long ones take no memory and none has to be valid UTF-8.
+    Texts are hashed, so that long ones take no memory and none has to be valid UTF-8. None where the
+    cell is null, NaN or blank, and where there is no group column.
     """
     if column is None or not (cell := table[column][place]).is_valid:
         return None
