@@ -17,10 +17,10 @@ def recommended(entries: Sequence[Ranked], metric: str) -> Recommended | None:
 
     Candidates are the first entry and those tied with it. Of these, the one with the highest accuracy is
     recommended, then the one with fewer parameters, then the higher rank; in runs of earlier versions, which
-    have no accuracy, the first. Three guards come first: an
-    entry counts only if its whole interval lies above the score of shuffled labels; a checkpoint with
-    untrained weights does not count while a trained one is among the leaders; and a joined pair, which costs
-    both its parts, counts only if it beats the better part.
+    have no accuracy, the first. Three guards come first: an entry counts only if its whole interval lies
+    above the score of shuffled labels; a checkpoint with untrained weights does not count while a trained one
+    is among the leaders; and a joined pair, which costs both its parts, counts only if it beats the better
+    part.
     """
     eligible = [
         entry for entry in entries if entry.scored.above_chance and not _joined_in_vain(entries, entry)

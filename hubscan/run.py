@@ -2,7 +2,7 @@
 
 RUN/recipe.yaml     asked: resolved, defaults included; no query where models are named
 RUN/lock.yaml       seen: every commit, the sample's description, the endpoint and versions
-RUN/sample.parquet  row ids and labels of the sample
+RUN/sample.parquet  row ids, labels and group numbers of the sample
 RUN/results.jsonl   one line a candidate, and one for a joined pair, on the disk before it is shown
 RUN/predictions/    for each candidate: what a linear head predicts for each row that it was not fitted to
 RUN/heads/          for the candidates that lead: the linear head itself

@@ -146,6 +146,7 @@ def _sample_table(draw: SampleInfo) -> Markdown:
         "columns": ", ".join(f"{role}: {column}" for role, column in draw.columns.items()),
         "rows": f"{draw.rows:,} of the {draw.rows_seen:,} seen",
         "exact copies among them": draw.duplicates,
+        **({} if draw.group_count is None else {"groups": draw.group_count}),
         "left out": sentences.dropped(draw),
         "seed": draw.seed,
         "fingerprint": draw.fingerprint,

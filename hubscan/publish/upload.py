@@ -4,7 +4,7 @@ README.md      the card
 ranking.json   the ranking, as `--format json` has it
 recipe.yaml    what was asked
 lock.yaml      what was seen
-sample.parquet the numbers and labels of the rows, if the dataset is one that others can read
+sample.parquet the numbers, labels and groups of the rows, if the dataset is one that others can read
 """
 
 from __future__ import annotations

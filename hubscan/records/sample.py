@@ -39,10 +39,7 @@ class SampleInfo:
     block_rows: int = 1  # rows of a class that were drawn together; 1: each by itself
     notes: tuple[str, ...] = ()  # what a reader should know of how the rows came, one sentence each
     group_count: int | None = None  # groups that the group column makes of the rows; None without one
-    split_shares: Mapping[str, float] | None = (
-        None  # class to its share of the labelled rows of the split (of
-    )
-    #                 the words of "token"); of "multilabel" the share that has the label; None if not known
+    split_shares: Mapping[str, float] | None = None  # class to its share of the split, where that is known
 
     @property
     def local(self) -> bool:
