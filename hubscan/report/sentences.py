@@ -10,12 +10,10 @@ FEW_CLASSES = 6
 NAMES_OF_KIND = {"class": "classes", "multilabel": "labels", "token": "tags", "number": "numbers"}
 LEGENDS = {
     "transrate": "nats per row that the labels save in coding the features, less the cost; higher is better",
-    "transfer": "version before transrate@4; nats per row, higher is better",
-    "evidence": "version before transrate@4; nats per row, higher is better",
+    "transfer": "a score of earlier versions; nats per row, higher is better",
+    "evidence": "a score of earlier versions; nats per row, higher is better",
 }
-OLD_TRANSRATE = (
-    "version before transrate@4; nats, higher is better; null: of shuffled labels, before correction"
-)
+OLD_TRANSRATE = "a score of earlier versions; nats, higher is better; null: of shuffled labels"
 OTHERWISE = "higher is better"
 
 
