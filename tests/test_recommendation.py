@@ -155,4 +155,6 @@ def test_the_next_steps_check_the_ranking_and_load_the_recommended_checkpoint() 
         f"Load it: AutoModel.from_pretrained('a/b', revision='{COMMIT}')",
     ]
     local = scored("./mine", 1.2, local=True)
-    assert next_steps(ranking([local])) == ["Load it: AutoModel.from_pretrained('./mine')"]
+    assert next_steps(ranking([local])) == ["Load it: hubscan.embed('./mine', inputs)"]
+    table = scored("a/table", 1.2, library="model2vec")
+    assert next_steps(ranking([table])) == [f"Load it: hubscan.embed('a/table@{COMMIT}', inputs)"]

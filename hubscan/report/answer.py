@@ -44,10 +44,18 @@ def next_steps(ranking: Ranking) -> list[str]:
     verify = f"hubscan verify {plain(ranking.run)} --top {VERIFIED}"
     steps = [f"Check it by fine-tuning: {verify}"] if enough and ranking.verdict is None else []
     if isinstance(candidate, Candidate):
-        revision = "" if candidate.local else f", revision={candidate.revision!r}"
-        load = f"AutoModel.from_pretrained({plain(candidate.model)!r}{revision})"
-        steps.append(f"Load it: {load}")
+        steps.append(f"Load it: {_loaded(candidate)}")
     return steps
+
+
+def _loaded(candidate: Candidate) -> str:
+    """Return the Python that loads *candidate*; `AutoModel` does not read static embeddings."""
+    name = plain(candidate.model)
+    if candidate.local:
+        return f"hubscan.embed({name!r}, inputs)"
+    if candidate.library == "model2vec":
+        return f"hubscan.embed({f'{name}@{candidate.revision}'!r}, inputs)"
+    return f"AutoModel.from_pretrained({name!r}, revision={candidate.revision!r})"
 
 
 def _use(ranking: Ranking, chosen: Ranked, names: dict[int, str]) -> list[str]:

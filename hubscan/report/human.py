@@ -130,7 +130,7 @@ def _columns(ranking: Ranking) -> list[Column]:
         Column(MODEL, shown_names(ranking), "left"),
         *([Column("modality", reads, "left")] if len(set(reads)) > 1 else []),
         Column("params", of(lambda e: magnitude(e.scored.parameters))),
-        *([Column(accuracy.title(ranking).replace(" ", "\n", 1), right)] if any(right) else []),
+        *([Column(accuracy.title(ranking).replace("balanced ", "balanced\n"), right)] if any(right) else []),
         Column(f"{plain(ranking.metric)} [95 %]", of(lambda e: _interval(e, digits))),
         *(Column(plain(name), other(name), gives_way=1) for name in others(ranking)),
         Column("null", of(lambda e: number(e.scored.leading.null, digits)), gives_way=2),
