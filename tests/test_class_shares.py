@@ -9,15 +9,17 @@ from typing import Any
 
 import fsspec
 import jsonschema
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from hubscan import recipe, sample_file
-from hubscan.records import Sample
-from hubscan.report import sentences
+from hubscan.records import Features, Pooling, Sample, ScoringRequest
+from hubscan.report import accuracy, sentences
 from hubscan.report.json_form import as_json
 from hubscan.sample import assemble, draw
+from hubscan.scores import scoring
 from tests.support.commands import SCHEMA
 from tests.support.files import LONG
 from tests.support.rankings import BGE, DRAW, MINILM, make_run
@@ -139,14 +141,14 @@ def test_a_sample_file_keeps_the_shares_and_one_without_them_is_read(tmp_path: P
 @pytest.mark.parametrize(
     ("kind", "shares", "said"),
     [
-        ("class", {"neg": 0.84, "pos": 0.16}, "classes neg 500, pos 500 (the split is 84 % neg)"),
-        ("class", {"neg": 0.9997, "pos": 0.0003}, "classes neg 500, pos 500 (the split is over 99.9 % neg)"),
-        ("multilabel", {"neg": 0.843, "pos": 0.7}, "pos 500 (84.3 % of the split's rows have neg)"),
-        ("class", {"neg": 0.5, "pos": 0.5}, "classes neg 500, pos 500"),
+        ("class", {"neg": 0.84, "pos": 0.16}, "pos 500 (most frequent in the split: neg, 84 %)"),
+        ("class", {"neg": 0.9997, "pos": 0.0003}, "pos 500 (most frequent in the split: neg, over 99.9 %)"),
+        ("multilabel", {"neg": 0.843, "pos": 0.7}, "pos 500 (most frequent in the split: neg, 84.3 %)"),
+        ("class", {"neg": 0.5, "pos": 0.5}, "pos 500 (most frequent in the split: neg, 50 %)"),
         ("class", None, "classes neg 500, pos 500"),
     ],
 )
-def test_the_largest_share_of_the_split_is_said_where_the_sample_has_others(
+def test_the_largest_share_of_the_split_is_said_where_it_is_known(
     kind: Any, shares: dict[str, float] | None, said: str
 ) -> None:
     assert sentences.classes(replace(DRAW, label_kind=kind, split_shares=shares)).endswith(said)
@@ -162,3 +164,43 @@ def test_json_has_the_largest_shares_and_null_where_they_are_not_known(tmp_path:
             share,
         )
         assert written["sample"]["groups"] is None
+
+
+@pytest.mark.parametrize(
+    ("balance", "kind", "said"),
+    [
+        (
+            True,
+            "balanced_accuracy",
+            "finds {} of the unseen rows of a class, averaged over classes (chance: 50 %)",
+        ),
+        (False, "accuracy", "is right on {} of unseen rows (the most frequent class: 95 %)"),
+    ],
+)
+def test_a_rare_class_is_read_by_balanced_accuracy_in_a_balanced_sample_and_by_accuracy_in_proportion(
+    tmp_path: Path, balance: bool, kind: str, said: str
+) -> None:
+    columns = {
+        "text": [f"t{i}" for i in range(1000)],
+        "label": ["rare" if i % 20 == 0 else "usual" for i in range(1000)],
+    }
+    sample = drawn(columns, tmp_path, samples=100, balance=balance)
+    assert sorted(sample.draw.classes.values()) == ([50, 50] if balance else [5, 95])
+    noise = np.random.default_rng(0).normal(size=(100, 16)).astype(np.float32)
+    found = scoring.by_layer(features(noise), sample, ScoringRequest()).layers["last"].accuracy
+    assert found is not None and found.kind == kind
+    assert abs(found.value - (0.5 if balance else 0.95)) <= 2 * found.error
+    assert said.format(accuracy.percent(found.value)) in accuracy.sentence(found, sample.draw)
+
+
+def features(matrix: Any) -> Features:
+    return Features(
+        layers={"last": matrix},
+        pooling=Pooling("mean", "declared"),
+        parameters=1000,
+        device="cpu",
+        dtype="float32",
+        processor="BertTokenizer",
+        rows_per_second=1.0,
+        untrained=False,
+    )

@@ -12,6 +12,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 
 from hubscan.engines import Progress as Stage
 from hubscan.records import Scored, Skipped, Tuned
+from hubscan.records.accuracy import NAMES
+from hubscan.report.accuracy import SHARES, short
 from hubscan.scan import Entered, Plan
 
 
@@ -64,8 +66,7 @@ class _Display:
             case Stage(model, stage, done, rows):
                 self._moved(model, stage, done, rows)
             case Scored():
-                score = event.leading
-                self._finished(event.candidate.name, f"{score.label} {score.value:.3f}")
+                self._finished(event.candidate.name, _numbers(event))
             case Tuned():
                 self._finished(event.candidate.name, f"{event.measure} {event.value:.3f}")
             case Skipped(_, _, stage, reason):
@@ -95,3 +96,16 @@ class _Display:
         if self._all is not None:
             self._bars.update(self._all, completed=self._done)
         self._console.print(f"[{self._done}/{self._count}] {model}: {words}", markup=False)
+
+
+def _numbers(scored: Scored) -> str:
+    """Return the score and the accuracy of a checkpoint, for its line."""
+    score, accuracy = scored.leading, scored.accuracy
+    said = f"{score.label} {score.value:.3f}"
+    if accuracy is None:
+        return said
+    return (
+        f"{said}, {NAMES[accuracy.kind]} {short(accuracy)}"
+        if accuracy.kind in SHARES
+        else f"{said}, {short(accuracy)}"
+    )

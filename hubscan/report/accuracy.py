@@ -74,6 +74,8 @@ def legend(ranking: Ranking) -> str:
         "r2": "of a linear head on the frozen features",
         "micro_f1": "of a linear head on the frozen features, one threshold for all labels",
     }[accuracy.kind]
+    if accuracy.kind == "micro_f1" and not ranking.draw.representative:
+        said += ", on the balanced sample"
     also = ", ".join(f"{NAMES.get(name, name)} {value:.2f}" for name, value in accuracy.also.items())
     first = f" The first has {also}." if also else ""
     return f"{NAMES[accuracy.kind]}: {said}, on rows it was not fitted to; ± standard error.{first}"

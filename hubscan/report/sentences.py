@@ -46,7 +46,7 @@ def draw_notes(draw: SampleInfo) -> list[str]:
 def classes(draw: SampleInfo) -> str:
     """Return the classes with their rows, or when they are many their number and range.
 
-    Where the shares in the split are known to be others, the largest of them is added.
+    Where the shares in the split are known, the largest of them is added.
     """
     counts = draw.classes
     if draw.label_kind == "number":
@@ -62,14 +62,12 @@ def classes(draw: SampleInfo) -> str:
 
 
 def _split_majority(draw: SampleInfo) -> str:
-    """Return the largest share of the split, where it is known and the sample has others."""
-    if draw.representative or not draw.split_shares:
+    """Return the largest share in the split, where it is known."""
+    if not draw.split_shares:
         return ""
     name, share = max(draw.split_shares.items(), key=lambda item: item[1])
     percent = f"{100 * share:.3g}" if share < 0.9995 else "over 99.9"
-    if draw.label_kind == "multilabel":
-        return f" ({percent} % of the split's rows have {plain(name)})"
-    return f" (the split is {percent} % {plain(name)})"
+    return f" (most frequent in the split: {plain(name)}, {percent} %)"
 
 
 def groups(draw: SampleInfo) -> str:
