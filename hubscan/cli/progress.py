@@ -12,8 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 
 from hubscan.engines import Progress as Stage
 from hubscan.records import Scored, Skipped, Tuned
-from hubscan.records.accuracy import NAMES
-from hubscan.report.accuracy import SHARES, short
+from hubscan.report.accuracy import named
 from hubscan.scan import Entered, Plan
 
 
@@ -100,12 +99,5 @@ class _Display:
 
 def _numbers(scored: Scored) -> str:
     """Return the score and the accuracy of a checkpoint, for its line."""
-    score, accuracy = scored.leading, scored.accuracy
-    said = f"{score.label} {score.value:.3f}"
-    if accuracy is None:
-        return said
-    return (
-        f"{said}, {NAMES[accuracy.kind]} {short(accuracy)}"
-        if accuracy.kind in SHARES
-        else f"{said}, {short(accuracy)}"
-    )
+    said = f"{scored.leading.label} {scored.leading.value:.3f}"
+    return f"{said}, {named(scored.accuracy)}" if scored.accuracy else said

@@ -57,10 +57,14 @@ def cell(entry: Ranked) -> str:
 
 
 def short(accuracy: Accuracy) -> str:
-    """Return the number alone, as it stands in a sentence."""
-    if accuracy.kind in SHARES:
-        return percent(accuracy.value)
-    return f"{NAMES[accuracy.kind]} {accuracy.value:z.2f}"
+    """Return the number as it stands in brackets: per cent need no name."""
+    return percent(accuracy.value) if accuracy.kind in SHARES else named(accuracy)
+
+
+def named(accuracy: Accuracy) -> str:
+    """Return the number behind its name: "balanced accuracy 84 %", "R² 0.45"."""
+    number = percent(accuracy.value) if accuracy.kind in SHARES else f"{accuracy.value:z.2f}"
+    return f"{NAMES[accuracy.kind]} {number}"
 
 
 def legend(ranking: Ranking) -> str:
