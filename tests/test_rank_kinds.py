@@ -207,7 +207,7 @@ def test_a_dry_run_says_which_columns_were_found_and_shows_two_rows(cli: Cli, tm
     done = cli("rank", "--dataset", data(tmp_path, "copies"), *MODELS, "--dry-run")
     assert done.returncode == 0, done.stderr
     assert "columns     text: text, label: label\n" in done.stdout
-    assert "labels      class: classes 0 60, 1 60\n" in done.stdout
+    assert "labels      class: classes 0 60, 1 60 (most frequent in the split: 0, 50 %)\n" in done.stdout
     assert done.stdout.count("\nexample     ") == 2
     assert "note        1 of the rows copy others exactly" in done.stdout
 

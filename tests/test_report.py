@@ -376,7 +376,7 @@ def test_csv_has_one_line_a_checkpoint_whatever_its_name() -> None:
 
 def test_columns_have_stable_names() -> None:
     names = """
-        rank recommended model revision modality parameters license dim pooling layer
+        rank model revision modality parameters license dim pooling layer recommended
         accuracy accuracy_error accuracy_kind transrate low high null tied_with rows_per_second seconds peak_bytes download_bytes cached device dtype processor flags
     """
     assert list(flat_rows(ranking())[0]) == names.split()
