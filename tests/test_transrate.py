@@ -8,252 +8,236 @@ import pytest
 import scipy.linalg
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.optimize import bisect
+from scipy.stats import multivariate_normal
 
 from hubscan.scores import transrate
-from hubscan.scores.coding_rate import coding_rate, conditional_rate
-from hubscan.scores.gather import seen
 from hubscan.scores.linalg.centered import rows_of
 from hubscan.scores.linalg.row_space import row_space
+from hubscan.scores.net_rate import STRENGTHS, UNEXPLAINED, decomposed
+from hubscan.scores.targets import as_targets
+from tests.support.features import degenerate, made, several
 
 Array = npt.NDArray[Any]
 
 
-def made(n: int, d: int, classes: int, seed: int = 0, shift: float = 1.0) -> tuple[Array, Array]:
-    rng = np.random.default_rng(seed)
-    labels = np.arange(n) % classes
-    return rng.normal(size=(n, d)) + shift * rng.normal(size=(classes, d))[labels], labels
+def value(features: Any, labels: Any) -> float:
+    return transrate(features, labels, nulls=0, halves=0).value
 
 
-# -- the paper's own number ---------------------------------------------------------------------
+def lattice(features: Array, labels: Array) -> Array:
+    """The net rates of every column of the labels (T) at every distortion (S), (S, T)."""
+    found = decomposed(rows_of(features), as_targets(labels), [np.arange(len(labels))])
+    return found.net_rates(0).nats
 
 
-def reference_rate(z: Array, eps: float) -> float:
-    """The definition by eigenvalues, in extended precision where the sum is taken."""
-    eigenvalues = np.linalg.eigvalsh(z.T @ z).astype(np.longdouble).clip(min=0)
-    return float(0.5 * np.log1p(eigenvalues / (len(z) * eps)).sum())
+def distortions(features: Array, log_strengths: Array = STRENGTHS) -> Array:
+    """Λ = tr(ZᵀZ)/(nρ)."""
+    z = features - features.mean(axis=0)
+    return np.asarray(np.square(z).sum() / len(z) * np.exp(-log_strengths))
 
 
-def reference_equation(features: Array, labels: Array, eps: float = 1e-4) -> float:
-    z = features.astype(np.float64) - features.mean(axis=0, dtype=np.float64)
-    z = z * np.sqrt(len(z) / np.trace(z.T @ z))
-    within = sum((labels == c).mean() * reference_rate(z[labels == c], eps) for c in np.unique(labels))
-    return reference_rate(z, eps) - float(within)
+# -- the definition -----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("n", "d", "classes"), [(60, 5, 3), (40, 90, 4), (200, 32, 2), (30, 30, 30)])
-def test_raw_is_the_equation_by_eigenvalues(n: int, d: int, classes: int) -> None:
+def log_det(matrix: Array) -> float:
+    return float(np.linalg.slogdet(matrix)[1])
+
+
+def at_most(saved: float) -> float:
+    """What is saved when a share of 1e-9 of every column stays unexplained, as it always does."""
+    return -0.5 * float(np.log(np.exp(-2.0 * saved) + UNEXPLAINED))
+
+
+def by_determinants(features: Array, column: Array, ridge: float) -> float:
+    """½ log det(S_T + Λ/n) − ½ log det(S_W + Λ/n) − R(Λ)/(n−1); of numbers, S_W is what they leave unexplained."""
+    n, d = features.shape
+    z = features - features.mean(axis=0)
+    y = column - column.mean()
+    within = z - np.outer(y, y @ z) / (y @ y)  # of an indicator: the mean of each of both groups removed
+    total, left = (x.T @ x / n + ridge / n * np.eye(d) for x in (z, within))
+    cost = 0.5 * log_det(np.eye(d) + z.T @ z / ridge) / (n - 1)
+    return at_most(0.5 * log_det(total) - 0.5 * log_det(left)) - cost
+
+
+def without_group_means(z: Array, column: Array) -> Array:
+    found = z.copy()
+    for group in (column == 0, column == 1):
+        found[group] -= z[group].mean(axis=0)
+    return found
+
+
+@pytest.mark.parametrize("classes", [2, 3, 7])
+@pytest.mark.parametrize(("n", "d"), [(90, 6), (60, 25), (40, 70)])
+def test_it_is_the_difference_of_log_determinants_at_every_distortion(n: int, d: int, classes: int) -> None:
+    features, balanced = made(n, d, classes)
+    for labels in (balanced, np.where(np.arange(n) < n // 2, balanced, 0)):
+        found = lattice(features, labels)
+        for c in range(classes):
+            z = features - features.mean(axis=0)
+            within = without_group_means(z, (labels == c).astype(int))
+            for s, ridge in enumerate(distortions(features)):
+                saved = 0.5 * log_det(z.T @ z / n + ridge / n * np.eye(d))
+                saved -= 0.5 * log_det(within.T @ within / n + ridge / n * np.eye(d))
+                cost = 0.5 * log_det(np.eye(d) + z.T @ z / ridge) / (n - 1)
+                assert found[s, c] == pytest.approx(at_most(saved) - cost, rel=1e-6, abs=1e-8)
+
+
+@pytest.mark.parametrize(("n", "d"), [(90, 6), (40, 70)])
+def test_of_several_labels_and_of_numbers_each_column_takes_the_place_of_the_indicator(
+    n: int, d: int
+) -> None:
+    features, _ = made(n, d)
+    number = features[:, 0] * 3 + np.random.default_rng(1).normal(size=n) + 50
+    for labels in (several(n), number):
+        found = lattice(features, labels)
+        for t, column in enumerate(labels.reshape(n, -1).T):
+            expected = [by_determinants(features, column, ridge) for ridge in distortions(features)]
+            assert found[:, t] == pytest.approx(np.array(expected), rel=1e-6, abs=1e-8)
+
+
+@pytest.mark.parametrize(("n", "d"), [(90, 6), (40, 70)])
+def test_of_a_number_it_saves_half_the_log_of_the_share_that_a_ridge_leaves(n: int, d: int) -> None:
+    features, _ = made(n, d)
+    number = features[:, 0] + np.random.default_rng(1).normal(size=n)
+    z, y = features - features.mean(axis=0), number - number.mean()
+    found = lattice(features, number)[:, 0]
+    for s, ridge in enumerate(distortions(features)):
+        q = y @ z @ np.linalg.solve(z.T @ z + ridge * np.eye(d), z.T @ y) / (y @ y)
+        cost = 0.5 * log_det(np.eye(d) + z.T @ z / ridge) / (n - 1)
+        assert found[s] == pytest.approx(at_most(-0.5 * np.log(1 - q)) - cost, rel=1e-6, abs=1e-8)
+
+
+@pytest.mark.parametrize(("n", "d", "classes"), [(50, 5, 2), (40, 60, 3)])
+def test_it_is_the_log_evidence_of_a_ridge_regression_relative_to_no_features(
+    n: int, d: int, classes: int
+) -> None:
+    """In scipy's own densities: y less its mean, which leaves n − 1 numbers, with the noise at its best."""
     features, labels = made(n, d, classes)
-    assert transrate(features, labels).raw == pytest.approx(reference_equation(features, labels), rel=1e-9)
+    without_mean = scipy.linalg.null_space(np.ones((1, n)))  # (n, n − 1)
+    x = without_mean.T @ features
+
+    def log_evidence(target: Array, covariance: Array) -> float:
+        noise = target @ np.linalg.solve(covariance, target) / (n - 1)
+        return float(multivariate_normal(cov=noise * covariance).logpdf(target))
+
+    found = lattice(features, labels)
+    for c in range(classes):
+        target = without_mean.T @ (labels == c)
+        nothing = log_evidence(target, np.eye(n - 1))
+        for s, ridge in enumerate(distortions(features)):
+            covariance = np.eye(n - 1) + x @ x.T / ridge
+            cost = 0.5 * log_det(covariance) / (n - 1)
+            expected = at_most((log_evidence(target, covariance) - nothing) / (n - 1) + cost) - cost
+            assert found[s, c] == pytest.approx(expected, rel=1e-6, abs=1e-8)
 
 
-def test_null_is_what_shuffled_labels_give_of_the_raw_number() -> None:
-    features, labels = made(150, 40, 3)
-    rng = np.random.default_rng(5)
-    shuffled = [reference_equation(features, rng.permutation(labels)) for _ in range(40)]
-    score = transrate(features, labels)
-    assert score.null is not None and score.null_spread is not None
-    assert score.null == pytest.approx(np.mean(shuffled), abs=4 * float(np.std(shuffled)) / 5**0.5)
-    assert 0.2 < score.null_spread / np.std(shuffled) < 3
+@pytest.mark.parametrize(("n", "d", "classes"), [(90, 6, 3), (40, 45, 4), (60, 9, 2)])
+def test_the_value_sums_what_each_class_against_the_rest_saves_at_its_best_distortion(
+    n: int, d: int, classes: int
+) -> None:
+    features, balanced = made(n, d, classes)
+    fine = distortions(features, np.arange(STRENGTHS[0], STRENGTHS[-1] + 0.01, 0.1))
+    for labels in (balanced, np.where(np.arange(n) < n // 3, balanced, 0)):
+        columns = [(labels == c).astype(float) for c in range(classes)]
+        best = [max(by_determinants(features, column, ridge) for ridge in fine) for column in columns]
+        shares = [column.mean() for column in columns]
+        expected = sum(share * max(0.0, one) for share, one in zip(shares, best, strict=True))
+        assert value(features, labels) == pytest.approx(expected, abs=2e-4)
+
+
+def test_several_labels_are_weighted_by_their_share_of_all_positives() -> None:
+    features, columns = made(80, 10)[0], several(80)
+    shares = columns.sum(axis=0) / columns.sum()
+    expected = sum(w * value(features, c.astype(float)) for w, c in zip(shares, columns.T, strict=True))
+    assert value(features, columns) == pytest.approx(expected, rel=1e-9)
+
+
+# -- noise --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("d", [64, 384, 768, 2048])
+@pytest.mark.parametrize("classes", [2, 10])
+def test_noise_scores_next_to_zero_and_its_interval_covers_it_at_every_width(d: int, classes: int) -> None:
+    for seed in range(2):
+        rng = np.random.default_rng(seed)
+        features = rng.normal(size=(300, d)) / np.sqrt(np.arange(1, d + 1)) ** seed
+        score = transrate(features, rng.permutation(np.arange(300) % classes), seed=seed)
+        assert score.low is not None and score.high is not None and score.null is not None
+        assert score.low <= 0 <= score.high
+        assert 0 <= score.value < 0.01
+        assert 0 <= score.null < 0.01
+
+
+def test_null_is_the_mean_over_shuffled_labels() -> None:
+    features, labels = made(60, 10)
+    rng = np.random.default_rng(3)
+    alone = [value(features, rng.permutation(labels)) for _ in range(7)]
+    score = transrate(features, labels, nulls=7, seed=3)
+    assert score.null == pytest.approx(np.mean(alone), rel=1e-9)
+    assert score.null_spread == pytest.approx(np.std(alone, ddof=1), rel=1e-9)
     assert transrate(features, labels, nulls=0).null is None
 
 
-def test_both_gram_sides_give_the_same_rate() -> None:
-    z = np.random.default_rng(1).normal(size=(50, 80))
-    wide, narrow = coding_rate(z, 1e-2), reference_rate(z, 1e-2)
-    assert wide == pytest.approx(narrow, rel=1e-12)
-    assert coding_rate(z.T, 1e-2 * 50 / 80) == pytest.approx(narrow, rel=1e-12)
-
-
-def test_classes_are_weighted_by_their_rows_and_absent_numbers_are_no_classes() -> None:
-    z = np.random.default_rng(2).normal(size=(10, 3))
-    labels = np.array([5] * 9 + [900])
-    expected = 0.9 * coding_rate(z[:9], 1e-4) + 0.1 * coding_rate(z[9:], 1e-4)
-    assert conditional_rate(z, labels, 1e-4) == pytest.approx(expected, rel=1e-12)
-
-
-# -- the definition, slowly ---------------------------------------------------------------------
-
-
-def reference_value(features: Array, labels: Array) -> float:
-    """The docstring's formulas on n × n matrices; the derivative by a step along the imaginary axis."""
-    x = features - features.mean(axis=0)
-    x = x / np.abs(x).max()
-    n, gram, identity = len(x), x @ x.T, np.eye(len(x))
-    indicators = (labels[:, None] == np.unique(labels)).astype(float)
-    c = scipy.linalg.orth(indicators - indicators.mean(axis=0))
-    nu, k = n - 1, c.shape[1]
-
-    def hat(ridge: complex) -> Array:
-        return np.linalg.solve((gram + ridge * identity).T, gram.T).T
-
-    def parts(ridge: complex) -> tuple[Array, Array]:
-        h = hat(ridge) if ridge else np.asarray(x @ np.linalg.pinv(x, rcond=1e-9))
-        of_class = (indicators @ np.diag(1 / indicators.sum(axis=0)) @ indicators.T) @ np.diag(h)
-        v, f = c.T @ of_class / np.sqrt(n), np.trace(h)
-        chance = c.T @ np.diag(of_class) @ c + np.outer(v, v) / (1 - f / n) + f / (n * nu) * np.eye(k)
-        seen = c.T @ h @ c
-        return seen - chance, (1 + 1e-9) * np.eye(k) - seen
-
-    free = 0.2 * nu
-    ridge = 0.0
-    if np.linalg.matrix_rank(x) > free:
-        edge = np.log(np.trace(gram))
-        ridge = np.exp(
-            bisect(lambda log: np.trace(hat(np.exp(log))).real - free, edge - 40, edge + 5, xtol=1e-15)
-        )
-    h = hat(ridge) if ridge else x @ np.linalg.pinv(x, rcond=1e-9)
-    signals, z = scipy.linalg.eigh(*parts(ridge))
-    f, g2 = np.trace(h), np.trace(h @ h)
-    g = max((g2 - f**2 / nu) / (1 - (2 * f - g2) / nu), f**2 / (100 * nu))
-    slopes, step = np.zeros(k), 1e-30
-    if ridge:
-        above, below = (part.imag / step for part in parts(ridge * (1 + 1j * step)))
-        slopes = np.array([z[:, i] @ (above - m * below) @ z[:, i] for i, m in enumerate(signals)])
-    left = signals + slopes * (1 - g / nu) / (1 - f / nu)
-    s = 9 * 2 * g / n**2
-
-    def factor(told: float, kept: float, doubt: float, otherwise: float) -> float:
-        return float(np.clip((told**2 + doubt * otherwise) / (max(told * kept, 0) + doubt), 1, f / g))
-
-    common = factor(signals.sum(), left.sum(), s * k, f / g)
-    total = 0.0
-    for m, m_there in zip(signals, left, strict=True):
-        c = common if k == 1 else factor(m, m_there, s, common)
-        m = max(m, -1 / 3)
-        total += 0.5 * np.log(1 + c * m) if m >= 0 else -0.5 * np.log(1 + c * -m / (1 + 2 * m))
-    return float(total)
-
-
-@pytest.mark.parametrize(
-    ("n", "d", "classes", "shift"),
-    [(60, 5, 3, 0.5), (60, 40, 3, 0.5), (40, 90, 4, 0.3), (80, 16, 2, 0.0), (50, 200, 12, 0.0), (120, 60, 7, 2.0)],
-)  # fmt: skip
-@pytest.mark.parametrize("spectrum", [0.0, 1.0])
-def test_the_value_is_its_definition_on_matrices_of_n_by_n(
-    n: int, d: int, classes: int, shift: float, spectrum: float
-) -> None:
-    features, labels = made(n, d, classes, seed=n, shift=shift)
-    features /= np.arange(1.0, d + 1) ** spectrum
-    value = transrate(features, labels, nulls=0).value
-    assert value == pytest.approx(reference_value(features, labels), rel=1e-8, abs=1e-10)
-
-
-def test_the_value_is_its_definition_on_unbalanced_classes_lone_rows_and_repeated_rows() -> None:
-    features, _ = made(60, 30, 2)
-    labels = np.array([0] * 40 + [1] * 15 + [2] * 4 + [7])
-    value = transrate(features, labels, nulls=0).value
-    assert value == pytest.approx(reference_value(features, labels), rel=1e-8)
-    twice, both = np.vstack([features, features]), np.concatenate([labels, labels])
-    assert transrate(twice, both, nulls=0).value == pytest.approx(reference_value(twice, both), rel=1e-8)
-
-
-def test_shuffles_take_away_what_little_is_left_of_chance() -> None:
-    features, labels = made(40, 60, 12, shift=0.0)
-    rng = np.random.default_rng(3)
-    alone = [transrate(features, rng.permutation(labels), nulls=0).value for _ in range(40)]
-    less = transrate(features, labels, nulls=0).value - transrate(features, labels, nulls=40).value
-    assert less == pytest.approx(np.mean(alone), abs=5 * np.std(alone) / 40**0.5)
-
-
-@pytest.mark.parametrize(("n", "d"), [(60, 9), (60, 40), (41, 150)])
-@pytest.mark.parametrize("block_numbers", [None, 100])
-def test_halves_show_the_hat_matrices_of_their_rows(
-    n: int, d: int, block_numbers: int | None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    if block_numbers:
-        monkeypatch.setattr("hubscan.scores.linalg.centered.BLOCK_NUMBERS", block_numbers)
-    space = row_space(rows_of(made(n, d, 3)[0]))
-    coordinates = np.asarray(space.coordinates(slice(None)))
-    labels = np.arange(n) % 3
-    order = np.random.default_rng(0).permutation(n)
-    pairs = [(order[::2], order[1::2]), (order[: n // 2 + 3], order[n // 2 - 3 :])]
-    masks = [(np.isin(np.arange(n), one), np.isin(np.arange(n), other)) for one, other in pairs]
-    (whole,), halves = seen(space, [labels], 1, masks)
-    for mask, parts in zip([np.ones(n, bool), *masks[0], *masks[1]], [[whole], *halves], strict=True):
-        rows = np.flatnonzero(mask)
-        (half,) = parts
-        x = coordinates[rows] - coordinates[rows].mean(axis=0)
-        h = x @ np.linalg.solve(x.T @ x + space.ridge * np.eye(x.shape[1]), x.T)
-        falling = h - h @ h
-        indicators = (labels[rows][:, None] == np.arange(3)).astype(float)
-        c = scipy.linalg.orth(indicators - indicators.mean(axis=0))
-        assert half.trace == pytest.approx(np.trace(h), rel=1e-8)
-        assert half.trace_squared == pytest.approx(np.trace(h @ h), rel=1e-8)
-        assert np.linalg.eigvalsh(half.q) == pytest.approx(np.linalg.eigvalsh(c.T @ h @ c), abs=1e-9)
-        assert np.linalg.eigvalsh(half.q_falling) == pytest.approx(
-            np.linalg.eigvalsh(c.T @ falling @ c), abs=1e-9
-        )
-        of_class = indicators.sum(axis=0)
-        assert half.h @ of_class == pytest.approx(np.trace(h), rel=1e-8)
-        assert half.h_falling @ of_class == pytest.approx(np.trace(falling), rel=1e-7, abs=1e-12)
-        assert np.abs(half.h - (indicators.T @ np.diag(h)) / of_class).max() < 0.1
-
-
-# -- what it is for -----------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("n", "d", "classes"),
-    [(100, 8, 2), (100, 200, 5), (60, 30, 10), (200, 64, 20), (200, 500, 50), (150, 60, 3)],
-)
-def test_shuffled_labels_score_zero_in_the_mean_and_within_the_interval(n: int, d: int, classes: int) -> None:
-    found = []
-    for seed in range(16):
-        features, labels = made(n, d, classes, seed=seed, shift=0.0)
-        found.append(transrate(features / np.sqrt(np.arange(1, d + 1)), labels, nulls=8, seed=seed))
-    values = [score.value for score in found]
-    assert abs(np.mean(values)) < 4 * np.std(values) / np.sqrt(len(values))
-    assert sum(score.interval[0] < 0 < score.interval[1] for score in found) >= 15
-
-
-@pytest.mark.parametrize("spread", [1.5, 4.0])
-def test_classes_that_differ_in_spread_and_not_in_place_score_zero(spread: float) -> None:
+def test_classes_that_differ_a_little_in_spread_and_not_in_place_score_next_to_zero() -> None:
     values = []
     for seed in range(6):
         rng = np.random.default_rng(seed)
-        labels = rng.choice(3, size=300, p=[0.6, 0.3, 0.1])
-        features = rng.normal(size=(300, 400)) / np.sqrt(np.arange(1, 401)) * spread ** labels[:, None]
-        score = transrate(features, labels, nulls=4)
-        assert score.interval[0] < 0 < score.interval[1]
-        values.append(score.value)
-    assert abs(np.mean(values)) < 0.06
+        labels = np.arange(300) % 3
+        features = rng.normal(size=(300, 200)) / np.sqrt(np.arange(1, 201)) * 1.5 ** labels[:, None]
+        values.append(value(features, labels))
+    assert np.mean(values) < 0.01
 
 
-def test_classes_apart_in_a_strong_and_in_a_weak_direction_score_the_same_in_every_width() -> None:
-    rng = np.random.default_rng(0)
-    labels = np.arange(1000) % 3
-    means = 2.0 / np.sqrt(2) * np.linalg.svd(np.eye(3) - 1 / 3)[0][:, :2]
-    noise, values = rng.normal(size=(1000, 2048)), []
-    for d in (64, 400, 2048):
-        features = noise[:, :d].copy()
-        features[:, [2, 62]] += means[labels]
-        values.append(transrate(features / np.sqrt(np.arange(1, d + 1)), labels, nulls=0).value)
-    assert max(values) - min(values) < 0.1 * min(values)
+def test_constant_features_score_zero() -> None:
+    for constant in (0.0, 3.0, 0.1, -1e20):
+        score = transrate(np.full((21, 4), constant), np.arange(21) % 2)
+        assert (score.null, score.value, *score.interval) == (0.0, 0.0, 0.0, 0.0)
 
 
-@pytest.mark.parametrize("spectrum", [0.0, 0.5, 1.0])
-def test_the_same_classes_score_the_same_in_every_width(spectrum: float) -> None:
-    n, classes = 1000, 5
-    rng = np.random.default_rng(0)
-    labels = np.arange(n) % classes
-    noise, means = rng.normal(size=(n, 2048)), 2.5 * rng.normal(size=(classes, classes - 1))
-    values = []
-    for d in (64, 400, 2048):
-        features = noise[:, :d].copy()
-        features[:, 4:8] += means[labels]
-        values.append(transrate(features / np.arange(1, d + 1) ** spectrum, labels, nulls=0).value)
-    truth = 0.5 * np.linalg.slogdet(np.eye(classes - 1) + np.cov(means.T, bias=True))[1]
-    assert values == pytest.approx([truth] * 3, rel=0.05)
-    assert max(values) - min(values) < 0.1 * min(values)
+# -- classes that are told apart ----------------------------------------------------------------
 
 
-def test_separated_classes_score_above_their_interval_around_zero_and_above_mixed_ones() -> None:
+def test_features_that_separate_the_classes_perfectly_get_a_large_finite_score() -> None:
+    """As large as the smallest distortion of the lattice allows."""
+    for classes in (2, 3, 7):
+        labels = np.arange(20 * classes) % classes
+        for features in (np.eye(classes)[labels], 1e6 * np.eye(classes)[labels] + 3):
+            score = transrate(features, labels)
+            assert 3.0 < score.value < 20.0
+            assert score.interval[0] > 3.0 and np.isfinite(score.interval[1])
+            assert score.accuracy is not None and score.accuracy.value == 1.0
+
+
+def nearly_the_same(perturbed: int, width: int = 16) -> tuple[Array, Array]:
+    """60 rows of two vectors, one for each class; *perturbed* rows of each class differ from theirs."""
+    rng = np.random.default_rng(perturbed)
+    labels = np.arange(60) % 2
+    features = rng.normal(size=(2, width))[labels]
+    features[: 2 * perturbed] += 0.1 * rng.normal(size=(2 * perturbed, width))
+    return features.astype(np.float32), labels
+
+
+@pytest.mark.parametrize("perturbed", [0, 1, 2])
+@pytest.mark.parametrize("width", [16, 384])
+def test_features_that_are_the_same_within_a_class_but_for_a_row_or_two_are_separated(
+    perturbed: int, width: int
+) -> None:
+    features, labels = nearly_the_same(perturbed, width)
+    one_class = features.copy()
+    one_class[labels == 1] = features[-1]  # perturbed rows in one class alone
+    for rows in (features, one_class):
+        score = transrate(rows, labels)
+        assert 1.0 < score.value < 20.0
+        assert np.isfinite([*score.interval, score.null]).all()
+        assert score.accuracy is not None and score.accuracy.value > 0.95
+
+
+def test_separated_classes_score_above_mixed_ones() -> None:
     apart, together = transrate(*made(300, 8, 3, shift=5.0)), transrate(*made(300, 8, 3, shift=0.0))
     assert apart.interval[0] > 0.5
     assert apart.interval[0] > together.interval[1]
-    assert together.interval[0] < 0 < together.interval[1]
-    assert apart.label == "transrate@3"
+    assert together.interval[0] <= 0 <= together.interval[1]
+    assert apart.label == "transrate@4"
 
 
 def test_the_interval_is_about_as_wide_as_the_values_of_other_samples_spread() -> None:
@@ -263,20 +247,14 @@ def test_the_interval_is_about_as_wide_as_the_values_of_other_samples_spread() -
         features, labels = made(200, 100, 4, seed=seed, shift=0.0)
         found.append(transrate(features + means[labels], labels, nulls=0))
     spread = np.std([score.value for score in found])
-    errors = [(score.interval[1] - score.interval[0]) / (2 * 2.228) for score in found]
-    assert 0.75 < np.mean(errors) / spread < 2
+    errors = [(score.interval[1] - score.interval[0]) / (2 * 2.262) for score in found]
+    assert 0.6 < np.mean(errors) / spread < 2
 
 
 # -- invariance and input -----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("value", [0.0, 3.0, 0.1, -1e20])
-def test_constant_features_tell_nothing(value: float) -> None:
-    score = transrate(np.full((21, 4), value), np.arange(21) % 2)
-    assert (score.raw, score.null, score.value, *score.interval) == (0.0, 0.0, 0.0, 0.0, 0.0)
-
-
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     seed=st.integers(0, 1000),
     n=st.integers(6, 40),
@@ -284,33 +262,37 @@ def test_constant_features_tell_nothing(value: float) -> None:
     classes=st.integers(2, 5),
     scale=st.sampled_from([1e-20, 1.0, 1e20, 1e200]),
 )
-def test_turning_scaling_and_moving_the_features_or_renaming_the_classes_changes_nothing(
+def test_rotation_scale_shift_constant_columns_and_the_names_of_classes_change_nothing(
     seed: int, n: int, d: int, classes: int, scale: float
 ) -> None:
     features, labels = made(n, d, classes, seed)
     rng = np.random.default_rng(seed)
     rotation, _ = np.linalg.qr(rng.normal(size=(d, d)))
-    names = rng.permutation(classes) * 17
     before = transrate(features, labels, seed=seed)
-    after = transrate((features @ rotation + 1.0) * scale, labels, seed=seed)
-    for name in ("raw", "value", "low", "high"):
-        assert getattr(after, name) == pytest.approx(getattr(before, name), rel=1e-6, abs=1e-6)
-    renamed = transrate(features, names[labels], nulls=0)
-    assert renamed.raw == pytest.approx(before.raw, rel=1e-12, abs=1e-12)
-    assert renamed.value == pytest.approx(transrate(features, labels, nulls=0).value, rel=1e-9, abs=1e-9)
+    moved = np.hstack([features @ rotation + 1.0, np.full((n, 3), [0.0, 0.1, -7.0])]) * scale
+    after = transrate(moved, labels, seed=seed)
+    for name in ("value", "low", "high", "null"):
+        assert getattr(after, name) == pytest.approx(getattr(before, name), rel=1e-6, abs=1e-6), name
+    names = rng.permutation(classes) * 17 - 2
+    assert value(features, names[labels]) == pytest.approx(before.value, rel=1e-9, abs=1e-9)
     rows = rng.permutation(n)
-    moved = transrate(features[rows], labels[rows], nulls=0)
-    assert moved.value == pytest.approx(renamed.value, rel=1e-7, abs=1e-7)
-    assert before.raw is not None and before.raw >= -1e-9
+    assert value(features[rows], labels[rows]) == pytest.approx(before.value, rel=1e-7, abs=1e-7)
 
 
-def test_columns_that_do_not_vary_change_nothing() -> None:
-    features, labels = made(50, 20, 3)
-    before = transrate(features, labels)
-    for constant in (np.zeros((50, 5)), np.full((50, 5), 0.1), np.full((50, 60), -7.0)):
-        after = transrate(np.hstack([features, constant]), labels)
-        assert after.value == pytest.approx(before.value, rel=1e-9)
-        assert after.raw == pytest.approx(before.raw, rel=1e-9)
+@settings(max_examples=15, deadline=None)
+@given(seed=st.integers(0, 1000), scale=st.sampled_from([1e-200, 1e-20, 1e20, 1e200]))
+def test_of_numbers_neither_their_scale_nor_their_shift_matters(seed: int, scale: float) -> None:
+    features, _ = made(40, 6, seed=seed)
+    number = features[:, 0] + np.random.default_rng(seed).normal(size=40)
+    assert value(features, (number + 3.0) * scale) == pytest.approx(value(features, number), rel=1e-8)
+
+
+@pytest.mark.parametrize("case", degenerate())
+def test_degenerate_features_have_finite_scores_and_accuracies(case: str) -> None:
+    score = transrate(*degenerate()[case])
+    assert score.accuracy is not None and score.null is not None
+    assert np.isfinite([score.value, *score.interval, score.null, score.accuracy.error]).all()
+    assert 0 <= score.value < 20 and 0 <= score.accuracy.value <= 1
 
 
 def test_rows_from_the_ends_of_the_numbers_and_lone_or_repeated_rows_have_finite_scores() -> None:
@@ -329,12 +311,14 @@ def test_rows_from_the_ends_of_the_numbers_and_lone_or_repeated_rows_have_finite
         (features[:3, :1], labels[:3]),
     ):
         score = transrate(x, y)
-        assert np.isfinite(np.array([score.value, *score.interval, score.raw, score.null], float)).all()
+        assert score.accuracy is not None and score.null is not None
+        assert np.isfinite([score.value, *score.interval, score.null, score.accuracy.value]).all()
 
 
-def test_classes_of_one_row_each_tell_nothing() -> None:
-    features, _ = made(30, 12, 2)
-    assert transrate(features, np.arange(30)).value == pytest.approx(0.0, abs=1e-9)
+def test_a_label_that_one_half_has_alone_leaves_the_interval_finite() -> None:
+    columns = np.zeros((60, 2), int)
+    columns[5, 0] = columns[::2, 1] = 1
+    assert np.isfinite(transrate(made(60, 4)[0], columns).interval).all()
 
 
 def test_the_same_seed_gives_the_same_score_and_half_precision_is_computed_in_double() -> None:
@@ -344,23 +328,16 @@ def test_the_same_seed_gives_the_same_score_and_half_precision_is_computed_in_do
     assert transrate(half, labels) == transrate(half.astype(np.float64), labels)
 
 
-def test_label_columns_are_taken_one_by_one_and_numbers_are_cut_into_classes() -> None:
-    features, labels = made(90, 12, 3)
-    columns = (labels[:, None] == np.arange(3)) | (np.arange(90)[:, None] % np.array([5, 7, 9]) == 0)
-    shares = columns.sum(axis=0) / columns.sum()
-    alone = [transrate(features, column.astype(int), nulls=0) for column in columns.T]
-    score = transrate(features, columns, nulls=0)
-    assert score.value == pytest.approx(shares @ np.array([one.value for one in alone]), rel=1e-9)
-    assert score.raw == pytest.approx(shares @ np.array([one.raw for one in alone], float), rel=1e-9)
-    assert score.interval[0] < score.value < score.interval[1]
-    numbers = features @ np.arange(12.0)
-    assert transrate(features, numbers).interval[0] > transrate(features, np.roll(numbers, 7)).value
+def test_fewer_than_two_halves_give_no_interval() -> None:
+    for halves in (0, 1):
+        score = transrate(*made(40, 5), halves=halves)
+        assert score.low is None and score.high is None
 
 
 @pytest.mark.parametrize(
     ("features", "labels", "said"),
     [
-        (np.zeros((4, 2)), np.arange(3) % 2, "expected"),
+        (np.zeros((4, 2)), np.arange(3) % 2, "as many labels"),
         (np.zeros(4), np.arange(4) % 2, "expected"),
         (np.array([[1.0], [np.nan]]), np.array([0, 1]), "NaN"),
         (np.zeros((4, 2)), np.zeros(4, int), "one class"),
@@ -385,25 +362,23 @@ def test_directions_of_hardly_any_variance_break_nothing(n: int, d: int) -> None
     assert transrate(uneven.astype(np.float32), labels).value > 0
 
 
-def test_a_weak_feature_that_two_rows_have_alone_is_no_reason_to_fail() -> None:
+def test_a_weak_feature_that_two_rows_have_alone_changes_little() -> None:
     """Halves that lack both rows lack the direction, and rounding of the strong ones is all that is there."""
     rng = np.random.default_rng(0)
     labels = np.arange(600) % 10
     features = rng.normal(size=(600, 40)) * np.geomspace(300.0, 1.0, 40) + rng.normal(size=(10, 40))[labels]
     lone = np.zeros((600, 1))
     lone[[3, 7], 0] = 0.05, 0.06
-    without = transrate(features, labels, nulls=0)
     score = transrate(np.hstack([features, lone]), labels, nulls=0)
     low, high = score.interval
-    assert low < score.value < high
-    assert score.value == pytest.approx(without.value, abs=0.1)
+    assert low <= score.value <= high
+    assert score.value == pytest.approx(value(features, labels), abs=0.01)
 
 
 def test_wide_features_of_few_dimensions_score_as_the_dimensions_do() -> None:
     rng = np.random.default_rng(0)
-    narrow, labels = rng.normal(size=(200, 8)), rng.integers(0, 3, 200)
-    turned = (
-        narrow @ np.linalg.qr(rng.normal(size=(600, 8)))[0].T
-    )  # as of an encoder that knows no word of the texts
+    labels = rng.integers(0, 3, 200)
+    narrow = rng.normal(size=(200, 8)) + rng.normal(size=(3, 8))[labels]
+    turned = narrow @ np.linalg.qr(rng.normal(size=(600, 8)))[0].T  # as of an encoder that knows no word
     one, other = transrate(narrow, labels, nulls=2), transrate(turned, labels, nulls=2)
     assert (other.value, other.low) == pytest.approx((one.value, one.low), abs=1e-8)
