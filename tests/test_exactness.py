@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 import pytest
 
 from hubscan.scores import (
-    transrate,
     transrate_equation,
     transrate_listing,
     transrate_plain,
     transrate_projected,
 )
+from hubscan.scores.linalg.centered import rows_of
+from hubscan.scores.net_rate import STRENGTHS, decomposed
+from hubscan.scores.targets import as_targets
 from tests.support import exact
 from tests.support.features import degenerate
 
@@ -50,8 +53,8 @@ def test_the_projected_number_is_exact_where_the_covariance_has_an_inverse(case:
 
 
 @CASES
-def test_the_calibrated_number_and_its_raw_one_are_exact(case: str) -> None:
+def test_the_number_that_ranks_is_exact_at_every_distortion(case: str) -> None:
     features, labels = cases()[case]
-    score = transrate(features, labels, nulls=0)
-    assert score.raw == pytest.approx(float(exact.raw(features, labels)), rel=1e-8)
-    assert score.value == pytest.approx(float(exact.calibrated(features, labels)), rel=1e-8, abs=1e-9)
+    found = decomposed(rows_of(features), as_targets(labels), [np.arange(len(labels))]).net_rates(0).nats
+    expected = exact.net_rates(features, labels, STRENGTHS[::8])
+    assert found[::8] == pytest.approx(expected, rel=1e-8, abs=1e-9)

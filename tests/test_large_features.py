@@ -67,20 +67,33 @@ def test_what_a_tensor_cannot_be_is_refused_like_an_array() -> None:
             transrate(features, labels)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="reads the peak of memory from /proc")
+LINUX = pytest.mark.skipif(sys.platform != "linux", reason="reads the peak of memory from /proc")
+
+
+def peak(rows: int, width: int, folder: Path, halves: int, group_size: int = 0) -> int:
+    """Return the most bytes that a process holds of its own while it scores so many rows from disk."""
+    rng, path = np.random.default_rng(0), folder / f"{rows}.npy"
+    mapped = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=(rows, width))
+    for first in range(0, rows, 10_000):
+        mapped[first : first + 10_000] = rng.normal(size=(10_000, width))
+    mapped.flush()
+    command = [sys.executable, "-c", PEAK, str(path), str(halves), str(group_size)]
+    return int(subprocess.run(command, check=True, capture_output=True).stdout)
+
+
+@LINUX
 def test_the_number_of_rows_does_not_bound_memory(tmp_path: Path) -> None:
-    rng, width = np.random.default_rng(0), 128
+    few, many = (peak(rows, 128, tmp_path, halves=2) for rows in (10_000, 70_000))
+    assert many - few < 60_000 * 128 * 4  # bytes: half a kilobyte a row, the rows' own in float32
 
-    def peak(rows: int) -> int:
-        path = tmp_path / f"{rows}.npy"
-        mapped = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=(rows, width))
-        for first in range(0, rows, 10_000):
-            mapped[first : first + 10_000] = rng.normal(size=(10_000, width))
-        mapped.flush()
-        return int(subprocess.run([sys.executable, "-c", PEAK, path], check=True, capture_output=True).stdout)
 
-    few, many = peak(20_000), peak(140_000)
-    assert many - few < 120_000 * width * 4  # bytes: half a kilobyte a row, the rows' own in float32
+@LINUX
+@pytest.mark.slow
+@pytest.mark.parametrize("group_size", [0, 3, 5000])
+def test_a_hundred_thousand_rows_of_width_768_take_less_memory_than_they_have_on_disk(
+    group_size: int, tmp_path: Path
+) -> None:
+    assert peak(100_000, 768, tmp_path, 10, group_size) < 100_000 * 768 * 4
 
 
 PEAK = """
@@ -90,6 +103,7 @@ from hubscan.scores import transrate
 from hubscan.scores.linalg import centered
 
 centered.BLOCK_NUMBERS = 2**18
+
 def anonymous():
     with open("/proc/self/status") as status:
         return next(int(line.split()[1]) for line in status if line.startswith("RssAnon")) * 1024
@@ -103,7 +117,10 @@ def watch():
         time.sleep(0.002)
 watcher = threading.Thread(target=watch)
 watcher.start()
-transrate(features, np.arange(len(features)) % 5, nulls=5)
+halves, group_size = int(sys.argv[2]), int(sys.argv[3])
+groups = np.arange(len(features)) // group_size if group_size else None
+score = transrate(features, np.arange(len(features)) % 5, groups=groups, halves=halves)
+assert 0 <= score.accuracy.value <= 1
 done = True
 watcher.join()
 print(highest)

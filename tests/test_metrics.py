@@ -1,4 +1,4 @@
-"""H-score, N-LEEP, nearest neighbours, the probe and the size, and what every measure must bear."""
+"""H-score, N-LEEP, nearest neighbours, the probe and the size, and what every metric must bear."""
 
 from __future__ import annotations
 
@@ -10,17 +10,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-import scipy.linalg
 import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from scipy.stats import multivariate_normal
 from sklearn.covariance import LedoitWolf
 from sklearn.decomposition import PCA
 from sklearn.metrics import average_precision_score, r2_score
 from sklearn.mixture import GaussianMixture
 
-from hubscan.scores.evidence import STRENGTHS, evidence
+from hubscan.scores import transrate
 from hubscan.scores.hscore import h_score
 from hubscan.scores.knn import nearest_neighbours
 from hubscan.scores.logme import log_evidence
@@ -34,9 +32,9 @@ Array = npt.NDArray[Any]
 Function = Callable[[Any, Any], float]
 
 
-@wraps(evidence)
-def worth(features: Any, labels: Any) -> float:
-    return evidence(features, labels, nulls=0, halves=0).value
+@wraps(transrate)
+def ranks(features: Any, labels: Any) -> float:
+    return transrate(features, labels, nulls=0, halves=0).value
 
 
 METRICS: dict[str, Function] = {
@@ -45,7 +43,7 @@ METRICS: dict[str, Function] = {
     "nleep": n_leep,
     "knn": nearest_neighbours,
     "probe": linear_probe,
-    "evidence": worth,
+    "transrate": ranks,
 }
 
 
@@ -423,91 +421,3 @@ def test_size_is_the_number_of_digits_of_the_parameter_count() -> None:
     assert log_size(22_713_216) > log_size(22_713_215)
     with pytest.raises(ValueError, match="at least one parameter"):
         log_size(0)
-
-
-# -- evidence ---------------------------------------------------------------------------------------
-
-
-def spelled_evidence(f: Array, column: Array) -> float:
-    """Matrices of n by n, and every strength of a fine grid."""
-    x, n = f.astype(float) - f.mean(axis=0), len(f)
-    y = (column - column.mean()) / np.linalg.norm(column - column.mean())
-    best = 0.0
-    for log_strength in np.arange(STRENGTHS[0], STRENGTHS[-1] + 0.01, 0.05):
-        coded = np.eye(n) + np.exp(log_strength) * n / np.square(x).sum() * (x @ x.T)
-        price = 0.5 * np.linalg.slogdet(coded)[1] / (n - 1)
-        best = max(best, -0.5 * np.log(y @ np.linalg.solve(coded, y)) - price)
-    return best
-
-
-@pytest.mark.parametrize(("n", "d", "classes"), [(90, 6, 3), (40, 70, 4), (60, 9, 2)])
-def test_evidence_is_the_definition_in_matrices_of_n_by_n(n: int, d: int, classes: int) -> None:
-    f, y = made(n, d, classes)
-    for labels in (y, np.where(np.arange(n) < n // 3, y, 0)):
-        each = [(labels == c).mean() * spelled_evidence(f, labels == c) for c in range(classes)]
-        assert worth(f, labels) == pytest.approx(sum(each), abs=2e-4)
-
-
-def test_evidence_takes_numbers_as_they_are_and_columns_one_by_one() -> None:
-    f, _ = made(80, 10)
-    number = f[:, 0] * 3 + np.random.default_rng(1).normal(size=80) + 50
-    assert worth(f, number) == pytest.approx(spelled_evidence(f, number), abs=2e-4)
-    columns = several(80)
-    shares = columns.sum(axis=0) / columns.sum()
-    expected = sum(w * worth(f, c) for w, c in zip(shares, columns.T, strict=True))
-    assert worth(f, columns) == pytest.approx(expected, abs=1e-9)
-
-
-def test_evidence_is_the_density_of_the_labels_against_that_without_features() -> None:
-    """Two classes, in scipy's own densities: y less its mean, which leaves 49 numbers, noise at its best."""
-    f, y = made(50, 5, 2)
-    without_mean = scipy.linalg.null_space(np.ones((1, 50)))  # (50, 49)
-    x, target = without_mean.T @ f, without_mean.T @ y
-
-    def log_density(strength: float) -> float:
-        covariance = np.eye(49) + strength * 50 / np.square(x).sum() * (x @ x.T)
-        noise = target @ np.linalg.solve(covariance, target) / 49
-        return float(multivariate_normal(cov=noise * covariance).logpdf(target))
-
-    best = max(log_density(strength) for strength in np.exp(np.arange(-8, 14, 0.05)))
-    assert worth(f, y) == pytest.approx((best - log_density(0.0)) / 49, abs=2e-4)
-
-
-@pytest.mark.parametrize(("n", "d"), [(200, 20), (200, 1000), (1000, 300)])
-def test_evidence_of_noise_is_next_to_nothing_at_every_width(n: int, d: int) -> None:
-    f, _ = made(n, d)
-    score = evidence(f, np.random.default_rng(1).integers(0, 4, n))
-    assert 0 <= score.value < 0.02
-    assert score.null is not None and 0 <= score.null < 0.02
-
-
-@settings(max_examples=30, deadline=None)
-@given(seed=st.integers(0, 999), n=st.integers(6, 50), d=st.integers(1, 70), k=st.integers(2, 5))
-def test_evidence_is_blind_to_rotation_shift_scale_and_names(seed: int, n: int, d: int, k: int) -> None:
-    features, labels = made(n, d, k, seed)
-    rotation, _ = np.linalg.qr(np.random.default_rng(seed).normal(size=(d, d)))
-    score = worth(features, labels)
-    assert score >= 0
-    assert worth((features @ rotation + 3.0) * 1e-9, 7 - 2 * labels) == pytest.approx(score, abs=1e-5)
-
-
-@CASES
-def test_evidence_of_what_is_hard_to_compute_with_is_a_number(case: str) -> None:
-    features, labels = degenerate()[case]
-    score = evidence(features, labels)
-    assert 0 <= score.value < 50 and score.low is not None and score.low <= score.value
-
-
-def test_evidence_of_a_column_that_is_the_label_is_as_large_as_the_strengths_allow() -> None:
-    _, y = made(100, 1, 2)
-    assert 0.5 * STRENGTHS[-1] < worth(y[:, None].astype(float), y) < 0.5 * STRENGTHS[-1] + 3
-
-
-def test_evidence_keeps_groups_together_and_outlives_halves_without_a_class() -> None:
-    f, y = made(60, 4)
-    groups = np.arange(60) // 3
-    wide, narrow = evidence(f, y, groups=groups, seed=1), evidence(f, y, seed=1)
-    assert wide.value == narrow.value and wide.high != narrow.high
-    lone = np.zeros((60, 2), int)
-    lone[5, 0] = lone[::2, 1] = 1
-    assert evidence(f, lone).high is not None

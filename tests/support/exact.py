@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -59,6 +58,7 @@ def within(z: Exact, labels: Array, eps: Exact, *, alike: bool = False, centre: 
 
 
 EPS = mpf("1e-4")
+UNEXPLAINED = mpf("1e-9")
 
 
 def listing(features: Array, labels: Array) -> Exact:
@@ -69,13 +69,6 @@ def listing(features: Array, labels: Array) -> Exact:
 def equation(features: Array, labels: Array) -> Exact:
     z = less_means(exact(features))
     return rate(spectrum(z), EPS) - within(z, labels, EPS)
-
-
-def raw(features: Array, labels: Array) -> Exact:
-    """The equation with tr(ZᵀZ)/n = 1."""
-    z = less_means(exact(features))
-    eps = EPS * mp.fsum(spectrum(z))
-    return rate(spectrum(z), eps) - within(z, labels, eps)
 
 
 def plain(features: Array, labels: Array) -> Exact:
@@ -100,95 +93,35 @@ def projected(features: Array, labels: Array) -> Exact:
     return (rate(eigenvalues, eps) - within(z, labels, eps, centre=True)) / len(eigenvalues)
 
 
-def calibrated(features: Array, labels: Array) -> Exact:
-    """`transrate@3` without shuffles, by matrices of n × n; derivatives by a step of 1e-20."""
-    x = less_means(exact(features))
-    n, nu, k = x.rows, x.rows - 1, len(classes(labels)) - 1
-    gram = x * x.T
-    values, vectors = mp.eigsy(gram)
-    values = [value if value > max(values) * mpf(10) ** -11 else mpf(0) for value in values]
-    hat = _hats(values, vectors)
-    ridge = _ridge(values, mpf(nu) / 5)
-    frame = _frame(labels)
-
-    def parts(log_step: Exact) -> tuple[Exact, Exact]:
-        h = hat(ridge * mp.exp(log_step))
-        return _signal_and_rest(h, frame, labels)
-
-    signal, rest = parts(mpf(0))
-    factor = mp.inverse(mp.cholesky(rest))
-    ratios, vectors_of = mp.eigsy(factor * signal * factor.T)
-    ratios = list(ratios)
-    h = hat(ridge)
-    f, square = _trace(h), _trace(h * h)
-    g = max((square - f**2 / nu) / (1 - (2 * f - square) / nu), f**2 / (100 * nu))
-    step, slopes = mpf(10) ** -20, [mpf(0)] * k
-    if ridge:
-        (above, rest_above), (below, rest_below) = parts(step), parts(-step)
-        for j in range(k):
-            z = factor.T * vectors_of[:, j]
-            change = (above - below) - (rest_above - rest_below) * ratios[j]
-            slopes[j] = (z.T * change * z)[0] / (2 * step)
-    left = [m + slope * (1 - g / nu) / (1 - f / nu) for m, slope in zip(ratios, slopes, strict=True)]
-    s = 9 * 2 * g / mpf(n) ** 2
-
-    def c(told: Exact, kept: Exact, doubt: Exact, otherwise: Exact) -> Exact:
-        return min(max((told * told + doubt * otherwise) / (max(told * kept, 0) + doubt), 1), f / g)
-
-    common = c(mp.fsum(ratios), mp.fsum(left), s * k, f / g)
-    each = [common if k == 1 else c(m, kept, s, common) for m, kept in zip(ratios, left, strict=True)]
-    return mp.fsum(_nats(c, max(m, -mpf(1) / 3)) for m, c in zip(ratios, each, strict=True))
+def net_rates(features: Array, labels: Array, log_strengths: Array) -> Array:
+    """`transrate@4` of each class against the rest (K) at every distortion Λ = tr(ZᵀZ)/(nρ) (S), (S, K)."""
+    z = less_means(exact(features))
+    n, energy = z.rows, mp.fsum(x * x for x in z)
+    indicators = [_centred_indicator(rows, n) for rows in classes(labels)]
+    over_rows = z.rows < z.cols
+    gram = z * z.T if over_rows else z.T * z
+    found = []
+    for log_strength in log_strengths:
+        ridge = energy / n * mp.exp(-mpf(float(log_strength)))
+        factor = mp.cholesky(gram + ridge * mp.eye(gram.rows))
+        cost = mp.fsum(mp.log(factor[i, i] ** 2 / ridge) for i in range(factor.rows)) / 2 / (n - 1)
+        rates = []
+        for y in indicators:
+            solved = _energy_of_solution(factor, y if over_rows else z.T * y) / mp.fdot(y, y)
+            left = ridge * solved if over_rows else 1 - solved
+            rates.append(float(-mp.log(left + UNEXPLAINED) / 2 - cost))
+        found.append(rates)
+    return np.array(found)
 
 
-def _nats(c: Exact, m: Exact) -> Exact:
-    return mp.log(1 + c * m) / 2 if m >= 0 else -mp.log(1 + c * -m / (1 + 2 * m)) / 2
+def _energy_of_solution(factor: Exact, b: Exact) -> Exact:
+    """bᵀ(LLᵀ)⁻¹b by forward substitution."""
+    solved: list[Exact] = []
+    for i in range(factor.rows):
+        solved.append((b[i] - mp.fdot(factor[i, :i], solved) if i else b[i]) / factor[i, i])
+    return mp.fdot(solved, solved)
 
 
-def _trace(square: Exact) -> Exact:
-    return mp.fsum(square[i, i] for i in range(square.rows))
-
-
-def _hats(values: list[Exact], vectors: Exact) -> Callable[[Exact], Exact]:
-    def hat(ridge: Exact) -> Exact:
-        kept = mp.diag([value / (value + ridge) if value else mpf(0) for value in values])
-        return vectors * kept * vectors.T
-
-    return hat
-
-
-def _ridge(values: list[Exact], free: Exact) -> Exact:
-    if sum(value > 0 for value in values) <= free:
-        return mpf(0)
-    low, high = mp.log(max(values)) - 60, mp.log(max(values)) + 20
-    for _ in range(170):
-        middle = (low + high) / 2
-        more = mp.fsum(value / (value + mp.exp(middle)) for value in values) > free
-        low, high = (middle, high) if more else (low, middle)
-    return mp.exp(low)
-
-
-def _frame(labels: Array) -> Exact:
-    """An orthonormal basis of the centred indicators, by Gram and Schmidt."""
-    n = len(labels)
-    columns: list[Exact] = []
-    for rows in classes(labels)[:-1]:
-        column = matrix([mpf(int(i in set(rows.tolist()))) - mpf(len(rows)) / n for i in range(n)])
-        for earlier in columns:
-            column -= earlier * mp.fdot(earlier, column)
-        columns.append(column / mp.sqrt(mp.fdot(column, column)))
-    return matrix([[column[i] for column in columns] for i in range(n)])
-
-
-def _signal_and_rest(h: Exact, frame: Exact, labels: Array) -> tuple[Exact, Exact]:
-    n = len(labels)
-    f = _trace(h)
-    mean = [mpf(0)] * n
-    for rows in classes(labels):
-        crowded = min(mp.fsum(h[int(i), int(i)] for i in rows) / len(rows), mpf("0.9"))
-        for i in rows:
-            mean[int(i)] = crowded
-    v = frame.T * matrix(mean) / mp.sqrt(n)
-    identity = mp.eye(frame.cols)
-    chance = frame.T * mp.diag(mean) * frame + v * v.T / (1 - f / n) + identity * f / (n * (n - 1))
-    seen = frame.T * h * frame
-    return seen - chance, identity * (1 + mpf("1e-9")) - seen
+def _centred_indicator(rows: Array, n: int) -> Exact:
+    inside = set(rows.tolist())
+    return matrix([mpf(int(i in inside)) - mpf(len(inside)) / n for i in range(n)])
