@@ -8,22 +8,19 @@ from hubscan.scores.caveats import notes
 EVEN = np.arange(1_000) % 2
 
 
-def score(value: float, half: float, null: float = 99.0, raw: float | None = 100.0) -> Score:
-    return Score("transrate", 2, value, value - half, value + half, raw, null)
+def score(value: float, half: float, null: float = 0.0) -> Score:
+    return Score("transrate", 4, value, value - half, value + half, null=null)
 
 
 def test_a_score_that_the_sample_bears_has_no_note() -> None:
     assert notes(score(1.0, 0.2), EVEN) == ()
 
 
-def test_a_wide_interval_says_how_many_rows_would_halve_it_and_that_the_null_is_most_of_the_score() -> None:
-    # Twice as wide as it may be: four times the rows.
-    assert notes(score(1.0, 1.0), EVEN) == ("the null is 99% of the raw score: draw at least 4,000 rows",)
-
-
-def test_without_a_large_null_it_is_the_interval_alone() -> None:
-    (note,) = notes(score(1.0, 0.6, null=0.5, raw=None), EVEN)
-    assert note == "the interval is wide: draw at least 5,800 rows"
+def test_a_wide_interval_says_how_many_rows_would_make_it_half_as_wide_as_what_is_above_chance() -> None:
+    (note,) = notes(score(1.0, 1.0), EVEN)  # twice as wide as it may be: four times the rows
+    assert note == "the interval is wide: draw at least 4,000 rows"
+    (note,) = notes(score(1.5, 0.6, null=0.5), EVEN)
+    assert note == "the interval is wide: draw at least 1,500 rows"
 
 
 def test_where_nothing_is_told_no_number_of_rows_is_promised() -> None:

@@ -14,7 +14,6 @@ from hubscan.scores.targets import kind_of
 
 FEW_ROWS: Final = 5  # in a class: below, its mean is mostly noise
 WIDE: Final = 0.5  # half an interval, as a share of what the labels tell
-MOSTLY: Final = 0.9  # of the raw score
 
 
 def notes(score: Score, labels: npt.NDArray[Any]) -> tuple[str, ...]:
@@ -50,9 +49,7 @@ def _too_small(score: Score, rows: int) -> str | None:
     told, half = score.value - score.chance, (high - low) / 2
     if not math.isfinite(told) or half <= WIDE * told:
         return None
-    share = score.null / score.raw if score.raw and score.null is not None else 0.0
-    why = f"the null is {share:.0%} of the raw score" if share >= MOSTLY else "the interval is wide"
     if told <= half / 10:
-        return f"{why}, and nothing is left that {rows:,} rows could show"
+        return f"the interval is wide, and nothing is left that {rows:,} rows could show"
     needed = math.ceil(rows * (half / (WIDE * told)) ** 2 / 100) * 100
-    return f"{why}: draw at least {needed:,} rows"
+    return f"the interval is wide: draw at least {needed:,} rows"
