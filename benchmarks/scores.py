@@ -1,13 +1,14 @@
-"""What TransRate and LogME take, beside the code that is copied everywhere. Prints one table of each.
+"""What the metrics cost. Prints one table of CPU seconds for each width of features.
 
-    python benchmarks/scores.py                  # about three minutes on one core
-    python benchmarks/scores.py --threads 2
+    python benchmarks/scores.py                  # n = 1,000, five classes: about a minute on one core
+    python benchmarks/scores.py --rows 5000 --classes 200
 
-`listing` is the paper's ten lines in numpy. `same number` is `transrate-listing`, which returns what
-the listing does. `whole` is `transrate`: the calibrated value, the paper's own number, both nulls from
-20 shuffles and the interval from 20 halves. All on the same features and as many threads, in
-interleaved rounds; CPU seconds (of all threads) are medians, and `×` says how many times as long as
-ours the listing takes.
+`transrate` is everything that ranking by it takes: value, null from five shuffles, interval from ten halves,
+and the accuracy of the linear head. `value alone` leaves out null and interval. The other metrics are timed
+without null and interval as well; each of these repeats costs them as much again, or half the rows.
+
+All on the same features with as many BLAS threads, in interleaved rounds; CPU seconds (of all threads) are
+medians.
 """
 
 from __future__ import annotations
@@ -23,60 +24,49 @@ import numpy as np
 import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
-from hubscan.scores import transrate, transrate_listing
+from hubscan import scores
 
 Array = npt.NDArray[Any]
 
-ROWS, WIDTH, CLASSES = 5000, 768, (2, 20, 200, 1000)
+WIDTHS = (384, 768, 1280)
 
-
-def listing(features: Array, labels: Array, eps: float = 1e-4) -> float:
-    """The number as the paper's appendix has it: one log-determinant of width d for each class."""
-
-    def rate(z: Array) -> float:
-        n, d = z.shape
-        return 0.5 * float(np.linalg.slogdet(np.eye(d) + 1 / (n * eps) * z.T @ z)[1])
-
-    z = features - features.mean(axis=0, keepdims=True)
-    classes = int(labels.max()) + 1
-    return rate(z) - sum(rate(z[labels == c]) for c in range(classes)) / classes
-
-
-OURS: dict[str, Callable[[Array, Array], float]] = {
-    "listing": listing,
-    "same number": lambda x, y: transrate_listing(x, y).value,
-    "whole": lambda x, y: transrate(x, y).value,
+METRICS: dict[str, Callable[[Array, Array], Any]] = {
+    "transrate": scores.transrate,
+    "value alone": lambda x, y: scores.transrate(x, y, nulls=0, halves=0),
+    "transrate-listing": scores.transrate_listing,
+    "logme": scores.logme,
+    "knn": scores.knn,
+    "probe": scores.probe,
 }
 
 
-def row(classes: int, rounds: int) -> str:
-    features, labels = logme.planted(ROWS, WIDTH, classes)
-    taken: dict[str, list[float]] = {name: [] for name in OURS}
-    values = {}
+def seconds(rows: int, width: int, classes: int, rounds: int) -> dict[str, float]:
+    """Return the median CPU seconds of each metric."""
+    features, labels = logme.planted(rows, width, classes)
+    features = features.astype(np.float32)  # as encoders give them
+    taken: dict[str, list[float]] = {name: [] for name in METRICS}
     for _ in range(rounds):
-        for name, function in OURS.items():
+        for name, metric in METRICS.items():
             begun = time.process_time()
-            values[name] = function(features, labels)
+            metric(features, labels)
             taken[name].append(time.process_time() - begun)
-    assert abs(values["same number"] / values["listing"] - 1) < 1e-8
-    median = {name: statistics.median(times) for name, times in taken.items()}
-    ratios = [median["listing"] / median[name] for name in ("same number", "whole")]
-    cells = " | ".join(f"{median[name]:.2f}" for name in OURS)
-    return f"| {classes} | {cells} | {ratios[0]:.1f} | {ratios[1]:.2f} |"
+    return {name: statistics.median(times) for name, times in taken.items()}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--threads", type=int, default=1, help="of BLAS, for all")
-    parser.add_argument("--rounds", type=int, default=5)
-    arguments = parser.parse_args()
-    with threadpool_limits(arguments.threads):
-        print(f"TransRate, n = {ROWS}, d = {WIDTH}, {arguments.threads} thread(s), CPU seconds")
-        print("| K | listing | same number | whole | same number, × | whole, × |\n|---|---|---|---|---|---|")
-        for classes in CLASSES:
-            print(row(classes, arguments.rounds), flush=True)
-        print("\nLogME")
-        logme.table(logme.MAIN, arguments.rounds)
+    parser.add_argument("--rows", type=int, default=1000)
+    parser.add_argument("--classes", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=1, help="of BLAS")
+    parser.add_argument("--rounds", type=int, default=7)
+    asked = parser.parse_args()
+    with threadpool_limits(asked.threads):
+        print(f"n = {asked.rows:,}, {asked.classes} classes, {asked.threads} thread(s), CPU seconds\n")
+        print(f"| d | {' | '.join(METRICS)} |\n|{'---|' * (len(METRICS) + 1)}")
+        seconds(200, 64, 2, 1)  # imports, and buffers of the libraries
+        for width in WIDTHS:
+            found = seconds(asked.rows, width, asked.classes, asked.rounds)
+            print(f"| {width:,} | {' | '.join(f'{taken:.2f}' for taken in found.values())} |", flush=True)
 
 
 if __name__ == "__main__":

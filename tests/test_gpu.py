@@ -17,7 +17,7 @@ from hubscan import encoders, extract
 from hubscan.errors import CheckpointError
 from hubscan.finetune.candidate import tuned
 from hubscan.records import Candidate, Features, Input, Job, Modality, Training, Tuned
-from hubscan.scores import transrate
+from hubscan.scores import linear_head, transrate
 from tests.families import audio, image, text
 from tests.families.family import Family
 from tests.families.made import Made
@@ -115,6 +115,21 @@ def test_features_that_lie_on_the_gpu_score_there_as_they_do_here(n: int, d: int
     before = torch.cuda.max_memory_allocated()
     same(transrate(torch.tensor(matrix, device="cuda"), labels), transrate(matrix, labels))
     assert torch.cuda.max_memory_allocated() > before + matrix.nbytes
+
+
+@pytest.mark.parametrize(("n", "d", "classes"), SHAPES)
+@pytest.mark.parametrize("size", [None, 3, 40])
+def test_the_linear_head_on_the_gpu_is_that_of_the_cpu(
+    n: int, d: int, classes: int, size: int | None
+) -> None:
+    matrix, labels = separated(n, d, classes)
+    groups = None if size is None else np.arange(n) // size
+    here = linear_head(matrix, labels, groups=groups)
+    there = linear_head(torch.tensor(matrix, device="cuda"), labels, groups=groups)
+    assert there.ridge == pytest.approx(here.ridge, rel=1e-8)
+    assert there.left_out == pytest.approx(here.left_out, abs=1e-8)
+    for one, other in zip(there.coefficients(), here.coefficients(), strict=True):
+        assert one == pytest.approx(other, abs=1e-8)
 
 
 # -- fine-tuning ----------------------------------------------------------------------------------
