@@ -144,6 +144,14 @@ def test_the_ridge_is_in_squared_units_of_the_features(scale: float) -> None:
     assert scaled.coefficients()[0] * scale == pytest.approx(weights, abs=1e-9)
 
 
+def test_features_of_1e200_have_the_largest_ridge_there_is_and_finite_coefficients() -> None:
+    features, labels = made(60, 12)
+    head, one = linear_head(features * 1e200, labels), linear_head(features, labels)
+    assert head.ridge == np.finfo(float).max
+    assert head.left_out == pytest.approx(one.left_out, abs=1e-9)
+    assert head.coefficients()[0] * 1e200 == pytest.approx(one.coefficients()[0], abs=1e-9)
+
+
 @KINDS
 def test_its_ridge_makes_the_weighted_sum_of_the_net_rates_largest(kind: str) -> None:
     features, _ = made(60, 8, 4)

@@ -32,7 +32,8 @@ class LinearHead:
         """Return Λ in squared units of the features; 0 if no feature varies."""
         if self.found.space is None:
             return 0.0
-        return min(self.penalty * self.found.rows.scale**2, LARGEST)
+        scale = self.found.rows.scale
+        return min(self.penalty * scale * scale, LARGEST)  # a power would raise OverflowError
 
     def coefficients(self) -> tuple[Matrix64, Matrix64]:
         """Return weights (d, T) and intercepts (T,): outputs are features·weights + intercepts."""
