@@ -4,18 +4,19 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import pytest
 import scipy.linalg
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import multivariate_normal
 
-from hubscan.scores import transrate
+from hubscan.scores import logme, transrate
 from hubscan.scores.linalg.centered import rows_of
 from hubscan.scores.linalg.row_space import row_space
 from hubscan.scores.net_rate import STRENGTHS, UNEXPLAINED, decomposed
 from hubscan.scores.targets import as_targets
-from tests.support.features import degenerate, made, several
+from tests.support.features import degenerate, made, same, several
 
 Array = npt.NDArray[Any]
 
@@ -301,13 +302,13 @@ def test_rows_from_the_ends_of_the_numbers_and_lone_or_repeated_rows_have_finite
     odd = features.copy()
     odd[0], odd[1] = 1e20, 1e-20
     lone = np.concatenate([np.arange(30), np.zeros(10, np.int64)])
-    same = np.repeat(features[:2], 20, axis=0)
+    repeated = np.repeat(features[:2], 20, axis=0)
     for x, y in (
         (odd, labels),
         (features, lone),
         (features, np.arange(40)),
         (np.repeat(features[:8], 5, axis=0), labels),
-        (same, np.repeat([0, 1], 20)),
+        (repeated, np.repeat([0, 1], 20)),
         (features[:2], labels[:2]),
         (features[:3, :1], labels[:3]),
     ):
@@ -327,6 +328,14 @@ def test_the_same_seed_gives_the_same_score_and_half_precision_is_computed_in_do
     assert transrate(features, labels, seed=3) == transrate(features, labels, seed=3)
     half = features.astype(np.float16)
     assert transrate(half, labels) == transrate(half.astype(np.float64), labels)
+
+
+@pytest.mark.parametrize("metric", [transrate, logme])
+def test_lists_and_tables_score_as_arrays(metric: Any) -> None:
+    features, labels = made(40, 5)
+    expected = metric(features, labels, nulls=2, halves=2)
+    assert metric(features.tolist(), labels.tolist(), nulls=2, halves=2) == expected
+    same(metric(pd.DataFrame(features), pd.Series(labels), nulls=2, halves=2), expected)
 
 
 def test_fewer_than_two_halves_give_no_interval() -> None:

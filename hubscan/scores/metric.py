@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from hubscan.records import Score
 from hubscan.scores.resampling import groups_of, pair_of_halves
-from hubscan.scores.targets import Classes, as_array
+from hubscan.scores.targets import Classes, as_array, is_tensor
 
 Function = Callable[..., float]
 
@@ -59,7 +59,8 @@ class Metric:
         together = groups_of(groups, len(rows))
         value = self._value(features, rows, together)
         shuffled = [self._value(features, rng.permutation(rows), together) for _ in range(nulls)]
-        error = self._standard_error(features, rows, together, halves, rng)
+        source = features if is_tensor(features) else np.asarray(features)
+        error = self._standard_error(source, rows, together, halves, rng)
         return Score(
             name=self.name,
             version=self.version,

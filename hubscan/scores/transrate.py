@@ -99,7 +99,7 @@ def score_and_head(
     orders = [np.arange(len(rows)), *(rng.permutation(len(rows)) for _ in range(nulls))]
     found = decomposed(rows, targets, orders)
     value, *chance = (_value(found, targets, place) for place in range(len(orders)))
-    error = _standard_error(features, targets, together, halves, rng)
+    error = _standard_error(rows.source, targets, together, halves, rng)
     score = Score(
         name="transrate",
         version=VERSION,
