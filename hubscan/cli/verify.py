@@ -1,4 +1,4 @@
-"""`hubscan verify`: was the ranking right?"""
+"""`hubscan verify`: compare a ranking with fine-tuning."""
 
 from __future__ import annotations
 
@@ -16,7 +16,12 @@ FORMS = click.Choice(["human", "json", "quiet"])
 @click.command("verify")
 @click.argument("folder", metavar="RUN", type=click.Path(path_type=Path))
 @click.option(
-    "--top", type=click.IntRange(min=0), default=3, show_default=True, metavar="N", help="The first N."
+    "--top",
+    type=click.IntRange(min=0),
+    default=3,
+    show_default=True,
+    metavar="N",
+    help="Fine-tune the N best-ranked checkpoints, and the recommended one.",
 )
 @click.option(
     "--also",
@@ -24,15 +29,21 @@ FORMS = click.Choice(["human", "json", "quiet"])
     default=0,
     show_default=True,
     metavar="N",
-    help="N of the others by chance: without any, it is the order at the top alone that is tried.",
+    help="Also fine-tune N random lower-ranked ones, to test the order beyond the top.",
 )
-@click.option("--model", "names", multiple=True, metavar="ID", help="One of the ranking; may be repeated.")
+@click.option(
+    "--model",
+    "names",
+    multiple=True,
+    metavar="ID",
+    help="Also fine-tune this checkpoint of the ranking; may be repeated.",
+)
 @click.option(
     "--how",
     type=HOWS,
     default="full",
     show_default=True,
-    help="Train all weights, low-rank additions to them, or a head on frozen features.",
+    help="Train all weights, low-rank additions to them, or only a head on frozen features.",
 )
 @click.option(
     "--time-budget",
@@ -40,17 +51,21 @@ FORMS = click.Choice(["human", "json", "quiet"])
     default=30.0,
     show_default=True,
     metavar="MINUTES",
-    help="For each checkpoint.",
+    help="Maximum for each checkpoint.",
 )
 @click.option(
-    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Which rows are held out."
+    "--seed",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Random seed for the rows to hold out.",
 )
 @click.option(
     "--precision",
     type=PRECISIONS,
     default="auto",
     show_default=True,
-    help="auto: mixed with bfloat16 where the device multiplies that in hardware.",
+    help="auto: mixed with bfloat16 where the device multiplies it in hardware.",
 )
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, mps, cuda or cuda:N.")
 @click.option(
@@ -59,12 +74,10 @@ FORMS = click.Choice(["human", "json", "quiet"])
     default=1,
     show_default=True,
     metavar="N",
-    help="Processes, on a CPU.",
+    help="Parallel processes, on a CPU.",
 )
-@click.option("--fresh", is_flag=True, help="Forget what was fine-tuned before.")
-@click.option(
-    "--format", "form", type=FORMS, default="human", show_default=True, help="Of what goes to stdout."
-)
+@click.option("--fresh", is_flag=True, help="Discard earlier fine-tuning results.")
+@click.option("--format", "form", type=FORMS, default="human", show_default=True, help="Output format.")
 @verbose_option
 def command(
     folder: Path,
@@ -80,11 +93,12 @@ def command(
     fresh: bool,
     form: str,
 ) -> None:
-    """Fine-tune a few checkpoints of RUN on 60 % of its rows, and say whether the ranking was right.
+    """Fine-tune a few checkpoints of RUN, and compare the outcome with its ranking.
 
-    Each starts from a linear head on frozen features, tries two learning rates, and stops when another
-    15 % of the rows come out no better; the last 25 % are held out. What is done is kept in RUN: the
-    same command goes on where it was interrupted.
+    Each starts from a linear head on frozen features and is trained on 60 % of the rows with two learning
+    rates, until the loss on another 15 % stops falling. The remaining 25 % are held out to measure the
+    result, by the same kind of accuracy as in the ranking. Results are stored in RUN: the same command
+    resumes where it was interrupted.
 
     \b
     hubscan verify runs/imdb --top 3 --also 2
