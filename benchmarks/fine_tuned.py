@@ -37,6 +37,7 @@ from hubscan.finetune.training import fine_tuned
 from hubscan.recipe import Recipe
 from hubscan.records import EncodingRequest, Modality, Sample, Training
 from hubscan.sample import draw
+from hubscan.scores.accuracy import accuracy, kind_of_accuracy
 
 TRUTH = Path(__file__).with_name("fine_tuned.jsonl")
 ROWS = 2_400
@@ -139,13 +140,16 @@ def tuned_cell(model: Path, modality: Modality, sample: Sample, recipe: Recipe, 
     encoder = encoders.load(model, modality, EncodingRequest(max_length=recipe.max_length))
     drawn = untrained(encoder.model)
     found = fine_tuned(encoder, sample.inputs[modality], sample, training, recipe.device, rows=rows)
+    labels = sample.labels[rows.test]
+    kind = kind_of_accuracy(labels, representative=True)  # of classes in equal shares it is balanced anyway
+    after, before = (accuracy(predicted, labels, kind) for predicted in (found.predictions, found.frozen))
     return {
         "modality": modality,
         "parameters": encoders.parameters(encoder),
         "untrained": drawn,
-        "accuracy": round(float(found.outcomes.mean()), 4),
-        "frozen": round(float(found.frozen.mean()), 4),
-        "error": round(float(found.outcomes.std() / len(found.outcomes) ** 0.5), 4),
+        "accuracy": round(after.value, 4),
+        "frozen": round(before.value, 4),
+        "error": round(after.error, 4),
         "rate": found.rate,
         "epochs": found.epochs,
         "settled": found.settled,

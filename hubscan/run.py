@@ -56,6 +56,15 @@ def _addressed(scored: Scored) -> Scored:
     return scored
 
 
+def _measured(result: Tuned) -> Tuned:
+    """Refuse a result without a value, before training or after, whichever version wrote it."""
+    old = bool(result.outcomes) and len(result.outcomes) == len(result.frozen)
+    if not old and (result.accuracy is None or result.frozen_accuracy is None):
+        raise ValueError("neither an accuracy nor outcomes")
+    return result
+
+
+_TUNED: TypeAdapter[Tuned | Skipped] = TypeAdapter(Annotated[Tuned, AfterValidator(_measured)] | Skipped)
 _RESULT: TypeAdapter[Scored | Skipped] = TypeAdapter(Annotated[Scored, AfterValidator(_addressed)] | Skipped)
 
 
@@ -99,7 +108,7 @@ class Run:
         Raises:
             RunError: if a line is damaged, but for a last one that a crash cut off.
         """
-        return _lines(self.folder / VERIFIED, TypeAdapter(Tuned | Skipped))
+        return _lines(self.folder / VERIFIED, _TUNED)
 
     def verdict(self) -> Verdict | None:
         """Return how the ranking compares with what fine-tuning gave, if `hubscan verify` has said.
@@ -113,7 +122,9 @@ class Run:
             return None
         try:
             verdict: Verdict = TypeAdapter(Verdict).validate_json(file.read_bytes())
-        except ValidationError as error:
+            for result in verdict.tuned:
+                _measured(result)
+        except ValueError as error:
             raise RunError(damaged) from error
         if not _is_whole(verdict):
             raise RunError(damaged)
@@ -301,5 +312,10 @@ def _is_whole(verdict: Verdict) -> bool:
     """Return whether the parts of *verdict* belong together: reports look them up in one another."""
     places = range(len(verdict.tuned))
     picks = [agreement.pick for agreement in verdict.agreements]
-    results = all(result.outcomes and len(result.outcomes) == len(result.frozen) for result in verdict.tuned)
-    return results and bool(picks) and all(p in places for p in picks) and len(verdict.values) == len(places)
+    beside = (verdict.heads, verdict.gains)  # an old verdict has neither
+    return (
+        bool(picks)
+        and all(pick in places for pick in picks)
+        and len(verdict.values) == len(places)
+        and all(not part or len(part) == len(places) for part in beside)
+    )

@@ -154,7 +154,7 @@ def test_pictures_are_fine_tuned_on_the_gpu_twice_alike(hub_root: Path, model: s
     given = replace(sample([0, 1, 2] * 20), inputs={"image": tuple(image.picture(i) for i in range(60))})
     candidate = Candidate(str(hub_root / "models/tester" / model), "sha", "image", local=True)
     once, again = (trained(candidate, given, Training(rates=(1e-3,), epochs=3), "auto") for _ in range(2))
-    assert once.outcomes == again.outcomes
+    assert once.predictions == again.predictions
 
 
 def trained(candidate: Candidate, given: Any, training: Training, device: str) -> Tuned:

@@ -13,9 +13,10 @@ from click.testing import CliRunner
 
 from hubscan import sample_file
 from hubscan.cli import main
+from hubscan.errors import RankingError, RunError
 from hubscan.feature_store import StoredFeatures, open_store
 from hubscan.records import Candidate, Features, Pooling, Sample, Scored, Training, Tuned
-from hubscan.run import RESULTS, SAMPLE, VERDICT, load_run
+from hubscan.run import RESULTS, SAMPLE, VERDICT, VERIFIED, load_run
 from hubscan.verify.results import verdict_of
 from tests.support.rankings import BGE, DRAW, MINILM, make_run
 
@@ -25,9 +26,22 @@ NOT_ADDRESSES = ["{folder}/notes", "../notes", "../../notes", "", "AB" * 32, "ab
 def tuned(scored: Scored) -> Tuned:
     assert isinstance(scored.candidate, Candidate)
     held = tuple(range(10))
-    outcomes = (1.0,) * 10
+    predicted = (0, 1) * 5
     return Tuned(
-        scored.candidate, Training(), "accuracy", outcomes, outcomes, held, 1e-4, 3, True, 10, 1.0, "cpu"
+        scored.candidate,
+        Training(),
+        "accuracy",
+        held,
+        rate=1e-4,
+        epochs=3,
+        settled=True,
+        trained=10,
+        seconds=1.0,
+        device="cpu",
+        predictions=predicted,
+        frozen_predictions=predicted,
+        accuracy=1.0,
+        frozen_accuracy=1.0,
     )
 
 
@@ -81,6 +95,8 @@ def test_the_store_refuses_to_load_and_to_keep_what_has_no_address(folder: Path,
         {"tuned": [], "values": []},
         {"agreements": []},
         {"values": []},
+        {"heads": [0.5]},
+        {"gains": [[0, 0, 0]]},
         {
             "agreements": [
                 {"followed": "size", "pick": 2, "regret": [0, 0, 0], "kendall": None, "pearson": None}
@@ -97,10 +113,48 @@ def test_a_verdict_whose_parts_do_not_belong_together_is_damaged(
     folder: Path, spoilt: dict[str, Any]
 ) -> None:
     run = load_run(folder / "run")
-    run.keep_verdict(verdict_of(run, Training(), {}))
+    run.keep_verdict(verdict_of(run, Training()))
     assert CliRunner().invoke(main, ["show", str(run.folder)]).exit_code == 0
     file = run.folder / VERDICT
     file.write_text(json.dumps(json.loads(file.read_text()) | spoilt))
     done = CliRunner().invoke(main, ["show", str(run.folder)])
     said = f"Error: {file}: damaged; remove it, and run `hubscan verify` again\n"
     assert (done.exit_code, done.stderr) == (1, said)
+
+
+def without(key: str, lines: str) -> str:
+    """Return *lines* of JSON, each without the *key*."""
+    return "".join(
+        json.dumps({name: value for name, value in json.loads(line).items() if name != key}) + "\n"
+        for line in lines.splitlines()
+    )
+
+
+@pytest.mark.parametrize("key", ["accuracy", "frozen_accuracy"])
+def test_a_fine_tuned_result_without_a_value_is_a_damaged_line(folder: Path, key: str) -> None:
+    run = load_run(folder / "run")
+    file = run.folder / VERIFIED
+    file.write_text(without(key, file.read_text()))
+    with pytest.raises(RunError, match="damaged line"):
+        run.verified()
+
+
+@pytest.mark.parametrize(
+    "spoilt",
+    [
+        {"predictions": [0, 1]},
+        {"frozen_predictions": [0] * 11},
+        {"predictions": [[0, 1]] * 10},
+        {"held": [10**6] * 10},
+        {"measure": "ranking precision"},
+    ],
+)
+def test_predictions_that_do_not_fit_the_sample_are_refused_in_one_line(
+    folder: Path, spoilt: dict[str, Any]
+) -> None:
+    run = load_run(folder / "run")
+    file = run.folder / VERIFIED
+    lines = [json.dumps(json.loads(line) | spoilt) for line in file.read_text().splitlines()]
+    file.write_text("\n".join(lines) + "\n")
+    with pytest.raises(RankingError, match=r"pass --fresh$"):
+        verdict_of(run, Training())

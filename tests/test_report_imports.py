@@ -23,12 +23,11 @@ COMPUTING = (
 
 @pytest.fixture(scope="module")
 def verified(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Verdict]:
-    """Return a run folder whose verdict says so much of a probe as nobody could compute: there is no sample."""
+    """Return a run folder with a verdict that nobody could compute again: there is no sample."""
     run = make_run(tmp_path_factory.mktemp("verified") / "run")
     ranking = run.ranking
     trained = [tuned(ranking, entry.model, 80 - entry.rank) for entry in ranking]
-    probes = {one.identity: float(place) for place, one in enumerate(trained)}
-    found = verdict(ranking, trained, sample([0, 1] * 50), probes)
+    found = verdict(ranking, trained, sample([0, 1] * 50))
     run.keep_verdict(found)
     return run.folder, found
 
@@ -57,7 +56,7 @@ def test_the_verdict_that_is_shown_is_that_of_the_run_folder(verified: tuple[Pat
     told = json.loads(shown(folder, "json"))["verified"]["followed"]
     regrets = {one.followed: one.regret.value for one in kept.agreements}
     assert {one["list"]: one["regret"]["value"] for one in told} == pytest.approx(regrets, abs=1e-6)
-    assert regrets["probe"] > 0, "which only the folder knows"
+    assert regrets["size"] > 0, "which only the folder knows"
 
 
 def test_the_report_for_people_is_imported_with_rich_and_records_alone() -> None:

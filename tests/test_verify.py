@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -13,21 +14,41 @@ import jsonschema
 import numpy as np
 import pytest
 import torch
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from sklearn.metrics import r2_score
 from torch import nn
 
+from hubscan import sample_file
+from hubscan.cli import main
 from hubscan.errors import RankingError, RecipeError
 from hubscan.finetune.candidate import tuned as candidate_tuned
 from hubscan.finetune.ema import WeightAverage
 from hubscan.finetune.head import fitted
+from hubscan.finetune.held_out import value
 from hubscan.finetune.split import split_rows
-from hubscan.finetune.targets import Target
+from hubscan.finetune.targets import Given, Target
 from hubscan.finetune.training import _to_train
 from hubscan.ranking import rank
-from hubscan.records import Candidate, Job, Ranking, Sample, Training, Tuned
-from hubscan.report.verified import said
+from hubscan.records import (
+    Accuracy,
+    Agreement,
+    Candidate,
+    Job,
+    Ranking,
+    Recommended,
+    Sample,
+    Training,
+    Tuned,
+    Verdict,
+)
+from hubscan.report.json_form import verified
+from hubscan.report.verified import legend, said, tuned_table
+from hubscan.run import load_run
+from hubscan.scores.accuracy import accuracy
+from hubscan.verify.results import of_training, verdict_of
 from hubscan.verify.run import select_candidates
 from hubscan.verify.verdict import verdict
 from tests.families.text import WORDS, model2vec
@@ -65,24 +86,53 @@ def test_numbers_are_dealt_out_over_their_range() -> None:
     assert max(means) - min(means) < 0.2
 
 
-def test_outcomes_are_the_accuracy_the_r2_and_the_ranking_precision_row_by_row() -> None:
-    from sklearn.metrics import accuracy_score, label_ranking_average_precision_score, r2_score
+def outputs(*numbers: Any) -> Given:
+    """Return what a head gives, and the rows it is for: 0, 1, 2, …"""
+    return torch.tensor(numbers, dtype=torch.float32), torch.arange(len(numbers))
 
-    rng = np.random.default_rng(0)
-    rows = torch.arange(50)
-    classes, given = rng.integers(0, 3, 50), torch.tensor(rng.normal(size=(50, 3)), dtype=torch.float32)
-    assert Target.of(sample(classes)).outcomes(given, rows).mean() == pytest.approx(
-        accuracy_score(classes, given.argmax(1))
-    )
-    numbers, one = rng.normal(3, 9, 50), torch.tensor(rng.normal(size=(50, 1)), dtype=torch.float32)
-    target = Target.of(sample(numbers, "number"))
-    assert target.outcomes(one, rows).mean() == pytest.approx(r2_score(target.values, one), abs=1e-6)
-    labels = rng.integers(0, 2, (50, 4)).astype(np.uint8)
-    labels[0] = 0
-    several = torch.tensor(rng.normal(size=(50, 4)), dtype=torch.float32)
-    assert Target.of(sample(labels, "multilabel")).outcomes(several, rows).mean() == pytest.approx(
-        label_ranking_average_precision_score(labels, several)
-    )
+
+def test_a_class_is_predicted_by_the_largest_output_in_the_order_of_the_rows() -> None:
+    target = Target.of(sample([0, 1, 2, 0]))
+    given, rows = outputs([0, 2, 1], [5, 1, 2], [0, 1, 3], [1, 0, 0])
+    mixed = torch.tensor([2, 0, 3, 1])
+    assert target.predictions((given[mixed], rows[mixed]), (given, rows)).tolist() == [1, 0, 2, 0]
+
+
+def test_a_number_is_predicted_in_its_own_units() -> None:
+    labels = np.array([100.0, 300.0, 500.0, 700.0])
+    target = Target.of(sample(labels, "number"))
+    exact = (target.values, torch.arange(4))
+    assert target.predictions(exact, exact) == pytest.approx(labels, rel=1e-6)
+
+
+def test_the_rows_that_stop_training_choose_one_threshold_for_all_labels() -> None:
+    labels = np.array(
+        [[0, 1, 1], [1, 1, 0], [0, 1, 1], [1, 1, 0], [1, 1, 1]], np.uint8
+    )  # the second: constant
+    target = Target.of(sample(labels, "multilabel"))
+    validation = torch.tensor([[-3.0, 9, -1], [-1, 9, -3]]), torch.tensor([0, 1])  # right above -2
+    test = torch.tensor([[-1.5, -9, -2.5], [-2.5, 9, -1.5]]), torch.tensor([4, 2])
+    assert target.predictions(test, validation).tolist() == [[0, 1, 1], [1, 1, 0]], "rows 2 and 4"
+
+
+def test_held_out_rows_are_measured_as_the_head_is() -> None:
+    rng, held = np.random.default_rng(0), range(10, 60)
+    classes = rng.integers(0, 3, 80)
+    guesses = rng.integers(0, 3, 50)
+    for kind in ("accuracy", "balanced_accuracy"):
+        expected = accuracy(guesses, classes[10:60], kind).value
+        assert value(guesses, held, sample(classes), kind) == pytest.approx(expected)
+    numbers, near = rng.normal(3, 9, 80), rng.normal(3, 9, 50)
+    expected = r2_score(numbers[10:60], near)
+    assert value(near, held, sample(numbers, "number"), "r2") == pytest.approx(expected)
+
+
+def test_a_label_that_no_held_out_row_has_counts_and_one_that_is_constant_everywhere_does_not() -> None:
+    labels = np.zeros((8, 3), np.uint8)
+    labels[:, 0], labels[0, 1] = np.arange(8) % 2, 1  # the second only in row 0, the third nowhere
+    predicted = labels[4:].copy()
+    predicted[0, 1:] = 1
+    assert value(predicted, range(4, 8), sample(labels, "multilabel"), "micro_f1") == pytest.approx(4 / 5)
 
 
 def test_the_confidence_that_suits_does_not_change_which_loss_is_less() -> None:
@@ -103,11 +153,15 @@ def test_a_head_reads_what_is_there_and_levels_what_is_not() -> None:
     target, rows = Target.of(sample(labels)), split_rows(sample(labels), 0)
     head = fitted(torch.from_numpy(features), target, rows)
     given = head(torch.from_numpy(features[rows.test])).detach()
-    assert target.outcomes(given, torch.from_numpy(rows.test)).mean() > 0.95
+    given_here = (given, torch.from_numpy(rows.test))
+    assert (target.predictions(given_here, given_here) == labels[rows.test]).mean() > 0.95
     assert torch.isfinite(given).all()
 
 
 # -- the verdict ----------------------------------------------------------------------------------
+
+
+ROWS = sample([0, 1] * 50)  # the labels that `tuned` takes for granted
 
 
 def ranking_of(**values: float) -> Ranking:
@@ -115,62 +169,150 @@ def ranking_of(**values: float) -> Ranking:
         replace(scored(name, value), parameters=parameters)
         for parameters, (name, value) in enumerate(values.items(), start=1)
     ]
-    return rank(results, "text-classification", sample([0, 1] * 50).draw)
+    return rank(results, "text-classification", ROWS.draw)
 
 
-def test_following_a_ranking_whose_first_is_the_best_costs_nothing() -> None:
+def with_heads(ranking: Ranking, kind: Any = "accuracy", **values: float) -> Ranking:
+    """Return *ranking* with the accuracy of a linear head for each checkpoint that *values* name."""
+    entries = [
+        replace(entry, scored=replace(entry.scored, accuracy=Accuracy(values[entry.model], 0.01, kind)))
+        if entry.model in values
+        else entry
+        for entry in ranking
+    ]
+    return replace(ranking, entries=tuple(entries))
+
+
+def following(found: Verdict, name: str) -> Agreement:
+    return next(one for one in found.agreements if one.followed == name)
+
+
+def test_following_a_recommendation_that_is_the_best_costs_nothing() -> None:
     ranking = ranking_of(a=3.0, b=2.0, c=1.0)
-    found = verdict(
-        ranking, [tuned(ranking, n, r) for n, r in (("c", 60), ("a", 80), ("b", 70))], sample([0, 1] * 50)
-    )
+    found = verdict(ranking, [tuned(ranking, n, r) for n, r in (("c", 60), ("a", 80), ("b", 70))], ROWS)
     assert [one.candidate.model for one in found.tuned] == ["a", "b", "c"]
     own = found.agreements[0]
     assert (own.followed, own.pick, own.regret) == (ranking.metric, 0, (0.0, 0.0, 0.0))
     assert own.kendall is not None and own.kendall.value == pytest.approx(1)
     assert own.pearson is not None and own.pearson.value == pytest.approx(1)
+    assert following(found, "recommended") == Agreement("recommended", 0, own.regret, None, None)
     assert said(found) == [
-        "The first of the ranking, a, is the best of the 3 fine-tuned "
+        "The recommended checkpoint, a, is the best of the 3 fine-tuned "
         "(accuracy 0.800 on 100 held-out rows): following it costs nothing."
     ]
 
 
-def test_the_regret_is_what_the_first_gives_less_than_the_best() -> None:
+def test_the_regret_is_what_the_recommended_one_gives_less_than_the_best() -> None:
     ranking = ranking_of(a=3.0, b=2.0, c=1.0)
-    found = verdict(
-        ranking, [tuned(ranking, n, r) for n, r in (("a", 70), ("b", 73), ("c", 60))], sample([0, 1] * 50)
-    )
-    own, by_size = found.agreements[0], next(one for one in found.agreements if one.followed == "size")
+    found = verdict(ranking, [tuned(ranking, n, r) for n, r in (("a", 70), ("b", 73), ("c", 60))], ROWS)
+    own = found.agreements[0]
     assert own.regret.value == pytest.approx(0.03) and own.regret.low >= 0
-    assert by_size.regret.value == pytest.approx(0.13), "c is the largest"
+    assert following(found, "size").regret.value == pytest.approx(0.13), "c is the largest"
     assert own.kendall is not None and own.kendall.value < 1
     assert said(found)[0].startswith(
-        "The first of the ranking, a, is the second of the 3 fine-tuned "
+        "The recommended checkpoint, a, is the second of the 3 fine-tuned "
         "(accuracy 0.700 on 100 held-out rows): following it costs 3.0 points ["
     )
     assert "against b" in said(found)[0]
 
 
+def test_a_recommendation_that_was_not_fine_tuned_leaves_the_first_of_the_others() -> None:
+    ranking = ranking_of(a=3.0, b=2.0, c=1.0)
+    found = verdict(ranking, [tuned(ranking, "b", 70), tuned(ranking, "c", 60)], ROWS)
+    assert "recommended" not in [one.followed for one in found.agreements]
+    assert said(found)[0].startswith("The first of the ranking, b, is the best of the 2 fine-tuned")
+
+
+def test_the_lists_that_one_could_follow_are_those_that_have_a_number_for_each() -> None:
+    ranking = ranking_of(a=3.0, b=2.0)
+    results = [tuned(ranking, "a", 70), tuned(ranking, "b", 80)]
+
+    def lists(ranking: Ranking) -> list[str]:
+        return [one.followed for one in verdict(ranking, results, ROWS).agreements]
+
+    assert lists(ranking) == [ranking.metric, "size", "recommended"]
+    assert lists(with_heads(ranking, a=0.6)) == [ranking.metric, "size", "recommended"]
+    known = with_heads(ranking, a=0.6, b=0.7)
+    assert lists(known) == [ranking.metric, "accuracy", "size", "recommended"]
+    assert following(verdict(known, results, ROWS), "accuracy").regret.value == 0
+
+
+def test_intervals_are_those_of_groups_where_rows_belong_together() -> None:
+    ranking = ranking_of(a=3.0, b=2.0)
+    results = [tuned(ranking, "a", 50), tuned(ranking, "b", 40)]
+    places = np.stack([np.repeat(np.arange(10), 10), np.tile(np.arange(10), 10)], axis=1)
+    rows = verdict(ranking, results, ROWS).values[0]
+    groups = verdict(ranking, results, sample([0, 1] * 50, places=places)).values[0]
+    assert groups.value == rows.value == 0.5
+    assert rows.high - rows.low == pytest.approx(2 * 1.96 * 0.05, abs=0.02)
+    assert groups.high - groups.low == pytest.approx(2 * 1.96 * 0.5 / 10**0.5, abs=0.1)
+
+
+def test_the_head_of_the_scan_stands_next_to_what_fine_tuning_gives() -> None:
+    ranking = with_heads(ranking_of(a=3.0, b=2.0), a=0.75, b=0.82)
+    found = verdict(ranking, [tuned(ranking, "a", 80), tuned(ranking, "b", 78)], ROWS)
+    titles, rows, _ = tuned_table(found, ranking)
+    assert titles[2:5] == ["fine-tuned [95 %]", "head", "added"]
+    assert [row[3:5] for row in rows] == [["0.750", "+5.0"], ["0.820", "-4.0"]]
+    assert [one["head"] for one in verified(found)["tuned"]] == [0.75, 0.82]
+    assert legend(found) == (
+        "fine-tuned: accuracy on the 100 held-out rows; head: that of a linear head on the frozen features, "
+        "on all rows of the scan; added: what fine-tuning adds to that, in points."
+    )
+
+
+def test_a_head_of_another_kind_of_accuracy_is_not_compared() -> None:
+    ranking = with_heads(ranking_of(a=3.0, b=2.0), "balanced_accuracy", a=0.75, b=0.82)
+    found = verdict(ranking, [tuned(ranking, "a", 80, before=70), tuned(ranking, "b", 78)], ROWS)
+    titles, rows, _ = tuned_table(found, ranking)
+    assert titles[3:5] == ["before", "rank"]
+    assert [row[3] for row in rows] == ["0.700", "0.780"]
+    assert [one["head"] for one in verified(found)["tuned"]] == [None, None]
+    assert legend(found) == (
+        "fine-tuned: accuracy on the 100 held-out rows; "
+        "before: that of the linear head on frozen features that training started from."
+    )
+
+
+def test_r2_is_written_as_a_number_and_not_in_points() -> None:
+    labels = np.arange(100.0)
+    ranking = with_heads(ranking_of(a=3.0, b=2.0), "r2", a=0.9, b=0.8)
+    results = [
+        replace(
+            tuned(ranking, name, 0), measure="r2", accuracy=1.0,
+            predictions=tuple((labels + off).tolist()), frozen_predictions=tuple(labels.tolist()),
+        )
+        for name, off in (("a", 5.0), ("b", 0.0))
+    ]  # fmt: skip
+    found = verdict(ranking, results, sample(labels, "number"))
+    assert [one.candidate.model for one in found.tuned] == ["b", "a"]
+    assert found.values[1].value == pytest.approx(r2_score(labels, labels + 5))
+    titles, rows, _ = tuned_table(found, ranking)
+    assert titles[2:5] == ["fine-tuned [95 %]", "head", "added"]
+    assert legend(found).endswith("added: what fine-tuning adds to that, in R².")
+    assert rows[0][2:5] == ["1.000 [1.000, 1.000]", "0.800", "+0.200"]
+    assert "following it costs 0.030 R² [" in said(found)[0]
+    assert "Fine-tuning made a worse than its frozen features." in said(found)
+
+
 def test_what_is_to_be_mistrusted_is_said() -> None:
     ranking = ranking_of(a=3.0, b=2.0)
-    before = tuple(float(row < 90) for row in range(100))
     found = verdict(
-        ranking,
-        [tuned(ranking, "a", 80, settled=False), tuned(ranking, "b", 70, frozen=before)],
-        sample([0, 1] * 50),
+        ranking, [tuned(ranking, "a", 80, settled=False), tuned(ranking, "b", 70, before=90)], ROWS
     )
     assert found.agreements[0].kendall is None, "two have an order, and no correlation"
     assert said(found)[1:] == [
         "a was still getting better when its time or epochs ran out: see --time-budget.",
         "Fine-tuning made b worse than its frozen features.",
     ]
+    assert [row[-2] for row in tuned_table(found, ranking)[1]] == ["2+", "2"]
+    assert legend(found).endswith("; +: still improving.")
 
 
 def test_what_is_to_be_mistrusted_of_several_is_said_in_the_plural() -> None:
     ranking = ranking_of(a=3.0, b=2.0)
-    facts: dict[str, Any] = {"frozen": tuple(float(row < 90) for row in range(100)), "settled": False}
-    found = verdict(
-        ranking, [tuned(ranking, "a", 80, **facts), tuned(ranking, "b", 70, **facts)], sample([0, 1] * 50)
-    )
+    facts: dict[str, Any] = {"before": 90, "settled": False}
+    found = verdict(ranking, [tuned(ranking, "a", 80, **facts), tuned(ranking, "b", 70, **facts)], ROWS)
     assert said(found)[1:] == [
         "a, b were still getting better when their time or epochs ran out: see --time-budget.",
         "Fine-tuning made a, b worse than their frozen features.",
@@ -180,10 +322,18 @@ def test_what_is_to_be_mistrusted_of_several_is_said_in_the_plural() -> None:
 def test_one_alone_or_other_held_out_rows_give_no_verdict() -> None:
     ranking = ranking_of(a=3.0, b=2.0)
     with pytest.raises(RankingError, match="two to compare"):
-        verdict(ranking, [tuned(ranking, "a", 5)], sample([0, 1] * 50))
+        verdict(ranking, [tuned(ranking, "a", 5)], ROWS)
     other = replace(tuned(ranking, "b", 5), held=tuple(range(1, 101)))
     with pytest.raises(RankingError, match="other rows held out"):
-        verdict(ranking, [tuned(ranking, "a", 5), other], sample([0, 1] * 50))
+        verdict(ranking, [tuned(ranking, "a", 5), other], ROWS)
+
+
+def test_numbers_that_are_all_the_same_on_held_out_rows_give_no_verdict() -> None:
+    labels = np.r_[np.zeros(100), np.ones(100)]
+    ranking = ranking_of(a=3.0, b=2.0)
+    results = [replace(tuned(ranking, name, 5), measure="r2") for name in "ab"]
+    with pytest.raises(RankingError, match="R² of the held-out rows is not defined; draw more rows"):
+        verdict(ranking, results, sample(labels, "number"))
 
 
 def test_the_first_ones_are_chosen_and_some_of_the_others_by_chance() -> None:
@@ -200,6 +350,88 @@ def test_the_first_ones_are_chosen_and_some_of_the_others_by_chance() -> None:
         names(1, 0)
     with pytest.raises(RecipeError, match="--model z: not in the ranking"):
         names(1, 0, ("z",))
+
+
+def test_the_recommended_one_is_always_chosen_and_judged() -> None:
+    ranking = replace(ranking_of(a=5.0, b=4.0, c=3.0, d=2.0), recommended=Recommended(3, "for this test"))
+    chosen = select_candidates(ranking, 2, 0)
+    assert [candidate.model for candidate in chosen] == ["a", "b", "c"]
+    found = verdict(ranking, [tuned(ranking, n, r) for n, r in (("a", 70), ("b", 60), ("c", 65))], ROWS)
+    assert following(found, "recommended").regret.value == pytest.approx(0.05)
+    assert said(found)[0].startswith("The recommended checkpoint, c, is the second of the 3 fine-tuned")
+
+
+def test_where_nothing_is_recommended_the_verdict_is_on_the_first() -> None:
+    ranking = replace(ranking_of(a=5.0, b=4.0), recommended=None)
+    found = verdict(ranking, [tuned(ranking, "a", 70), tuned(ranking, "b", 60)], ROWS)
+    assert [one.followed for one in found.agreements] == [ranking.metric, "size"]
+    assert said(found)[0].startswith("The first of the ranking, a, is the best of the 2 fine-tuned")
+
+
+# -- runs that were verified before predictions were kept ------------------------------------------
+
+
+@pytest.fixture
+def old_run(tmp_path: Path) -> Path:
+    """A run folder that hubscan wrote at commit db95b24."""
+    return Path(shutil.copytree(Path(__file__).parent / "support" / "old_run", tmp_path / "run"))
+
+
+def test_an_old_verdict_is_shown_as_it_is(old_run: Path) -> None:
+    ranking = load_run(old_run).ranking
+    found = ranking.verdict
+    assert found is not None and found.measure == "accuracy"
+    assert said(found) == [
+        "The first of the ranking, sentence-transformers/all-MiniLM-L6-v2, is the second of the 2 fine-tuned "
+        "(accuracy 0.700 on 10 held-out rows): following it costs 20.0 points [0.0, 50.0] against "
+        "BAAI/bge-small-en-v1.5, which other held-out rows might undo."
+    ]
+    shown = CliRunner().invoke(main, ["show", str(old_run)])
+    assert shown.exit_code == 0
+    assert " ".join(said(found)) in " ".join(shown.stdout.split())
+    titles, rows, _ = tuned_table(found, ranking)
+    assert titles[2:5] == ["fine-tuned [95 %]", "before", "rank"]
+    assert [row[2:5] for row in rows] == [
+        ["0.900 [0.700, 1.000]", "0.700", "2"],
+        ["0.700 [0.400, 0.902]", "0.700", "1"],
+    ]
+    told = verified(found)
+    jsonschema.validate(told, {"$ref": "#/$defs/verdict", "$defs": SCHEMA["$defs"]})
+    assert [one["list"] for one in told["followed"]] == ["transfer@1", "transrate", "probe", "size"]
+    assert [(one["value"], one["frozen"], one["head"]) for one in told["tuned"]] == [
+        (0.9, 0.7, None),
+        (0.7, 0.7, None),
+    ]
+
+
+@pytest.mark.parametrize("measure", ["R²", "ranking precision"])
+def test_an_old_verdict_of_another_measure_is_shown_in_its_unit(old_run: Path, measure: str) -> None:
+    file = old_run / "verdict.json"
+    file.write_text(file.read_text().replace('"measure": "accuracy"', json.dumps({"measure": measure})[1:-1]))
+    found = load_run(old_run).verdict()
+    assert found is not None
+    assert f"({measure} 0.700 on 10 held-out rows): following it costs 0.200 {measure}" in said(found)[0]
+    told = verified(found)
+    jsonschema.validate(told, {"$ref": "#/$defs/verdict", "$defs": SCHEMA["$defs"]})
+
+
+def test_old_results_are_read_and_never_compared_with_new_ones(old_run: Path) -> None:
+    run = load_run(old_run)
+    old = [one for one in run.verified() if isinstance(one, Tuned)]
+    assert [(one.measure, one.value, one.start) for one in old] == [
+        ("accuracy", 0.9, 0.7),
+        ("accuracy", 0.7, 0.7),
+    ]
+    assert of_training(run, Training()) == []
+    held = old[0].held
+    new = replace(
+        tuned(run.ranking, old[0].candidate.model, 10, of=10),
+        held=held, predictions=(1,) * 10, accuracy=1.0,
+    )  # fmt: skip
+    run.append(new, verifies=True)
+    assert of_training(run, Training()) == [new], "the old one of the same checkpoint is left alone"
+    with pytest.raises(RankingError, match="1 checkpoint fine-tuned: there must be two to compare"):
+        verdict_of(run, Training())
 
 
 # -- the command ----------------------------------------------------------------------------------
@@ -229,14 +461,15 @@ def test_the_checkpoint_that_sees_is_best_when_fine_tuned_too(run: Any) -> None:
     jsonschema.validate(answer, {"$ref": "#/$defs/verdict", "$defs": SCHEMA["$defs"]})
     assert answer["tuned"][0]["model"] == "tester/seeing-bert"
     assert answer["tuned"][0]["value"] > 0.8
-    assert [one["list"] for one in answer["followed"]] == [
-        "transfer@1",
-        "transrate",
-        "probe",
-        "size",
-        "downloads",
-    ]
-    assert answer["followed"][0]["regret"]["value"] == 0
+    lists = [one["list"] for one in answer["followed"]]
+    assert lists == ["transrate@4", "accuracy", "size", "downloads", "recommended"]
+    assert answer["followed"][0]["regret"]["value"] == answer["followed"][-1]["regret"]["value"] == 0
+    assert answer["tuned"][0]["head"] > 0.8
+    lines = [json.loads(line) for line in (folder / "verified.jsonl").open()]
+    labels = sample_file.read(folder / "sample.parquet").labels
+    for line, one in zip(sorted(lines, key=lambda line: -line["accuracy"]), answer["tuned"], strict=True):
+        expected = accuracy(line["predictions"], labels[line["held"]], "balanced_accuracy").value
+        assert one["value"] == line["accuracy"] == pytest.approx(expected)
     assert progress.count("accuracy") == 3
     assert len((folder / "verified.jsonl").read_text().splitlines()) == 3
 
@@ -310,8 +543,10 @@ def test_words_are_fine_tuned_by_the_windows_that_hold_them(hub_root: Path) -> N
     made = sample(kinds, "token", places)
     made = replace(made, inputs={"text": tuple(tuple(words) for words in texts)})
     found = trained(hub_root, "seeing-bert", made, "text")
-    assert found.measure == "accuracy" and found.value > 0.95
-    assert len(found.held) == len(found.outcomes) > 60
+    assert found.measure == "balanced_accuracy" and found.value > 0.95
+    assert len(found.held) == len(found.predictions) > 60
+    right = np.array(found.predictions) == made.labels[list(found.held)]
+    assert right.mean() > 0.95, "predictions are in the order of the held-out rows"
     held = set(places[list(found.held), 0])
     assert len(held) == 20, "a quarter of the sentences, each of them whole"
     assert sum(len(texts[row]) for row in held) == len(found.held)
@@ -340,8 +575,11 @@ def test_numbers_and_several_labels_are_fine_tuned_to_their_own_measure(hub_root
     labels = share[:, 0] - share[:, 1] if kind == "number" else (share > 0.25).astype(np.uint8)
     made = replace(sample(labels, kind), inputs={"text": tuple(" ".join(words) for words in texts)})
     found = trained(hub_root, "seeing-bert", made, "text")
-    assert found.measure == {"number": "R²", "multilabel": "ranking precision"}[kind]
+    assert found.measure == {"number": "r2", "multilabel": "micro_f1"}[kind]
     assert found.value > 0.8 and found.value >= found.start - 0.05
+    wanted = made.labels[list(found.held)]
+    given = accuracy(np.array(found.predictions), wanted, found.measure)  # type: ignore[arg-type]
+    assert given.value == pytest.approx(found.value)
 
 
 @pytest.mark.parametrize("model", ["tiny-vit", "tiny-resnet"])

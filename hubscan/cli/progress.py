@@ -67,7 +67,7 @@ class _Display:
             case Scored():
                 self._finished(event.candidate.name, _numbers(event))
             case Tuned():
-                self._finished(event.candidate.name, f"{event.measure} {event.value:.3f}")
+                self._finished(event.candidate.name, f"{event.measure_name} {event.value:.3f}")
             case Skipped(_, _, stage, reason):
                 self._finished(event.name, f"skipped at {stage}: {reason}")
             case _:

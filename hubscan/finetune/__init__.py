@@ -1,4 +1,4 @@
-"""One checkpoint and the sample in, how well it does once fine-tuned on part of the rows, out.
+"""Fine-tune one checkpoint on part of a sample, and measure it on the rest.
 
-What `candidate.tuned` gives is what a ranking is held against; `training` has the recipe.
+`training` has the recipe, and `candidate.tuned` gives the result that a ranking is compared with.
 """

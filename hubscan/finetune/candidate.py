@@ -1,17 +1,19 @@
-"""One candidate in, a `Tuned` or a `Skipped` out: fetch, load, train. Runs in a worker process."""
+"""Fetch, load and fine-tune one candidate. Runs in a worker process."""
 
 from __future__ import annotations
 
 import time
 from dataclasses import replace
+from typing import Any
 
 from hubscan import encoders
+from hubscan.finetune.held_out import value
 from hubscan.finetune.split import split_rows
-from hubscan.finetune.targets import MEASURES
 from hubscan.finetune.training import fine_tuned
 from hubscan.guard import Enter, Report, guarded
 from hubscan.hub.fetch import fetch
-from hubscan.records import Candidate, Job, Sample, Skipped, Training, Tuned
+from hubscan.records import Candidate, Job, Predicted, Sample, Skipped, Training, Tuned
+from hubscan.scores.accuracy import kind_of_accuracy
 
 
 def tuned(candidate: Candidate, sample: Sample, job: Job, device: str, report: Report) -> Tuned | Skipped:
@@ -43,17 +45,27 @@ def _tuned(
     outcome = fine_tuned(
         encoder, inputs, sample, training, device, lambda done, all_: report("train", done, all_)
     )
+    held = tuple(split_rows(sample, training.seed).test.tolist())
+    kind = kind_of_accuracy(sample.labels, representative=sample.draw.representative)
+    predictions, frozen = _plain(outcome.predictions), _plain(outcome.frozen)
     return Tuned(
         candidate=candidate,
         training=training,
-        measure=MEASURES[sample.draw.label_kind],
-        outcomes=tuple(float(x) for x in outcome.outcomes.round(6)),
-        frozen=tuple(float(x) for x in outcome.frozen.round(6)),
-        held=tuple(int(row) for row in split_rows(sample, training.seed).test),
+        measure=kind,
+        held=held,
         rate=outcome.rate,
         epochs=outcome.epochs,
         settled=outcome.settled,
         trained=outcome.trained,
         seconds=time.perf_counter() - begun,
         device=str(next(encoder.model.parameters()).device),
+        predictions=predictions,
+        frozen_predictions=frozen,
+        accuracy=value(predictions, held, sample, kind),
+        frozen_accuracy=value(frozen, held, sample, kind),
     )
+
+
+def _plain(predictions: Any) -> Predicted:
+    """Return predictions as plain Python numbers, which travel as JSON."""
+    return tuple(map(tuple, predictions.tolist())) if predictions.ndim == 2 else tuple(predictions.tolist())

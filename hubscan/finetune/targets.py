@@ -1,29 +1,24 @@
-"""The labels of rows in: what a head has to give, how far off it is, and how each row came out."""
+"""The labels of a sample as a head is trained on them: its loss, and what its outputs predict."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import torch
 from torch.nn import functional
 
 from hubscan.records import LabelKind
+from hubscan.scores.accuracy import best_threshold, varying
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
     from hubscan.records import Sample
 
-MEASURES = {
-    "class": "accuracy",
-    "token": "accuracy",
-    "number": "R²",
-    "multilabel": "ranking precision",
-}
-"""What is reported of each kind of label; each is a mean over rows, 1 at best."""
-
+Given = tuple[torch.Tensor, torch.Tensor]
+"""What a head gives for some rows (m, outputs), and which rows these are (m,)."""
 
 CONFIDENCES: Final = tuple(2.0 ** (power / 2) for power in range(-10, 5))
 
@@ -35,18 +30,18 @@ class Target:
     kind: LabelKind
     values: torch.Tensor  # classes (n,) int64; numbers (n, 1), centred and of variance one; labels (n, L)
     outputs: int  # numbers that a head gives for each row
+    labels: npt.NDArray[Any]  # (n,) or (n, L), as in the sample
 
     @classmethod
     def of(cls, sample: Sample) -> Target:
         """Return the target of all rows of *sample*."""
         kind, labels = sample.draw.label_kind, sample.labels
         if kind in ("class", "token"):
-            return cls(kind, torch.tensor(labels, dtype=torch.long), int(labels.max()) + 1)
+            return cls(kind, torch.tensor(labels, dtype=torch.long), int(labels.max()) + 1, labels)
         if kind == "multilabel":
-            return cls(kind, torch.tensor(labels, dtype=torch.float32), labels.shape[1])
-        spread = float(labels.std()) or 1.0
-        levelled = torch.tensor((labels - labels.mean()) / spread, dtype=torch.float32)
-        return cls(kind, levelled[:, None], 1)
+            return cls(kind, torch.tensor(labels, dtype=torch.float32), labels.shape[1], labels)
+        levelled = torch.tensor((labels - labels.mean()) / _spread(labels), dtype=torch.float32)
+        return cls(kind, levelled[:, None], 1, labels)
 
     def loss(self, given: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
         """Return the mean loss of *given* (m, outputs) for *rows* (m,): cross-entropy or squared error."""
@@ -61,26 +56,31 @@ class Target:
         """Return the least loss of *given* times a number (Guo et al., ICML 2017, arXiv 1706.04599)."""
         return min(float(self.loss(given * factor, rows)) for factor in CONFIDENCES)
 
-    def outcomes(self, given: torch.Tensor, rows: torch.Tensor) -> npt.NDArray[np.float64]:
-        """Return (m,) how each of *rows* came out; the mean is what `MEASURES` names.
+    def predictions(self, test: Given, validation: Given) -> npt.NDArray[Any]:
+        """Return what a head predicts for the rows of *test*, in their order in the sample.
 
-        Classes: 1 where the largest of *given* is the row's own, else 0. Numbers: 1 − (y − ŷ)²/s² with
-        the variance s² of *rows*. Several labels: for each label of the row the share of labels
-        ranked at or above it that are its own, averaged (Schapire and Singer, 2000); 1 for a row
-        without labels.
+        These are classes (m,); numbers (m,) in the label's own units; or 0 and 1 for each label (m, L), at
+        the one threshold at which micro-F1 of the rows of *validation* is largest. A label column that is
+        the same for all rows of the sample is predicted as it is.
         """
-        wanted = self.values[rows]
+        rows, given = _in_order(test)
         if self.kind in ("class", "token"):
-            return (given.argmax(1) == wanted).double().numpy()
-        if self.kind == "multilabel":
-            return _precisions(given.double().numpy(), wanted.numpy() > 0)
-        spread = float(wanted.double().var(correction=0)) or 1.0
-        return (1 - (given - wanted).double().square()[:, 0] / spread).numpy()
+            return np.asarray(given.argmax(axis=1))
+        if self.kind == "number":
+            return np.asarray(given[:, 0] * _spread(self.labels) + self.labels.mean())
+        varied, (others, outputs) = varying(self.labels), _in_order(validation)
+        columns = self.labels[others][:, varied].astype(np.float64)
+        predicted: npt.NDArray[Any] = self.labels[rows]
+        predicted[:, varied] = given[:, varied] > best_threshold(outputs[:, varied], columns)
+        return predicted
 
 
-def _precisions(given: npt.NDArray[np.float64], wanted: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
-    at_or_above = given[:, None, :] >= given[:, :, None]  # (m, label, other)
-    own = (at_or_above & wanted[:, None, :]).sum(2)
-    shares = np.where(wanted, own / at_or_above.sum(2), 0.0).sum(1)
-    labels = wanted.sum(1)
-    return np.asarray(np.where(labels > 0, shares / np.maximum(labels, 1), 1.0))
+def _spread(numbers: npt.NDArray[Any]) -> float:
+    return float(numbers.std()) or 1.0
+
+
+def _in_order(given: Given) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+    """Return rows in ascending order, and what a head gives for each."""
+    outputs, rows = given
+    order = torch.argsort(rows)
+    return rows[order].numpy(), outputs[order].double().numpy()

@@ -1,4 +1,4 @@
-"""An encoder and a sample in, how well it does on held-out rows once fine-tuned on others, out."""
+"""Fine-tune an encoder on some rows of a sample, and predict the held-out ones."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import torch
@@ -25,13 +25,13 @@ from hubscan.finetune.ema import WeightAverage
 from hubscan.finetune.head import Head, fitted
 from hubscan.finetune.precision import mixed
 from hubscan.finetune.split import Split, split_rows
-from hubscan.finetune.targets import Target
+from hubscan.finetune.targets import Given, Target
 from hubscan.records import Training
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from hubscan.records import Input, Sample
+    from hubscan.records import Input, Rows, Sample
 
 WEIGHT_DECAY: Final = 0.01
 AVERAGED_EPOCHS: Final = 2
@@ -46,8 +46,8 @@ OF_TABLES: Final = 100.0  # the rate of a table of token vectors, by that of a n
 class Outcome:
     """How one checkpoint came out."""
 
-    outcomes: npt.NDArray[np.float64]  # (held-out rows,) see `Target.outcomes`; the mean is the measure
-    frozen: npt.NDArray[np.float64]  # the same of the head on frozen features, before any fine-tuning
+    predictions: npt.NDArray[Any]  # for the held-out rows in their order, see `Target.predictions`
+    frozen: npt.NDArray[Any]  # those of the head on frozen features, before any fine-tuning
     rate: float | None  # the learning rate that did best; None if none did better than the frozen features
     epochs: int  # trained with it until then
     settled: bool  # whether every rate was tried until it got no better; else time or epochs ran out
@@ -63,7 +63,7 @@ def fine_tuned(
     progress: Progress | None = None,
     rows: Split | None = None,
 ) -> Outcome:
-    """Fine-tune *encoder* as *training* says, and return how the held-out rows come out.
+    """Fine-tune *encoder* as *training* says, and return what it predicts for the held-out rows.
 
     A linear head is fitted to the frozen features first, and fine-tuning starts from there: a head of
     chance would spoil what the encoder knows before it has learnt to read it (Kumar et al., ICLR 2022,
@@ -109,7 +109,8 @@ def _fine_tuned(
     features = torch.from_numpy(extract.extract(encoder, inputs, device).matrix)
     head = fitted(features, target, rows)
     with torch.no_grad():
-        frozen = target.outcomes(head(features[rows.test]), torch.from_numpy(rows.test))
+        test, validation = (_of_head(head, features, part) for part in (rows.test, rows.validation))
+        frozen = target.predictions(test, validation)
     weights = sum(weight.numel() for weight in head.parameters())
     if training.how == "head":
         return Outcome(frozen, frozen, None, 0, True, weights)
@@ -119,6 +120,10 @@ def _fine_tuned(
         encoder.model.requires_grad_(True)
     tuner = _Tuner(encoder, inputs, head, target, rows, training, device)
     return tuner.outcome(frozen, progress)
+
+
+def _of_head(head: Head, features: torch.Tensor, rows: Rows) -> Given:
+    return head(features[rows]), torch.from_numpy(rows)
 
 
 class _Tuner:
@@ -151,8 +156,8 @@ class _Tuner:
         self.epochs = 0
         self._settled = False
 
-    def outcome(self, frozen: npt.NDArray[np.float64], progress: Progress | None) -> Outcome:
-        """Try every rate; return how the held-out rows come out in the best state."""
+    def outcome(self, frozen: npt.NDArray[Any], progress: Progress | None) -> Outcome:
+        """Try every rate; return what the best state predicts for the held-out rows."""
         settled = True
         pace = OF_TABLES if isinstance(self.encoder, StaticEncoder) else 1.0
         for number, rate in enumerate(pace * rate for rate in self.training.rates):
@@ -165,9 +170,11 @@ class _Tuner:
                     self.rate, self.epochs = rate, epoch
             settled &= self._settled
         self.network.load_state_dict(self.state)
-        outcomes = self.target.outcomes(*self._given(self.of_part.test.tolist()))
+        windows = self.of_part
+        test, validation = (self._given(part.tolist()) for part in (windows.test, windows.validation))
+        predictions = self.target.predictions(test, validation)
         trained = sum(weight.numel() for weight in self._weights())
-        return Outcome(outcomes, frozen, self.rate, self.epochs, settled, trained)
+        return Outcome(predictions, frozen, self.rate, self.epochs, settled, trained)
 
     @property
     def _most_epochs(self) -> int:
@@ -230,7 +237,7 @@ class _Tuner:
         return self.head(vectors.float()), torch.tensor(self.prepared.vectors(windows))
 
     @torch.inference_mode()
-    def _given(self, windows: Sequence[int]) -> tuple[torch.Tensor, torch.Tensor]:
+    def _given(self, windows: Sequence[int]) -> Given:
         """Return what the head gives for the rows in *windows*, and which rows those are."""
         self.network.eval()
         pairs = [self._forward(part) for part in self._in_parts(windows)]

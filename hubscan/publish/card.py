@@ -19,7 +19,7 @@ from hubscan.report.answer import answer, recommended
 from hubscan.report.formatting import byte_count, plain
 from hubscan.report.json_form import provenance
 from hubscan.report.markdown import Markdown, escaped, legend_list, ranking_table, skipped_table, table
-from hubscan.report.verified import lists_table, said, tuned_table
+from hubscan.report.verified import legend, lists_table, said, tuned_table
 from hubscan.run import Run
 
 LICENSE: Final = "cc0-1.0"  # of the card and its numbers; checkpoints and data keep their own
@@ -182,6 +182,7 @@ def _verified(ranking: Ranking) -> dict[str, Any] | None:
     return {
         "said": " ".join(said(verdict)),
         "tuned": table(*tuned_table(verdict, ranking)),
+        "legend": legend(verdict),
         "lists": table(*lists_table(verdict)),
     }
 

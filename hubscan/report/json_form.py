@@ -53,8 +53,9 @@ def as_object(ranking: Ranking) -> dict[str, Any]:
 
 
 def verified(verdict: Verdict) -> dict[str, Any]:
-    """Return what fine-tuning said, as plain dicts and lists."""
+    """Return how the ranking compares with what fine-tuning gave, as plain dicts and lists."""
     training = verdict.best.training
+    heads = verdict.heads or (None,) * len(verdict.tuned)
     return {
         "measure": verdict.measure,
         "held_out_rows": verdict.held,
@@ -62,9 +63,10 @@ def verified(verdict: Verdict) -> dict[str, Any]:
         "tuned": [
             {key: getattr(tuned.candidate, key) for key in PART}
             | {"value": value.value, "low": value.low, "high": value.high}
-            | {"frozen": tuned.start, "rate": tuned.rate, "epochs": tuned.epochs, "settled": tuned.settled}
+            | {"head": head, "frozen": tuned.start}
+            | {"rate": tuned.rate, "epochs": tuned.epochs, "settled": tuned.settled}
             | {"seconds": tuned.seconds, "device": tuned.device}
-            for tuned, value in zip(verdict.tuned, verdict.values, strict=True)
+            for tuned, value, head in zip(verdict.tuned, verdict.values, heads, strict=True)
         ],
         "followed": [
             {

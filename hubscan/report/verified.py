@@ -1,4 +1,4 @@
-"""A verdict in; what it says in words and tables, for a terminal and for the card, and JSON out."""
+"""What a verdict says, in words, tables and JSON, for a terminal and for the card."""
 
 from __future__ import annotations
 
@@ -7,14 +7,17 @@ from collections.abc import Callable
 from typing import Final
 
 from rich.console import RenderableType
+from rich.table import Table
 from rich.text import Text
 
 from hubscan.records import Bounded, Ranking, Tuned, Verdict
+from hubscan.records.tuned import RECOMMENDED
 from hubscan.report.formatting import plain
 from hubscan.report.json_form import verified
 from hubscan.report.terminal import plain_table, shown
 
 ORDINALS: Final = ("best", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth")
+TRAINED: Final = ("rate", "epochs", "min")
 Cells = tuple[list[str], list[list[str]], str]
 """Titles, rows, and the titles of columns that are set flush right."""
 
@@ -34,35 +37,80 @@ def as_parts(verdict: Verdict, ranking: Ranking) -> list[RenderableType]:
     return [
         Text(" ".join(said(verdict)), style="bold"),
         "",
-        plain_table(*tuned_table(verdict, ranking)),
+        _narrow(plain_table(*tuned_table(verdict, ranking))),
+        Text(legend(verdict)),
         "",
         plain_table(*lists_table(verdict)),
     ]
 
 
+def _narrow(table: Table) -> Table:
+    """Let only the names of models break where a terminal is narrow."""
+    for column in table.columns[2:]:
+        column.no_wrap = True
+    return table
+
+
 def said(verdict: Verdict) -> list[str]:
-    """Return what it comes to, one sentence each: the verdict, what it rests on, what to mistrust."""
+    """Return the verdict and what to know before trusting it, one sentence each."""
     return [_judged(verdict), *_unsettled(verdict), *_worse(verdict)]
 
 
 def tuned_table(verdict: Verdict, ranking: Ranking) -> Cells:
-    """Return one line for each checkpoint that was fine-tuned, from the best to the worst."""
+    """Return one line for each checkpoint that was fine-tuned, from the best to the worst.
+
+    Beside what fine-tuning gives stands the accuracy of the scan's linear head, and what fine-tuning added
+    to it. Where no head has an accuracy of the same kind, as in old runs, that of the start of training
+    stands there.
+    """
     ranks = {e.scored.identity: e.rank for e in reversed(tuple(ranking))}
-    titles = ["", "model", f"{verdict.measure} [95 %]", "frozen", "rank here", "rate", "epochs", "minutes"]
+    titles, beside = _beside(verdict)
+    titles = ["", "model", "fine-tuned [95 %]", *titles, "rank", *TRAINED]
     rows = [
         [
             str(place),
             plain(tuned.candidate.name),
             _interval(value, _number),
-            _number(tuned.start),
+            *cells,
             str(ranks.get(tuned.identity, "")),
-            "frozen" if tuned.rate is None else f"{tuned.rate:g}",
-            f"{tuned.epochs}" if tuned.settled else f"{tuned.epochs}, not settled",
+            "none" if tuned.rate is None else f"{tuned.rate:g}",
+            f"{tuned.epochs}" if tuned.settled else f"{tuned.epochs}+",
             f"{tuned.seconds / 60:.1f}",
         ]
-        for place, (tuned, value) in enumerate(zip(verdict.tuned, verdict.values, strict=True), start=1)
+        for place, (tuned, value, cells) in enumerate(
+            zip(verdict.tuned, verdict.values, beside, strict=True), start=1
+        )
     ]
-    return titles, rows, "frozen rate epochs minutes"
+    return titles, rows, " ".join(TRAINED)
+
+
+def legend(verdict: Verdict) -> str:
+    """Return what the columns of `tuned_table` mean."""
+    said = [f"fine-tuned: {verdict.measure_name} on the {verdict.held:,} held-out rows"]
+    if _heads_known(verdict):
+        said += [
+            "head: that of a linear head on the frozen features, on all rows of the scan",
+            f"added: what fine-tuning adds to that, in {_unit(verdict)}",
+        ]
+    else:
+        said += ["before: that of the linear head on frozen features that training started from"]
+    if not all(tuned.settled for tuned in verdict.tuned):
+        said += ["+: still improving"]
+    return f"{'; '.join(said)}."
+
+
+def _heads_known(verdict: Verdict) -> bool:
+    return any(head is not None for head in verdict.heads)
+
+
+def _beside(verdict: Verdict) -> tuple[list[str], list[list[str]]]:
+    """Return the titles and the cells of what stands beside the fine-tuned accuracy."""
+    if not _heads_known(verdict):
+        return ["before"], [[_number(tuned.start)] for tuned in verdict.tuned]
+    return ["head", "added"], [
+        ["", ""] if head is None else [_number(head), _signed(_lost(verdict)(value.value - head))]
+        for head, value in zip(verdict.heads, verdict.values, strict=True)
+    ]
 
 
 def lists_table(verdict: Verdict) -> Cells:
@@ -82,19 +130,19 @@ def lists_table(verdict: Verdict) -> Cells:
 
 
 def _judged(verdict: Verdict) -> str:
-    picked, best = verdict.picked, verdict.best
+    picked, best, regret = verdict.picked, verdict.best, verdict.advice.regret
     place, count = verdict.tuned.index(picked), len(verdict.tuned)
-    rows = f"{verdict.measure} {_number(picked.value)} on {verdict.held:,} held-out rows"
+    rows = f"{verdict.measure_name} {_number(verdict.values[place].value)} on {verdict.held:,} held-out rows"
     of = f"of the {count} fine-tuned ({rows})"
-    first = f"The first of the ranking, {plain(picked.candidate.model)}, is the"
-    regret = verdict.agreements[0].regret
+    which = "recommended checkpoint" if verdict.advice.followed == RECOMMENDED else "first of the ranking"
+    start = f"The {which}, {plain(picked.candidate.model)}, is the"
     if regret.value <= 0:
-        return f"{first} best {of}: following it costs nothing."
+        return f"{start} best {of}: following it costs nothing."
     ordinal = ORDINALS[place] if place < len(ORDINALS) else f"{place + 1}th"
     lost = _lost(verdict)
     unsure = ", which other held-out rows might undo" if regret.low <= 0 else ""
     return (
-        f"{first} {ordinal} {of}: following it costs {lost(regret.value)} {_unit(verdict)} "
+        f"{start} {ordinal} {of}: following it costs {lost(regret.value)} {_unit(verdict)} "
         f"[{lost(regret.low)}, {lost(regret.high)}] against {plain(best.candidate.name)}{unsure}."
     )
 
@@ -111,27 +159,33 @@ def _unsettled(verdict: Verdict) -> list[str]:
 
 
 def _worse(verdict: Verdict) -> list[str]:
-    """Name what came out clearly worse than the head that it began with: a fault of the recipe."""
-    names = [plain(tuned.candidate.name) for tuned in verdict.tuned if _spoilt(tuned)]
+    """Name what came out clearly worse than where its training started: a fault of the recipe."""
+    worse = [gain.high < 0 for gain in verdict.gains] if verdict.gains else map(_clearly_worse, verdict.tuned)
+    names = [plain(tuned.candidate.name) for tuned, is_ in zip(verdict.tuned, worse, strict=True) if is_]
     if not names:
         return []
     their = "its" if len(names) == 1 else "their"
     return [f"Fine-tuning made {', '.join(names)} worse than {their} frozen features."]
 
 
-def _spoilt(tuned: Tuned) -> bool:
-    differences = [after - before for after, before in zip(tuned.outcomes, tuned.frozen, strict=True)]
-    n, mean = len(differences), sum(differences) / len(differences)
+def _clearly_worse(old: Tuned) -> bool:
+    """Return whether the outcomes of an *old* result lie two standard errors below those before training."""
+    differences = [after - before for after, before in zip(old.outcomes, old.frozen, strict=True)]
+    n, mean = len(differences), old.value - old.start
     variance = sum((difference - mean) ** 2 for difference in differences) / max(n - 1, 1)
-    return bool(mean < -2 * (variance / n) ** 0.5)
+    return bool(mean < -2 * (variance / max(n, 1)) ** 0.5)
+
+
+def _in_points(verdict: Verdict) -> bool:
+    return verdict.measure in ("accuracy", "balanced_accuracy")
 
 
 def _unit(verdict: Verdict) -> str:
-    return "points" if verdict.measure == "accuracy" else f"of {verdict.measure}"
+    return "points" if _in_points(verdict) else verdict.measure_name
 
 
 def _lost(verdict: Verdict) -> Callable[[float], str]:
-    return _points if verdict.measure == "accuracy" else _number
+    return _points if _in_points(verdict) else _number
 
 
 def _points(value: float) -> str:
@@ -140,6 +194,10 @@ def _points(value: float) -> str:
 
 def _number(value: float) -> str:
     return f"{value:z.3f}"
+
+
+def _signed(number: str) -> str:
+    return number if number.startswith("-") else f"+{number}"
 
 
 def _interval(bounded: Bounded | None, number: Callable[[float], str]) -> str:

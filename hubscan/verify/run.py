@@ -1,4 +1,4 @@
-"""A run in, its first few fine-tuned, and the verdict on its ranking out."""
+"""Fine-tune a few checkpoints of a run, and return the verdict on its ranking."""
 
 from __future__ import annotations
 
@@ -9,10 +9,13 @@ import numpy as np
 
 from hubscan import engines
 from hubscan.errors import RankingError, RecipeError
-from hubscan.records import Candidate, Identity, Ranking, Skipped, Training, Tuned, Verdict
+from hubscan.finetune.split import split_rows
+from hubscan.records import Candidate, Ranking, Skipped, Training, Tuned, Verdict
+from hubscan.rescore import labels_of
 from hubscan.run import VERIFIED, Run
 from hubscan.scan import Entered, Event, Plan, prepare, results_of
-from hubscan.verify.results import of_training, probes, verdict_of
+from hubscan.verify.recommended import recommended
+from hubscan.verify.results import of_training, verdict_of
 
 
 def select_candidates(
@@ -20,8 +23,8 @@ def select_candidates(
 ) -> list[Candidate]:
     """Return which checkpoints of *ranking* to fine-tune, from the best to the worst.
 
-    Those are the *top* first ones, *also* so many of the others by chance, and those of *names*. A
-    checkpoint counts once, whichever of its layers is ranked; a joined pair is none.
+    Those are the first *top* ones, *also* random ones of the others, those of *names*, and the recommended
+    one. A checkpoint counts once, whichever of its layers is ranked; a joined pair is not fine-tuned.
 
     Raises:
         RecipeError: if one of *names* is not in the ranking, or fewer than two are chosen.
@@ -33,7 +36,12 @@ def select_candidates(
         raise RecipeError(f"--model {unknown[0]}: not in the ranking of this run")
     left = range(min(top, len(ranked)), len(ranked))
     drawn = set(np.random.default_rng(seed).permutation(list(left))[:also].tolist())
-    picked = [c for place, c in enumerate(ranked) if place < top or place in drawn or c.model in names]
+    always = recommended(ranking)
+    picked = [
+        c
+        for place, c in enumerate(ranked)
+        if place < top or place in drawn or c.model in names or c.identity == always
+    ]
     if len(picked) < 2:
         raise RecipeError(f"{len(picked)} checkpoint to fine-tune: there must be two to compare; see --top")
     return picked
@@ -47,24 +55,23 @@ def verify(
     device: str = "auto",
     workers: int = 1,
 ) -> Iterator[Event | Verdict]:
-    """Yield each thing as it happens, and at last the verdict.
+    """Yield each event as it happens, and the verdict at the end.
 
     The rows are drawn again, and must be those of the run. What was fine-tuned before in the same way
-    is taken from the run folder; whatever is new is written to it as it comes.
+    is taken from the run folder; new results are written to it as they come.
 
     Raises:
-        HubscanError: if the rows are not to be had again, or fewer than two could be fine-tuned.
+        HubscanError: if the rows cannot be drawn again, or fewer than two checkpoints could be fine-tuned.
     """
+    split_rows(labels_of(run), training.seed)  # refuses too few groups before anything is drawn or trained
     done = {tuned.identity for tuned in of_training(run, training)}
     left = [c for c in candidates if c.identity not in done]
-    probed: dict[Identity, float] | None = None
     for event in _tuned(run, left, training, device, workers) if left else ():
         yield event
         if isinstance(event, Tuned):
-            probed = probes(run) if probed is None else probed  # while the next one trains
             with suppress(RankingError):  # fewer than two yet
-                run.keep_verdict(verdict_of(run, training, probed))
-    verdict = verdict_of(run, training, probes(run) if probed is None else probed)
+                run.keep_verdict(verdict_of(run, training))
+    verdict = verdict_of(run, training)
     run.keep_verdict(verdict)
     yield verdict
 

@@ -1,14 +1,16 @@
-"""A ranking and what fine-tuning gave in, how far the two agree out."""
+"""Compare a ranking, and other lists that one could follow, with what fine-tuning gave."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Final, cast, get_args
 
 import numpy as np
 
 from hubscan.errors import RankingError
+from hubscan.finetune import held_out
 from hubscan.records import (
+    AccuracyKind,
     Agreement,
     Bounded,
     Candidate,
@@ -19,6 +21,9 @@ from hubscan.records import (
     Tuned,
     Verdict,
 )
+from hubscan.records.accuracy import NAMES
+from hubscan.records.tuned import RECOMMENDED
+from hubscan.verify.recommended import recommended
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -27,54 +32,55 @@ if TYPE_CHECKING:
 
 RESAMPLES: Final = 1_000
 LEVEL: Final = (2.5, 97.5)  # per cent: the bounds of an interval
+LARGEST: Final = 1 << 24  # weights that are in memory at once
 
 
-def verdict(
-    ranking: Ranking, tuned: Sequence[Tuned], sample: Sample, probes: Mapping[Identity, float] | None = None
-) -> Verdict:
+def verdict(ranking: Ranking, tuned: Sequence[Tuned], sample: Sample) -> Verdict:
     """Return how *ranking*, and lists that one could follow instead, agree with *tuned*.
 
     Every list is cut down to the checkpoints that were fine-tuned, and left out where it has no number
-    for one of them; of a checkpoint with several ranked layers the best one counts. Weighted Kendall is
+    for one of them; of a checkpoint with several ranked layers the best one counts. The recommended
+    checkpoint stands among the lists as one that has nothing but a first place. Weighted Kendall is
     that of Vigna (2015) as scipy has it, which gives pairs at the top more weight; it and Pearson's
     correlation are None for two checkpoints, and for a list whose numbers are all the same.
 
-    Intervals (95 %) come from 1,000 bootstrap samples of the held-out rows, or, where rows are words, of
-    the sentences that hold them. The samples are the same for every checkpoint. The intervals do not
-    cover what other training rows would have given.
+    Intervals (95 %) come from 1,000 bootstrap samples of the held-out rows, or, where the sample has
+    groups, of these. The samples are the same for every checkpoint. The intervals do not cover what other
+    training rows would have given.
 
     Args:
         ranking: of a run.
         tuned: two or more of its checkpoints, fine-tuned and held out alike.
         sample: the run's.
-        probes: the linear probe's score of checkpoints by their identity, where the features were kept.
 
     Raises:
-        RankingError: if there are fewer than two to compare, or they differ in the rows held out or in
-            the metric.
+        RankingError: if there are fewer than two to compare, they differ in the rows held out or in the
+            kind of accuracy, or their predictions do not fit the sample.
     """
     if len(tuned) < 2:
         raise RankingError(f"{len(tuned)} checkpoint fine-tuned: there must be two to compare")
     if len({(result.held, result.measure) for result in tuned}) > 1:
         raise RankingError("the checkpoints were fine-tuned with other rows held out; pass --fresh")
-    ordered = sorted(tuned, key=lambda result: (-result.value, result.candidate.name))
+    values, starts = _resampled(tuned, sample)
+    order = sorted(range(len(tuned)), key=lambda place: (-values[0, place], tuned[place].candidate.name))
+    ordered, values, starts = [tuned[place] for place in order], values[:, order], starts[:, order]
     scored = {entry.scored.identity: entry.scored for entry in reversed(tuple(ranking))}
-    followed = _lists(ranking, [scored[result.identity] for result in ordered], probes or {})
-    resampled = _resampled(ordered, sample)
+    followed = _lists(ranking, [scored[result.identity] for result in ordered])
     return Verdict(
         measure=ordered[0].measure,
         tuned=tuple(ordered),
-        values=tuple(
-            _bounded(result.value, column) for result, column in zip(ordered, resampled.T, strict=True)
+        values=tuple(map(_bounded, values.T)),
+        agreements=(
+            *(_agreement(name, list_, values) for name, list_ in followed.items()),
+            *_of_recommended(recommended(ranking), ordered, values),
         ),
-        agreements=tuple(_agreement(name, list_, ordered, resampled) for name, list_ in followed.items()),
         held=len(ordered[0].held),
+        heads=tuple(_head(scored[result.identity], result.measure) for result in ordered),
+        gains=tuple(map(_bounded, (values - starts).T)),
     )
 
 
-def _lists(
-    ranking: Ranking, scored: Sequence[Scored], probes: Mapping[Identity, float]
-) -> dict[str, Numbers]:
+def _lists(ranking: Ranking, scored: Sequence[Scored]) -> dict[str, Numbers]:
     """Return what one could follow, by name: a number for each checkpoint, higher is better.
 
     A list that has none for one of them is left out.
@@ -84,7 +90,7 @@ def _lists(
     lists: dict[str, list[float | None]] = {
         ranking.metric: [one.standing.value for one in scored],
         **({} if name == "transrate" else {"transrate": [_transrate(one) for one in scored]}),
-        "probe": [probes.get(one.identity) for one in scored],
+        "accuracy": [one.accuracy.value if one.accuracy else None for one in scored],
         "size": [float(one.parameters) for one in scored],
         "downloads": [c.downloads if isinstance(c, Candidate) else None for c in candidates],
     }
@@ -96,26 +102,66 @@ def _transrate(scored: Scored) -> float | None:
     return None if score is None else score.value
 
 
-def _resampled(tuned: Sequence[Tuned], sample: Sample) -> Numbers:
-    """Return (resamples, checkpoints): what each gives on bootstrap samples of the held-out rows."""
-    outcomes = np.array([result.outcomes for result in tuned]).T
-    held = np.array(tuned[0].held)
-    groups = np.arange(len(held)) if sample.groups is None else sample.groups[held]
+def _head(scored: Scored, measure: str) -> float | None:
+    """Return the accuracy of the scan's linear head, if it is of the same kind as *measure*."""
+    accuracy = scored.accuracy
+    return accuracy.value if accuracy and accuracy.kind == measure else None
+
+
+def _resampled(tuned: Sequence[Tuned], sample: Sample) -> tuple[Numbers, Numbers]:
+    """Return what each checkpoint, and what the head that its training started from, gives on held-out rows.
+
+    Returns:
+        (resamples + 1, checkpoints) twice: first with every row once, then for each bootstrap sample. Those
+        in which a value is not defined, such as R² of equal numbers, are left out.
+
+    Raises:
+        RankingError: if the predictions do not fit the sample, or their value is not defined.
+    """
+    held, kind = tuned[0].held, cast("AccuracyKind", tuned[0].measure)
+    if kind not in get_args(AccuracyKind):
+        raise RankingError(f"fine-tuned with an unknown measure, {kind!r}; pass --fresh")
+    predictions = [
+        *(result.predictions for result in tuned),
+        *(result.frozen_predictions for result in tuned),
+    ]
+    try:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            drawn = [
+                [held_out.values(one, held, sample, kind, weights) for one in predictions]
+                for weights in _weights(held, sample)
+            ]
+    except (ValueError, IndexError, TypeError, OverflowError) as error:
+        raise RankingError("what was fine-tuned does not fit the sample; pass --fresh") from error
+    found = np.concatenate(drawn, axis=1).T
+    defined = np.asarray(np.isfinite(found).all(axis=1))
+    if not defined[0]:
+        raise RankingError(f"the {NAMES[kind]} of the held-out rows is not defined; draw more rows")
+    return found[defined, : len(tuned)], found[defined, len(tuned) :]
+
+
+def _weights(held: Sequence[int], sample: Sample) -> Iterator[Numbers]:
+    """Yield how often each held-out row is in a sample, (samples, m): first once, then by bootstrap."""
+    yield np.ones((1, len(held)))
+    groups = np.arange(len(held)) if sample.groups is None else sample.groups[list(held)]
     _, of_row = np.unique(groups, return_inverse=True)
     count = int(of_row.max()) + 1
-    drawn = np.random.default_rng(0).multinomial(count, np.full(count, 1 / count), size=RESAMPLES)
-    weights = drawn[:, of_row]
-    return np.asarray(weights @ outcomes / weights.sum(1, keepdims=True))
+    rng = np.random.default_rng(0)
+    at_once = max(1, LARGEST // len(sample.labels))
+    for first in range(0, RESAMPLES, at_once):
+        size = min(at_once, RESAMPLES - first)
+        yield rng.multinomial(count, np.full(count, 1 / count), size=size)[:, of_row].astype(np.float64)
 
 
-def _agreement(name: str, followed: Numbers, tuned: Sequence[Tuned], resampled: Numbers) -> Agreement:
+def _of_recommended(wanted: Identity | None, tuned: Sequence[Tuned], values: Numbers) -> Iterator[Agreement]:
+    """Yield what following the recommendation costs, if the checkpoint was fine-tuned."""
+    for place, result in enumerate(tuned):
+        if result.identity == wanted:
+            yield Agreement(RECOMMENDED, place, _regret(values, place), None, None)
+
+
+def _agreement(name: str, followed: Numbers, values: Numbers) -> Agreement:
     from scipy.stats import weightedtau  # a second to import, and most verdicts are read again, not made
-
-    values = np.array([result.value for result in tuned])
-    pick = int(followed.argmax())
-
-    def regret(given: Numbers) -> float:
-        return float(given.max() - given[pick])
 
     def kendall(given: Numbers) -> float:
         return float(weightedtau(followed, given).statistic)
@@ -124,18 +170,24 @@ def _agreement(name: str, followed: Numbers, tuned: Sequence[Tuned], resampled: 
         return float(np.corrcoef(followed, given)[0, 1]) if np.ptp(given) else 0.0
 
     def bounded(of: Callable[[Numbers], float]) -> Bounded:
-        return _bounded(of(values), np.array([of(given) for given in resampled]))
+        return _bounded(np.array([of(given) for given in values]))
 
-    enough = len(tuned) > 2 and np.ptp(followed) > 0
+    pick = int(followed.argmax())
+    enough = len(followed) > 2 and np.ptp(followed) > 0
     return Agreement(
         followed=name,
         pick=pick,
-        regret=bounded(regret),
+        regret=_regret(values, pick),
         kendall=bounded(kendall) if enough else None,
         pearson=bounded(pearson) if enough else None,
     )
 
 
-def _bounded(value: float, resampled: Numbers) -> Bounded:
-    low, high = np.nanpercentile(resampled, LEVEL)
-    return Bounded(value, float(low), float(high))
+def _regret(values: Numbers, pick: int) -> Bounded:
+    return _bounded(values.max(axis=1) - values[:, pick])
+
+
+def _bounded(values: Numbers) -> Bounded:
+    """Return the first of *values* with the interval of the others."""
+    low, high = np.nanpercentile(values[1:] if len(values) > 1 else values, LEVEL)
+    return Bounded(float(values[0]), float(low), float(high))

@@ -99,16 +99,28 @@ def ranking(results: Iterable[Scored | Skipped] = RESULTS, **draw: Any) -> Ranki
     return rank(results, "text-classification", replace(DRAW, **draw), run="runs/imdb", provenance=PROVENANCE)
 
 
-def tuned(ranking: Ranking, name: str, right: int, of: int = 100, **more: Any) -> Tuned:
-    """Fine-tune the checkpoint called *name*: the first *right* of *of* rows come out right."""
+def tuned(
+    ranking: Ranking, name: str, right: int, of: int = 100, *, before: int | None = None, **more: Any
+) -> Tuned:
+    """Fine-tune the checkpoint called *name* on rows with the labels 0, 1, 0, 1, …
+
+    The first *right* of *of* held-out rows are predicted right, and the first *before* of them before
+    training, by default as many.
+    """
     candidate = next(e.scored.candidate for e in ranking if e.model == name)
     assert isinstance(candidate, Candidate)
-    outcomes = tuple(float(row < right) for row in range(of))
+    start = right if before is None else before
     facts: dict[str, Any] = {
-        "training": Training(), "measure": "accuracy", "frozen": outcomes, "held": tuple(range(of)),
+        "training": Training(), "measure": "accuracy", "held": tuple(range(of)),
         "rate": 3e-5, "epochs": 2, "settled": True, "trained": 9, "seconds": 60.0, "device": "cpu",
+        "predictions": _predicted(right, of), "frozen_predictions": _predicted(start, of),
+        "accuracy": right / of, "frozen_accuracy": start / of,
     }  # fmt: skip
-    return Tuned(candidate=candidate, outcomes=outcomes, **(facts | more))
+    return Tuned(candidate=candidate, **(facts | more))
+
+
+def _predicted(right: int, of: int) -> tuple[int, ...]:
+    return tuple(row % 2 if row < right else 1 - row % 2 for row in range(of))
 
 
 def make_run(folder: Path, results: Iterable[Scored | Skipped] = RESULTS, **draw: Any) -> runs.Run:

@@ -1,0 +1,14 @@
+"""Which of a ranking's checkpoints is the recommended one."""
+
+from __future__ import annotations
+
+from hubscan.records import Candidate, Identity, Ranking
+
+
+def recommended(ranking: Ranking) -> Identity | None:
+    """Return the identity of the recommended checkpoint of *ranking*.
+
+    None where nothing is recommended, or a joined pair, which cannot be fine-tuned.
+    """
+    candidate = ranking.best.scored.candidate
+    return candidate.identity if ranking.recommended and isinstance(candidate, Candidate) else None
