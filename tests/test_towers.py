@@ -128,7 +128,7 @@ def test_both_towers_are_ranked_and_told_apart(own_hub: LabHub, tmp_path: Path) 
     (tmp_path / "run/results.jsonl").write_text("".join(f"{line}\n" for line in lines[:1]))
     again = json.loads(run("rank", "--run", "run", "--resume"))
     assert [entry["model"] for entry in again["ranking"]] == [entry["model"] for entry in answer["ranking"]]
-    shown = run("show", "run", form="human")
+    shown = run("show", "run", form="markdown")
     assert "tester/clip (image)" in shown and "tester/clip (text)" in shown
     assert json.loads(run("score", "run", "--metric", "logme"))["ranking"]
     verified = json.loads(run("verify", "run", "--top", "4", "--device", "cpu", "--how", "head"))

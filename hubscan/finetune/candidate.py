@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
-from typing import Any
 
 from hubscan import encoders
 from hubscan.finetune.held_out import value
@@ -12,8 +11,8 @@ from hubscan.finetune.split import split_rows
 from hubscan.finetune.training import fine_tuned
 from hubscan.guard import Enter, Report, guarded
 from hubscan.hub.fetch import fetch
-from hubscan.records import Candidate, Job, Predicted, Sample, Skipped, Training, Tuned
-from hubscan.scores.accuracy import kind_of_accuracy
+from hubscan.records import Candidate, Job, Sample, Skipped, Training, Tuned
+from hubscan.scores.accuracy import as_predicted, kind_of_accuracy
 
 
 def tuned(candidate: Candidate, sample: Sample, job: Job, device: str, report: Report) -> Tuned | Skipped:
@@ -47,7 +46,7 @@ def _tuned(
     )
     held = tuple(split_rows(sample, training.seed).test.tolist())
     kind = kind_of_accuracy(sample.labels, representative=sample.draw.representative)
-    predictions, frozen = _plain(outcome.predictions), _plain(outcome.frozen)
+    predictions, frozen = as_predicted(outcome.predictions), as_predicted(outcome.frozen)
     return Tuned(
         candidate=candidate,
         training=training,
@@ -64,8 +63,3 @@ def _tuned(
         accuracy=value(predictions, held, sample, kind),
         frozen_accuracy=value(frozen, held, sample, kind),
     )
-
-
-def _plain(predictions: Any) -> Predicted:
-    """Return predictions as plain Python numbers, which travel as JSON."""
-    return tuple(map(tuple, predictions.tolist())) if predictions.ndim == 2 else tuple(predictions.tolist())

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from hubscan.records import Accuracy, AccuracyKind
+from hubscan.records import Accuracy, AccuracyKind, Predicted
 from hubscan.scores.linear_head import LinearHead
 from hubscan.scores.resampling import groups_of
 from hubscan.scores.targets import Classes, Matrix64, as_array, kind_of
@@ -50,6 +50,11 @@ def head_predictions(head: LinearHead, labels: npt.ArrayLike) -> Array:
     predicted = array.astype(np.uint8)  # a column that is the same for all rows is predicted as it is
     predicted[:, varying(array)] = outputs > best_threshold(outputs, head.targets.columns)
     return predicted
+
+
+def as_predicted(predictions: Array) -> Predicted:
+    """Return *predictions*, (n,) or (n, L), as plain Python numbers, which travel as JSON."""
+    return tuple(map(tuple, predictions.tolist())) if predictions.ndim == 2 else tuple(predictions.tolist())
 
 
 def varying(columns: Array) -> npt.NDArray[np.bool_]:

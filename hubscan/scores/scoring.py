@@ -10,8 +10,8 @@ from typing import Any, Final
 import numpy as np
 
 from hubscan.errors import RecipeError
-from hubscan.records import Accuracy, Features, Layer, LeftOut, Predicted, Sample, Score, ScoringRequest
-from hubscan.scores.accuracy import head_accuracy, head_predictions
+from hubscan.records import Accuracy, Features, Layer, LeftOut, Sample, Score, ScoringRequest
+from hubscan.scores.accuracy import as_predicted, head_accuracy, head_predictions
 from hubscan.scores.caveats import notes
 from hubscan.scores.linear_head import LinearHead, linear_head
 from hubscan.scores.registry import METRICS
@@ -60,7 +60,7 @@ def by_layer(features: Features, sample: Sample, request: ScoringRequest) -> Ass
         found.layers[name] = _layer(scoring)
         if found.layers[name].accuracy and scoring.head:
             predicted = head_predictions(scoring.head, sample.labels)
-            found.left_out[name] = LeftOut(scoring.head.ridge, _plain(predicted))
+            found.left_out[name] = LeftOut(scoring.head.ridge, as_predicted(predicted))
     return found
 
 
@@ -153,11 +153,6 @@ def _layer(scoring: _Scoring) -> Layer:
     except ValueError as error:
         failures["accuracy"] = str(error)
     return Layer(scoring.matrix.shape[1], scores, accuracy, failures)
-
-
-def _plain(predicted: Any) -> Predicted:
-    """Return predictions as plain Python numbers, which travel as JSON."""
-    return tuple(map(tuple, predicted.tolist())) if predicted.ndim == 2 else tuple(predicted.tolist())
 
 
 def _leading(layer: Layer) -> Score:
