@@ -80,7 +80,8 @@ def legend(ranking: Ranking) -> str:
     }[accuracy.kind]
     if accuracy.kind == "micro_f1" and not ranking.draw.representative:
         said += ", on the balanced sample"
-    also = ", ".join(f"{NAMES.get(name, name)} {value:.2f}" for name, value in accuracy.also.items())
+    differing = {k: v for k, v in accuracy.also.items() if abs(v - accuracy.value) >= POINT / 2}
+    also = ", ".join(f"{NAMES.get(name, name)} {value:.2f}" for name, value in differing.items())
     first = f" The first has {also}." if also else ""
     return f"{NAMES[accuracy.kind]}: {said}, on rows it was not fitted to; ± standard error.{first}"
 

@@ -14,6 +14,7 @@ from hubscan.report.sentences import NAMES_OF_KIND
 CLEARLY: Final = 1.5  # a tied checkpoint is worth naming if it is so many times faster, or smaller
 NAMED: Final = 3  # tied checkpoints in a sentence
 ORDINALS: Final = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth")
+AUTOMODEL: Final = (None, "transformers", "sentence-transformers")  # libraries whose files `AutoModel` reads
 VERIFIED: Final = 3  # checkpoints that the next step fine-tunes
 
 
@@ -49,11 +50,11 @@ def next_steps(ranking: Ranking) -> list[str]:
 
 
 def _loaded(candidate: Candidate) -> str:
-    """Return the Python that loads *candidate*; `AutoModel` does not read static embeddings."""
+    """Return the Python that loads *candidate*; `AutoModel` does not read the files of every library."""
     name = plain(candidate.model)
     if candidate.local:
         return f"hubscan.embed({name!r}, inputs)"
-    if candidate.library == "model2vec":
+    if candidate.library not in AUTOMODEL:
         return f"hubscan.embed({f'{name}@{candidate.revision}'!r}, inputs)"
     return f"AutoModel.from_pretrained({name!r}, revision={candidate.revision!r})"
 
