@@ -1,19 +1,14 @@
-"""Which measure would have told what fine-tuning gives? Used by `fine_tuned.py agree`.
+"""How well does each metric order checkpoints by fine-tuned accuracy? Used by `fine_tuned.py agree`.
 
-Every measure that hubscan has, those of transformer-ranker where that is installed, and the list by size
-are held against fine-tuned accuracy: weighted Kendall, and the accuracy lost by taking the first (regret, in
-points), for several numbers of rows, each the mean over draws with its interval (95 %, from draws of the
-draws), by dataset and in the mean. A dataset with a picture and a text is three lists: encoders of the one,
-of the other, and of both; the last is printed by itself and is in no mean.
+Each metric scores the checkpoints of a list on several random samples of n rows. Its order is compared with
+that by fine-tuned accuracy: weighted Kendall's τ (`scipy.stats.weightedtau` with its defaults) and regret,
+the fine-tuned accuracy of the best checkpoint minus that of the first, in points. Tables show means over
+lists; intervals (95 %) are for other samples, from resampling the samples of each list.
 
-*the ranking* is what `hubscan rank` gives: the first of its measures, three quarters of it for untrained
-weights. All other lines have a measure as it is.
-
-*the truth, made again* is what the truth itself gets, as other held-out rows might have told it, and other
-trainings where there are several. That is no bound to what a measure can get: some got more. Lists whose
-truth agrees with itself by less than .8 hardly tell one measure from another: there are means with them
-and means without. At last, the measure that is best on one half of the latter lists is read on the other
-half, both ways.
+`transrate` is how `hubscan rank` orders: randomly initialised checkpoints are discounted by 25 %. All other
+rows show a metric as it is. *accuracy* is that of the linear head that comes with `transrate`. *fine-tuned
+again* is how well fine-tuned accuracy agrees with itself, with other test rows and trainings; it is no upper
+bound. transformer-ranker's metrics are included if it is installed.
 """
 
 from __future__ import annotations
@@ -22,236 +17,115 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property, partial
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
+from lists import Array, Cell, List, averaged
+from recommended import gain, recommendations, scored
 from scipy.stats import weightedtau
+from tables import print_table
 
-from hubscan.scores.evidence import evidence
+from hubscan.scores import transrate
 from hubscan.scores.registry import METRICS
 from hubscan.scores.scoring import log_size
-from hubscan.scores.transfer import transfer
-from hubscan.scores.transrate import transrate
 
 SIZES = (200, 500, 1_000, 2_000)
-HALVED_AT = 1_000  # rows
-DRAWS = 5
+HEADLINE = 1_000  # rows
+SAMPLES = 5
 RESAMPLES = 2_000
-TRUTHS = 40
-FEWEST = 4  # checkpoints in a list
-CERTAIN = 0.8  # agreement of a truth with itself, made again: lists of less hardly tell
-DEFAULT = "transfer"
-RANKING = "the ranking"
-AGAIN = "the truth, made again"
+UNDISCOUNTED = "transrate, no discount"
+AGAIN = "fine-tuned again"
 
-Array = npt.NDArray[Any]
-Cell = dict[str, Any]
-Judged = tuple[float, float]
-"""Weighted Kendall, and regret in points."""
+Measure = Callable[[Array, Array], float]
+
+
+class Agreement(NamedTuple):
+    """How well one order agrees with fine-tuned accuracy."""
+
+    kendall: float  # weighted
+    regret: float  # points
 
 
 @dataclass(frozen=True)
-class List:
-    """Checkpoints that were fine-tuned on one dataset."""
+class Measured:
+    """What was measured, by list, number of rows and metric or way to recommend: a value for each sample."""
 
-    name: str
-    dataset: str
-    folder: Path
-    cells: Mapping[str, Cell]  # by the name of the checkpoint
-    single: bool  # of one modality
-
-    @cached_property
-    def labels(self) -> Array:
-        """Of the rows that are scored, (n,)."""
-        return np.asarray(np.load(self.folder / f"{self.dataset}__y.npy"))
-
-    @cached_property
-    def features(self) -> list[Array]:
-        """Of each checkpoint, (n, d)."""
-        return [np.load(self.folder / f"{self.dataset}__{name}.npy") for name in self.cells]
-
-    @cached_property
-    def untrained(self) -> Array:
-        """Return which checkpoints have weights as an initialisation leaves them, (checkpoints,)."""
-        return np.array([cell["untrained"] for cell in self.cells.values()])
-
-    @cached_property
-    def again(self) -> Array:
-        """Return accuracies (draws, checkpoints) as other held-out rows and other trainings might give them.
-
-        Each with an error of its own. The held-out rows are the same for all, so it is less in fact.
-        """
-        errors = np.array([cell["error"] for cell in self.cells.values()])
-        drawn = np.random.default_rng(0).normal(size=(TRUTHS, len(errors)))
-        return np.asarray(self.accuracies + drawn * errors)
-
-    @cached_property
-    def certain(self) -> bool:
-        """Return whether its truth, made again, would say the same."""
-        itself = [_judged(values, self.accuracies)[0] for values in self.again]
-        return float(np.mean(itself)) >= CERTAIN
-
-    @cached_property
-    def accuracies(self) -> Array:
-        """Of each checkpoint, once fine-tuned."""
-        return np.array([cell["accuracy"] for cell in self.cells.values()])
+    agreements: dict[tuple[str, int, str], list[Agreement]] = field(default_factory=dict)
+    regrets: dict[tuple[str, int, str], list[float]] = field(default_factory=dict)
+    gains: dict[str, list[Array]] = field(default_factory=dict)  # by list, each (checkpoints,)
 
 
-def lists_of(origin: str, cells: Sequence[Cell], folder: Path) -> list[List]:
-    """Return the lists that *cells* make, of checkpoints whose features are in *folder*."""
-    found: dict[str, dict[str, dict[str, Cell]]] = defaultdict(lambda: defaultdict(dict))
-    for cell in averaged(cells):
-        if (folder / f"{cell['dataset']}__{cell['model']}.npy").exists():
-            found[cell["dataset"]][cell["modality"]][cell["model"]] = cell
-    lists = []
-    for dataset, by_modality in found.items():
-        several = len(by_modality) > 1
-        for modality, of_one in by_modality.items():
-            name = f"{origin}: {dataset}" + (f", {modality}s" if several else "")
-            lists.append(List(name, dataset, folder, of_one, single=True))
-        if several:
-            both = {name: cell for of_one in by_modality.values() for name, cell in of_one.items()}
-            lists.append(List(f"{origin}: {dataset}, both", dataset, folder, both, single=False))
-    return [one for one in lists if len(one.cells) >= FEWEST]
+def print_agreement(lists: Sequence[List], samples: int) -> None:
+    """Print all tables, for each file of fine-tuned accuracies by itself."""
+    for origin in dict.fromkeys(one.origin for one in lists):
+        of_origin = [one for one in lists if one.origin == origin]
+        print_measured(of_origin, measured(of_origin, samples))
 
 
-def averaged(lines: Sequence[Cell]) -> list[Cell]:
-    """Return one cell for each checkpoint on a dataset: the mean of its trainings, each of another seed.
-
-    The last of a seed counts. Seeds part the same rows in another way, so most of the held-out ones are
-    common to them: their error stays. What else differs among trainings gets less with every one; of a
-    checkpoint with only one it is taken to be what it is in the mean of its list.
-    """
-    trainings: dict[tuple[str, str], dict[str, dict[int, Cell]]] = defaultdict(lambda: defaultdict(dict))
-    for line in lines:
-        listed = trainings[line["dataset"], line["modality"]]
-        listed[line["model"]][line["training"]["seed"]] = line
-    cells = []
-    for listed in trainings.values():
-        by_checkpoint = [list(by_seed.values()) for by_seed in listed.values()]
-        known = [_variance(of_one) for of_one in by_checkpoint if len(of_one) > 1]
-        usual = float(np.mean(known)) if known else 0.0
-        cells += [_mean(of_one, usual) for of_one in by_checkpoint]
-    return cells
-
-
-def _mean(trainings: Sequence[Cell], usual: float) -> Cell:
-    """Return the mean of *trainings*, and its error; one alone is taken to vary as is *usual*."""
-    accuracy, frozen = np.mean([(cell["accuracy"], cell["frozen"]) for cell in trainings], axis=0).tolist()
-    held = np.mean([cell["error"] ** 2 for cell in trainings])
-    variance = _variance(trainings) if len(trainings) > 1 else usual
-    error = float(np.sqrt(held + variance / len(trainings)))
-    return trainings[-1] | {"accuracy": accuracy, "frozen": frozen, "error": error}
-
-
-def _variance(trainings: Sequence[Cell]) -> float:
-    return float(np.var([cell["accuracy"] for cell in trainings], ddof=1))
-
-
-def print_repeated(first: Sequence[Cell], second: Sequence[Cell]) -> None:
-    """Print how far two truths agree, list by list."""
-    before = {(cell["dataset"], cell["model"]): cell for cell in averaged(first)}
-    pairs: dict[str, list[tuple[float, float]]] = defaultdict(list)
-    for cell in averaged(second):
-        of_before = before.get((cell["dataset"], cell["model"]))
-        if of_before:
-            values = of_before["accuracy"], cell["accuracy"]
-            pairs[f"{cell['dataset']}, {cell['modality']}s"].append(values)
-    lines = []
-    for name, values in pairs.items():
-        one, other = np.array(values).T
-        ranges = ["{:.3f} to {:.3f}".format(*np.percentile(side, (5, 95))) for side in (one, other)]
-        agreed = f"{weightedtau(one, other).statistic:.2f}"
-        lines.append((name, str(len(values)), agreed, *ranges, f"{np.median(other - one):+.3f}"))
-    titles = ("list", "checkpoints", "weighted Kendall", "first [5 %, 95 %]", "second", "median change")
-    _print_table(titles, lines)
-
-
-def print_agreement(lists: Sequence[List], draws: int) -> None:
-    """Print a table for each list, the means, and what choosing on a half gives on the other."""
-    found: dict[tuple[str, int, str], list[Judged]] = defaultdict(list)
-    cost: dict[str, list[float]] = defaultdict(list)
+def measured(lists: Sequence[List], samples: int) -> Measured:
+    """Return how each metric and each way to recommend does on each list."""
+    found = Measured(defaultdict(list), defaultdict(list), defaultdict(list))
     for one in lists:
-        for rows, judged, seconds in _measured(one, draws):
-            for measure, values in judged.items():
-                found[one.name, rows, measure] += values
-            if rows == HALVED_AT:
-                for measure, took in seconds.items():
-                    cost[measure].append(took)
-    single = [one.name for one in lists if one.single]
-    certain = [one.name for one in lists if one.single and one.certain]
-    for counting, which in ((certain, " that are certain"), (single, ", all there are")):
-        _print_means(found, counting, which, cost)
-    for one in lists:
-        _print(found, [one.name], f"{one.name}, {len(one.cells)} checkpoints")
-    _print_halves(found, certain)
+        begun = time.perf_counter()
+        for n, rows in _samples(one.labels, samples):
+            _add(found, one, n, rows)
+        print(f"{one.origin}: {one.name}, {time.perf_counter() - begun:.0f} s", file=sys.stderr, flush=True)
+    return found
 
 
-def _print_means(
-    found: Mapping[tuple[str, int, str], Sequence[Judged]],
-    counting: Sequence[str],
-    which: str,
-    cost: Mapping[str, Sequence[float]],
-) -> None:
-    """Print the mean of the lists that are *counting*, and of those of each truth."""
-    _print(found, counting, f"mean of {len(counting)} lists{which}", cost)
-    origins = list(dict.fromkeys(name.partition(":")[0] for name in counting))
-    for origin in origins if len(origins) > 1 else []:
-        names = [name for name in counting if name.startswith(f"{origin}:")]
-        _print(found, names, f"{origin}: mean of {len(names)} lists{which}")
+def _samples(labels: Array, samples: int) -> Iterator[tuple[int, Array]]:
+    for n in SIZES:
+        if n > len(labels):
+            continue
+        for seed in range(samples if n < len(labels) else 1):
+            yield n, np.random.default_rng(seed).permutation(len(labels))[:n]
 
 
-def _measured(one: List, draws: int) -> Iterator[tuple[int, dict[str, list[Judged]], Mapping[str, float]]]:
-    """Yield how each measure does on each draw, and the CPU seconds that it takes a checkpoint."""
-    sizes = [log_size(cell["parameters"]) for cell in one.cells.values()]
-    for rows, order in _draws(one.labels, draws):
-        judged: dict[str, list[Judged]] = {RANKING: []}
-        seconds: dict[str, float] = {}
-        features = [x[order] for x in one.features]
-        for name, measure in _measures().items():
-            begun = time.process_time()
-            values = [_value(measure, x, one.labels[order]) for x in features]
-            seconds[name] = (time.process_time() - begun) / len(features)
-            judged[name] = [_judged(values, one.accuracies)]
-            if name == DEFAULT:
-                standings = _standings(values, one.untrained, features, one.labels[order])
-                judged[RANKING] = [_judged(standings, one.accuracies)]
-        judged["size"] = [_judged(sizes, one.accuracies)]
-        judged[AGAIN] = [_judged(values, one.accuracies) for values in one.again]
-        yield rows, judged, seconds
-
-
-def _standings(
-    values: Sequence[float], untrained: Array, features: Sequence[Array], labels: Array
-) -> list[float]:
-    """Return by what `hubscan rank` ranks checkpoints of these *values*."""
-    return [
-        transfer(x, labels, halves=0).discounted.value if drawn else value
-        for value, drawn, x in zip(values, untrained, features, strict=True)
+def _add(found: Measured, one: List, n: int, rows: Array) -> None:
+    """Add what one sample of a list gives."""
+    labels, features = one.labels[rows], [x[rows] for x in one.features]
+    checkpoints = [
+        scored(name, cell, transrate(x, labels, representative=True))
+        for (name, cell), x in zip(one.cells.items(), features, strict=True)
     ]
-
-
-def _measures() -> dict[str, Callable[[Array, Array], float]]:
-    """Return every measure by name, as a function of features and labels."""
-    ours: dict[str, Any] = {
-        DEFAULT: partial(transfer, nulls=0, halves=0),
-        "evidence": partial(evidence, nulls=0, halves=0),
-        "transrate": partial(transrate, nulls=0),
-        **{name: partial(measure, nulls=0, halves=0) for name, measure in METRICS.items()},
+    accuracies = np.array([checkpoint.accuracy.value for checkpoint in checkpoints])
+    orders: dict[str, Any] = {
+        "transrate": [checkpoint.standing.value for checkpoint in checkpoints],
+        UNDISCOUNTED: [checkpoint.leading.value for checkpoint in checkpoints],
+        "accuracy": accuracies,
     }
-    return {name: partial(_of_score, measure) for name, measure in ours.items()} | _transformer_rankers()
+    for name, metric in _other_metrics().items():
+        orders[name] = [_value(metric, x, labels) for x in features]
+    orders["size"] = [log_size(cell["parameters"]) for cell in one.cells.values()]
+    for name, values in orders.items():
+        found.agreements[one.name, n, name].append(_agreement(values, one.accuracies))
+    for values in one.repeated:
+        found.agreements[one.name, n, AGAIN].append(_agreement(values, one.accuracies))
+    for way, place in recommendations(checkpoints).items():
+        found.regrets[one.name, n, way].append(100 * float(one.accuracies.max() - one.accuracies[place]))
+    if n == HEADLINE:
+        found.gains[one.name].append(100 * (one.accuracies - accuracies))
 
 
-def _of_score(measure: Callable[[Array, Array], Any], features: Array, labels: Array) -> float:
-    return float(measure(features, labels).value)
+def _agreement(values: Sequence[float] | Array, fine_tuned: Array) -> Agreement:
+    first = int(np.argmax(values))
+    kendall = float(weightedtau(values, fine_tuned).statistic)
+    return Agreement(kendall, 100 * float(fine_tuned.max() - fine_tuned[first]))
 
 
-def _transformer_rankers() -> dict[str, Callable[[Array, Array], float]]:
-    """Return transformer-ranker's estimators, if it is installed (0.2.0; its torch can be any)."""
+def _other_metrics() -> dict[str, Measure]:
+    """Return every other metric by name, as a function of features and labels."""
+    return {name: partial(_of_score, metric) for name, metric in METRICS.items()} | _transformer_rankers()
+
+
+def _of_score(metric: Callable[[Array, Array], Any], features: Array, labels: Array) -> float:
+    return float(metric(features, labels).value)
+
+
+def _transformer_rankers() -> dict[str, Measure]:
+    """Return the metrics of transformer-ranker, if it is installed (0.2.0)."""
     try:
         from transformer_ranker import estimators
     except ImportError:
@@ -266,89 +140,155 @@ def _transformer_rankers() -> dict[str, Callable[[Array, Array], float]]:
 def _estimated(estimator: Any, features: Array, labels: Array) -> float:
     import torch
 
-    found = estimator.fit(embeddings=torch.from_numpy(features), labels=torch.from_numpy(labels))
-    return float(found)
+    return float(estimator.fit(embeddings=torch.from_numpy(features), labels=torch.from_numpy(labels)))
 
 
-def _draws(labels: Array, draws: int) -> Iterator[tuple[int, Array]]:
-    for rows in SIZES:
-        if rows > len(labels):
-            continue
-        for seed in range(draws if rows < len(labels) else 1):
-            yield rows, np.random.default_rng(seed).permutation(len(labels))[:rows]
-
-
-def _value(measure: Callable[[Array, Array], float], features: Array, labels: Array) -> float:
-    """Return the value, the least that there is where a measure cannot be computed: it ranks that last."""
+def _value(metric: Measure, features: Array, labels: Array) -> float:
+    """Return the value, or −∞, which ranks last, where it cannot be computed."""
     try:
-        value = measure(features, labels)
+        value = metric(features, labels)
     except (ValueError, ArithmeticError, RuntimeError, np.linalg.LinAlgError) as error:
         print(f"no value of {len(features)} × {features.shape[1]}: {error}", file=sys.stderr)
         return -np.inf
     return -np.inf if np.isnan(value) else value
 
 
-def _judged(values: Sequence[float] | Array, right: Array) -> Judged:
-    pick = int(np.argmax(values))
-    return float(weightedtau(values, right).statistic), 100 * float(right.max() - right[pick])
+# -- tables ---------------------------------------------------------------------------------------
 
 
-def _print(
-    found: Mapping[tuple[str, int, str], Sequence[Judged]],
-    names: Sequence[str],
-    title: str,
-    cost: Mapping[str, Sequence[float]] | None = None,
-) -> None:
-    """Print a line a measure: agreement and regret for each number of rows, in the mean of the lists."""
-    sizes = sorted({rows for name, rows, _ in found if name in names})
-    measures = list(dict.fromkeys(measure for name, _, measure in found if name in names))
+def print_measured(lists: Sequence[List], found: Measured) -> None:
+    """Print the tables of *lists*, all of one file of fine-tuned accuracies."""
+    single = [one for one in lists if one.single]
+    names = [one.name for one in single]
+    print(f"\n## {lists[0].origin}\n\n**Weighted Kendall, mean over {len(names)} lists**\n")
+    _print_means(found, names)
+    print(f"\n**By list, n = {HEADLINE:,}** (weighted Kendall, regret)\n")
+    _print_lists(found, single)
+    print("\n**Regret of three ways to recommend, points**\n")
+    _print_regrets(found, names)
+    print(f"\n**Fine-tuned accuracy minus the linear head's at n = {HEADLINE:,}, points**\n")
+    _print_gains(found, single)
+    for one in lists:
+        if not one.single:
+            print(f"\n**Weighted Kendall, {one.name}, {len(one.cells)} checkpoints**\n")
+            _print_means(found, [one.name])
+    print(f"\n**CPU milliseconds per checkpoint, n = {HEADLINE:,}**\n")
+    _print_cost(single)
+
+
+def _print_means(found: Measured, names: Sequence[str]) -> None:
+    """Print weighted Kendall at each number of rows, and regret at the headline's."""
     lines = []
-    for measure in measures:
-        cells = []
-        for n in sizes:
-            per_list = [np.array(found[name, n, measure]) for name in names if (name, n, measure) in found]
-            cells.append(_cell(per_list))
-        took = [f"{1e3 * float(np.mean(cost[measure])):.0f}" if measure in cost else ""] if cost else []
-        lines.append([measure, *cells, *took])
-    print(f"\n**{title}**\n")
-    _print_table(["measure", *(f"n = {n:,}" for n in sizes), *(["ms"] if cost else [])], lines)
+    for metric in dict.fromkeys(metric for _, _, metric in found.agreements):
+        cells = [
+            _mean(_of_lists(found.agreements, names, n, metric), n == HEADLINE and metric != AGAIN)
+            for n in SIZES
+        ]
+        regret = np.mean([
+            np.mean([a.regret for a in one])
+            for one in _of_lists(found.agreements, names, HEADLINE, metric)
+        ])  # fmt: skip
+        lines.append([metric, *cells, f"{regret:.1f}"])
+    counts = [len(_of_lists(found.agreements, names, n, "transrate")) for n in SIZES]
+    titles = [
+        f"n = {n:,}" + ("" if count == len(names) else f" ({count} lists)")
+        for n, count in zip(SIZES, counts, strict=True)
+    ]
+    print_table(["order by", *titles, f"regret, n = {HEADLINE:,}"], lines)
 
 
-def _print_table(titles: Sequence[str], lines: Sequence[Sequence[str]]) -> None:
-    for cells in (titles, ["---"] * len(titles), *lines):
-        print("| " + " | ".join(cells) + " |")
+def _of_lists(values: Mapping[tuple[str, int, str], Any], names: Sequence[str], n: int, key: str) -> Any:
+    return [values[name, n, key] for name in names if (name, n, key) in values]
 
 
-def _cell(per_list: Sequence[Array]) -> str:
-    """Return the mean over lists of the means over draws, with an interval for other draws."""
-    mean = np.mean([one.mean(0) for one in per_list], axis=0)
+def _mean(per_list: Sequence[Sequence[Agreement]], interval: bool) -> str:
+    kendalls = [np.array([a.kendall for a in one]) for one in per_list]
+    return _with_interval(kendalls, 2) if interval else _plain(kendalls, 2)
+
+
+def _plain(per_list: Sequence[Array], digits: int) -> str:
+    return f"{np.mean([one.mean() for one in per_list]):.{digits}f}" if per_list else ""
+
+
+def _with_interval(per_list: Sequence[Array], digits: int) -> str:
+    """Return the mean over lists of the mean over samples, with an interval for other samples."""
     rng = np.random.default_rng(0)
-    again = np.array([
-        np.mean([one[rng.integers(0, len(one), len(one))].mean(0) for one in per_list], axis=0)
-        for _ in range(RESAMPLES)
-    ])  # fmt: skip
-    low, high = np.percentile(again, (2.5, 97.5), axis=0)
-    return f"{mean[0]:.2f} [{low[0]:.2f}, {high[0]:.2f}], {mean[1]:.1f}"
+    means = np.mean(
+        [one[rng.integers(0, len(one), (RESAMPLES, len(one)))].mean(axis=1) for one in per_list], axis=0
+    )
+    low, high = (f"{bound:.{digits}f}" for bound in np.percentile(means, (2.5, 97.5)))
+    return _plain(per_list, digits) + (f" [{low}, {high}]" if low != high else "")
 
 
-def _print_halves(found: Mapping[tuple[str, int, str], Sequence[Judged]], names: Sequence[str]) -> None:
-    """Print the best measure on every second list, and how it does on the others; and the other way round."""
-    measures = dict.fromkeys(m for _, rows, m in found if rows == HALVED_AT and m != AGAIN)
-    halves = names[::2], names[1::2]
+def _print_lists(found: Measured, lists: Sequence[List]) -> None:
+    lines = []
+    for metric in dict.fromkeys(metric for _, _, metric in found.agreements):
+        means = [np.mean(found.agreements[one.name, HEADLINE, metric], axis=0) for one in lists]
+        lines.append([metric, *(f"{kendall:.2f}, {regret:.1f}" for kendall, regret in means)])
+    print_table(["order by", *(f"{one.name} ({len(one.cells)})" for one in lists)], lines)
 
-    def mean(measure: str, half: Sequence[str]) -> Judged:
-        per_list = [np.mean(found[name, HALVED_AT, measure], axis=0) for name in half]
-        kendall, regret = np.mean(per_list, axis=0)
-        return float(kendall), float(regret)
 
-    if not all(halves):
-        return
-    print(f"\n**Chosen on one half, read on the other, n = {HALVED_AT:,}**\n")
-    for half, other in (halves, halves[::-1]):
-        known = [m for m in measures if all((name, HALVED_AT, m) in found for name in names)]
-        best = max(known, key=lambda m: mean(m, half))
-        kendall, regret = mean(best, other)
-        first = max(known, key=lambda m: mean(m, other))
-        print(f"- best on {', '.join(half)}: {best}, {mean(best, half)[0]:.2f}")
-        there = f"{first}, {mean(first, other)[0]:.2f}"
-        print(f"  - on the others {kendall:.2f}, regret {regret:.1f}; the best there {there}")
+def _print_regrets(found: Measured, names: Sequence[str]) -> None:
+    lines = []
+    for way in dict.fromkeys(way for _, _, way in found.regrets):
+        cells = [_regret(found, names, n, way) for n in SIZES]
+        lists = [_plain([np.array(found.regrets[name, HEADLINE, way])], 1) for name in names]
+        lines.append([way, *cells, *lists])
+    titles = [f"n = {n:,}" for n in SIZES]
+    print_table(["recommend", *titles, *(f"{name}, n = {HEADLINE:,}" for name in names)], lines)
+
+
+def _regret(found: Measured, names: Sequence[str], n: int, way: str) -> str:
+    per_list = [np.array(one) for one in _of_lists(found.regrets, names, n, way)]
+    return _with_interval(per_list, 1) if n == HEADLINE else _plain(per_list, 1)
+
+
+def _print_gains(found: Measured, lists: Sequence[List]) -> None:
+    gains = np.concatenate([np.mean(found.gains[one.name], axis=0) for one in lists])
+    untrained = np.array([cell["untrained"] for one in lists for cell in one.cells.values()])
+    lines = [gain("pretrained", gains[~untrained]), gain("randomly initialised", gains[untrained])]
+    for one in lists:
+        drawn = np.array([cell["untrained"] for cell in one.cells.values()])
+        lines.append(gain(f"pretrained, {one.name}", np.mean(found.gains[one.name], axis=0)[~drawn]))
+    print_table(["weights", "checkpoints", "median", "least", "most"], lines)
+
+
+def _print_cost(lists: Sequence[List]) -> None:
+    """Print what each metric takes on one sample: means over text lists and over image lists."""
+    ours: dict[str, Any] = {
+        "transrate and accuracy, alone": partial(transrate, nulls=0, halves=0),
+        "transrate and accuracy, with shuffles and interval": transrate,
+    }
+    metrics = {name: partial(_of_score, metric) for name, metric in ours.items()} | _other_metrics()
+    took: dict[tuple[str, str], list[float]] = defaultdict(list)
+    for one in lists:
+        rows = np.random.default_rng(0).permutation(len(one.labels))[:HEADLINE]
+        labels, features = one.labels[rows], [x[rows] for x in one.features]
+        modality = next(iter(one.cells.values()))["modality"]
+        for name, metric in metrics.items():
+            begun = time.process_time()
+            for x in features:
+                _value(metric, x, labels)
+            took[name, modality].append(1e3 * (time.process_time() - begun) / len(features))
+    modalities = list(dict.fromkeys(modality for _, modality in took))
+    lines = [[name, *(f"{np.mean(took[name, modality]):.0f}" for modality in modalities)] for name in metrics]
+    print_table(["metric", *(f"{modality} encoders" for modality in modalities)], lines)
+
+
+def print_repeated(first: Sequence[Cell], second: Sequence[Cell]) -> None:
+    """Print how well two files of fine-tuned accuracies agree, list by list."""
+    before = {(cell["dataset"], cell["model"]): cell for cell in averaged(first)}
+    pairs: dict[str, list[tuple[float, float]]] = defaultdict(list)
+    for cell in averaged(second):
+        of_before = before.get((cell["dataset"], cell["model"]))
+        if of_before:
+            values = of_before["accuracy"], cell["accuracy"]
+            pairs[f"{cell['dataset']}, {cell['modality']}s"].append(values)
+    lines = []
+    for name, values in pairs.items():
+        one, other = np.array(values).T
+        ranges = ["{:.3f} to {:.3f}".format(*np.percentile(side, (5, 95))) for side in (one, other)]
+        kendall = f"{weightedtau(one, other).statistic:.2f}"
+        lines.append((name, str(len(values)), kendall, *ranges, f"{np.median(other - one):+.3f}"))
+    titles = ("list", "checkpoints", "weighted Kendall", "first [5 %, 95 %]", "second", "median change")
+    print_table(titles, lines)

@@ -1,4 +1,4 @@
-"""How well does each real encoder do on real data once fine-tuned? And which score would have told?
+"""How well does each encoder do once fine-tuned? And which metric would have predicted it?
 
     python benchmarks/fine_tuned.py tune ROOT  # adds to fine_tuned.jsonl what is not there yet
     python benchmarks/fine_tuned.py tune ROOT --only digits --models mobilenet_v2_1.0_224
@@ -6,7 +6,7 @@
     python benchmarks/fine_tuned.py tune ROOT --only emoji --seed 1  # trained once more, then averaged
     python benchmarks/fine_tuned.py agree FOLDER --truth FILE       # FOLDER as features.py writes it
     python benchmarks/fine_tuned.py agree FOLDER FOLDER --truth FILE FILE
-    python benchmarks/fine_tuned.py repeated FILE FILE  # do two truths say the same?
+    python benchmarks/fine_tuned.py repeated FILE FILE  # do two files of accuracies agree?
 
 *ROOT* holds `models/<org>/<name>` and `datasets/<org>/<name>`, as for `features.py`. The rows are another
 draw (seed 1) than those that are scored (seed 0): 2,400 in equal shares of the classes, or all there are.
@@ -14,7 +14,7 @@ draw (seed 1) than those that are scored (seed 0): 2,400 in equal shares of the 
 about a point. The recipe is that of `hubscan verify`, unless asked otherwise; every line of
 `fine_tuned.jsonl` has it, and the last of a checkpoint on a dataset with a seed counts.
 
-`agree` is `agreement.py`: every measure held against this truth.
+`agree` compares every metric with these accuracies; see `agreement.py`.
 """
 
 from __future__ import annotations
@@ -26,8 +26,9 @@ from dataclasses import asdict, replace
 from fnmatch import fnmatch
 from pathlib import Path
 
-from agreement import DRAWS, Cell, lists_of, print_agreement, print_repeated
+from agreement import SAMPLES, print_agreement, print_repeated
 from features import add_options_of_candidates, candidates, datasets
+from lists import Cell, lists_of
 
 from hubscan import encoders
 from hubscan.encoders.untrained import untrained
@@ -68,7 +69,7 @@ def main() -> None:
     agree = ways.add_parser("agree")
     agree.add_argument("folders", type=Path, nargs="+", metavar="FOLDER")
     agree.add_argument("--only", nargs="+", metavar="NAME", help="datasets")
-    agree.add_argument("--draws", type=int, default=DRAWS)
+    agree.add_argument("--samples", type=int, default=SAMPLES, help="of each number of rows")
     tune.add_argument("--truth", type=Path, default=TRUTH, help="the file with the accuracies")
     agree.add_argument("--truth", type=Path, nargs="+", default=[TRUTH], help="one for each FOLDER")
     repeated = ways.add_parser("repeated")
@@ -85,7 +86,7 @@ def main() -> None:
             for one in lists_of(file.stem, known(file), folder)
             if not asked.only or one.dataset in asked.only
         ]
-        print_agreement(lists, asked.draws)
+        print_agreement(lists, asked.samples)
 
 
 # -- the truth ------------------------------------------------------------------------------------

@@ -1,0 +1,83 @@
+"""Three ways to recommend one checkpoint from a scan, and what fine-tuning adds to the linear head."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+from lists import Cell
+
+from hubscan.ranking import rank
+from hubscan.records import Candidate, Cost, Ranking, SampleInfo, Score, Scored
+
+NO_COST = Cost(download_bytes=0, seconds=0.0, rows_per_second=0.0, peak_bytes=0)
+NO_SAMPLE = SampleInfo(
+    dataset="",
+    revision="",
+    config=None,
+    split="",
+    columns={},
+    label_kind="class",
+    classes={},
+    rows=0,
+    seed=0,
+    rows_seen=0,
+    dropped={},
+    bytes_read=0,
+    fingerprint="",
+)
+
+
+def scored(name: str, cell: Cell, score: Score) -> Scored:
+    """Return the record that a scan makes of the checkpoint *name*, with what a ranking depends on."""
+    return Scored(
+        candidate=Candidate(model=name, revision="", modality=cell["modality"]),
+        scores={score.name: score},
+        width=0,
+        parameters=cell["parameters"],
+        pooling="mean",
+        layer="last",
+        cost=NO_COST,
+        device="cpu",
+        dtype="float32",
+        processor="",
+        untrained=cell["untrained"],
+        accuracy=score.accuracy,
+    )
+
+
+def recommendations(checkpoints: Sequence[Scored]) -> dict[str, int]:
+    """Return the place among *checkpoints* of the one that each way recommends."""
+    ranking = rank(checkpoints, "", NO_SAMPLE)
+    picks = {
+        "the first by transrate": ranking.best.scored,
+        "the first by accuracy": max(checkpoints, key=_by_accuracy),
+        "the recommended one": recommended(ranking),
+    }
+    return {way: checkpoints.index(pick) for way, pick in picks.items()}
+
+
+def recommended(ranking: Ranking) -> Scored:
+    """Return the most accurate one of the first and those tied with it, or the smaller one of equals.
+
+    Only checkpoints that score above shuffled labels count, and a randomly initialised one only if no
+    pretrained one is among them. If none is left it is the first.
+    """
+    first = ranking.best
+    tied = [entry.scored for entry in ranking if entry is first or entry.name in first.tied_with]
+    above = [one for one in tied if one.above_chance]
+    pretrained = [one for one in above if not one.untrained]
+    return max(pretrained or above or [first.scored], key=_by_accuracy)
+
+
+def _by_accuracy(one: Scored) -> tuple[float, int]:
+    return (one.accuracy.value if one.accuracy else -np.inf), -one.parameters
+
+
+def gain(weights: str, points: npt.NDArray[np.float64]) -> list[str]:
+    """Return a line of a table: how many *points* there are, their median and their range."""
+    if not len(points):
+        return [weights, "0", "", "", ""]
+    numbers = (np.median(points), points.min(), points.max())
+    return [weights, str(len(points)), *(f"{number:+.1f}" for number in numbers)]
