@@ -22,8 +22,9 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
+from gains import print_gains
 from lists import Array, Cell, List, averaged
-from recommended import gain, recommendations, scored
+from recommended import recommendations, scored
 from scipy.stats import weightedtau
 from tables import print_table
 
@@ -54,19 +55,18 @@ class Measured:
 
     agreements: dict[tuple[str, int, str], list[Agreement]] = field(default_factory=dict)
     regrets: dict[tuple[str, int, str], list[float]] = field(default_factory=dict)
-    gains: dict[str, list[Array]] = field(default_factory=dict)  # by list, each (checkpoints,)
 
 
 def print_agreement(lists: Sequence[List], samples: int) -> None:
     """Print all tables, for each file of fine-tuned accuracies by itself."""
     for origin in dict.fromkeys(one.origin for one in lists):
         of_origin = [one for one in lists if one.origin == origin]
-        print_measured(of_origin, measured(of_origin, samples))
+        print_measured(of_origin, measured(of_origin, samples), samples)
 
 
 def measured(lists: Sequence[List], samples: int) -> Measured:
     """Return how each metric and each way to recommend does on each list."""
-    found = Measured(defaultdict(list), defaultdict(list), defaultdict(list))
+    found = Measured(defaultdict(list), defaultdict(list))
     for one in lists:
         begun = time.perf_counter()
         for n, rows in _samples(one.labels, samples):
@@ -90,11 +90,10 @@ def _add(found: Measured, one: List, n: int, rows: Array) -> None:
         scored(name, cell, transrate(x, labels, representative=True))
         for (name, cell), x in zip(one.cells.items(), features, strict=True)
     ]
-    accuracies = np.array([checkpoint.accuracy.value for checkpoint in checkpoints])
     orders: dict[str, Any] = {
         "transrate": [checkpoint.standing.value for checkpoint in checkpoints],
         UNDISCOUNTED: [checkpoint.leading.value for checkpoint in checkpoints],
-        "accuracy": accuracies,
+        "accuracy": [checkpoint.accuracy.value for checkpoint in checkpoints if checkpoint.accuracy],
     }
     for name, metric in _other_metrics().items():
         orders[name] = [_value(metric, x, labels) for x in features]
@@ -105,8 +104,6 @@ def _add(found: Measured, one: List, n: int, rows: Array) -> None:
         found.agreements[one.name, n, AGAIN].append(_agreement(values, one.accuracies))
     for way, place in recommendations(checkpoints).items():
         found.regrets[one.name, n, way].append(100 * float(one.accuracies.max() - one.accuracies[place]))
-    if n == HEADLINE:
-        found.gains[one.name].append(100 * (one.accuracies - accuracies))
 
 
 def _agreement(values: Sequence[float] | Array, fine_tuned: Array) -> Agreement:
@@ -156,7 +153,7 @@ def _value(metric: Measure, features: Array, labels: Array) -> float:
 # -- tables ---------------------------------------------------------------------------------------
 
 
-def print_measured(lists: Sequence[List], found: Measured) -> None:
+def print_measured(lists: Sequence[List], found: Measured, samples: int) -> None:
     """Print the tables of *lists*, all of one file of fine-tuned accuracies."""
     single = [one for one in lists if one.single]
     names = [one.name for one in single]
@@ -166,8 +163,8 @@ def print_measured(lists: Sequence[List], found: Measured) -> None:
     _print_lists(found, single)
     print("\n**Regret of three ways to recommend, points**\n")
     _print_regrets(found, names)
-    print(f"\n**Fine-tuned accuracy minus the linear head's at n = {HEADLINE:,}, points**\n")
-    _print_gains(found, single)
+    print("\n**Fine-tuned accuracy minus that of a linear head on n rows, points**\n")
+    print_gains(single, samples)
     for one in lists:
         if not one.single:
             print(f"\n**Weighted Kendall, {one.name}, {len(one.cells)} checkpoints**\n")
@@ -241,16 +238,6 @@ def _print_regrets(found: Measured, names: Sequence[str]) -> None:
 def _regret(found: Measured, names: Sequence[str], n: int, way: str) -> str:
     per_list = [np.array(one) for one in _of_lists(found.regrets, names, n, way)]
     return _with_interval(per_list, 1) if n == HEADLINE else _plain(per_list, 1)
-
-
-def _print_gains(found: Measured, lists: Sequence[List]) -> None:
-    gains = np.concatenate([np.mean(found.gains[one.name], axis=0) for one in lists])
-    untrained = np.array([cell["untrained"] for one in lists for cell in one.cells.values()])
-    lines = [gain("pretrained", gains[~untrained]), gain("randomly initialised", gains[untrained])]
-    for one in lists:
-        drawn = np.array([cell["untrained"] for cell in one.cells.values()])
-        lines.append(gain(f"pretrained, {one.name}", np.mean(found.gains[one.name], axis=0)[~drawn]))
-    print_table(["weights", "checkpoints", "median", "least", "most"], lines)
 
 
 def _print_cost(lists: Sequence[List]) -> None:

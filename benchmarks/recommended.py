@@ -1,11 +1,10 @@
-"""Three ways to recommend one checkpoint from a scan, and what fine-tuning adds to the linear head."""
+"""Three ways to recommend one checkpoint from a scan."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 from lists import Cell
 
 from hubscan.ranking import rank
@@ -73,11 +72,3 @@ def recommended(ranking: Ranking) -> Scored:
 
 def _by_accuracy(one: Scored) -> tuple[float, int]:
     return (one.accuracy.value if one.accuracy else -np.inf), -one.parameters
-
-
-def gain(weights: str, points: npt.NDArray[np.float64]) -> list[str]:
-    """Return a line of a table: how many *points* there are, their median and their range."""
-    if not len(points):
-        return [weights, "0", "", "", ""]
-    numbers = (np.median(points), points.min(), points.max())
-    return [weights, str(len(points)), *(f"{number:+.1f}" for number in numbers)]
