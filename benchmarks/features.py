@@ -1,4 +1,4 @@
-"""What do real encoders make of real data? Writes the features that `calibration.py --real` reads.
+"""What do real encoders make of real data? Writes the features that `fine_tuned.py agree` reads.
 
     python benchmarks/features.py ROOT FOLDER                 # every dataset below ROOT
     python benchmarks/features.py ROOT FOLDER --only imdb digits --twins all-MiniLM-L6-v2 --side 98
