@@ -28,6 +28,7 @@ WIDTHS = (64, 256, 1_024, 4_096)
 ROWS = (200, 1_000, 4_000, 10_000)
 LARGE = 1e7  # numbers; with more, only one kind of labels is tried for each kind of noise
 LARGEST = 2e7
+ROUNDING = 1e-9
 
 
 class Cell(NamedTuple):
@@ -70,24 +71,34 @@ def labels_of(cell: Cell, rng: np.random.Generator) -> Array:
 
 
 def main() -> None:
-    found: dict[str, dict[tuple[int, int], list[Score]]] = defaultdict(lambda: defaultdict(list))
+    results: dict[str, list[tuple[Cell, Score]]] = defaultdict(list)
     for seed, cell in enumerate(cells()):
         score = transrate(*features_of(cell, np.random.default_rng(seed)), seed=seed)
-        spread = cell.noise == "spread"
-        title = f"Classes that differ in spread only, K = {cell.classes}" if spread else "Noise"
-        found[title][cell.n, cell.d].append(score)
         print(f"{cell}: {score.value:.4f}, interval {score.interval}, {score.accuracy}", file=sys.stderr)
-    for title, by_size in found.items():
-        print(f"\n**{title}**\n")
-        lines = [[f"{n:,}", f"{d:,}", *summary(scores)] for (n, d), scores in by_size.items()]
-        print_table(["n", "d", "mean score", "largest", "interval covers 0"], lines)
+        spread = cell.noise == "spread"
+        results[f"Classes that differ in spread only, K = {cell.classes}" if spread else "Noise"].append(
+            (cell, score)
+        )
+    for title, of_title in results.items():
+        print_results(title, of_title)
 
 
-def summary(scores: Sequence[Score]) -> list[str]:
-    """Return the mean and the largest of *scores*, and how many have an interval that covers 0."""
-    values = [score.value for score in scores]
-    covers = sum(score.interval[0] <= 0 <= score.interval[1] for score in scores)
-    return [f"{np.mean(values):.4f}", f"{max(values):.4f}", f"{covers} of {len(values)}"]
+def print_results(title: str, results: Sequence[tuple[Cell, Score]]) -> None:
+    """Print the largest score by n and d, and how often score and accuracy do not differ from chance."""
+    scores: dict[tuple[int, int], list[float]] = defaultdict(list)
+    for cell, score in results:
+        scores[cell.n, cell.d].append(score.value)
+    print(f"\n**{title}: the largest score**\n")
+    lines = [[f"{n:,}", *(f"{max(scores[n, d], default=np.nan):.4f}" for d in WIDTHS)] for n in ROWS]
+    print_table(["n", *(f"d = {d:,}" for d in WIDTHS)], lines)
+    covers = sum(score.interval[0] <= 0 <= score.interval[1] for _, score in results)
+    chance = sum(
+        abs(score.accuracy.value - 1 / cell.classes) <= 2 * score.accuracy.error + ROUNDING
+        for cell, score in results
+        if score.accuracy
+    )
+    print(f"\nThe interval covers 0 in {covers} of {len(results)} cells; the accuracy is within two")
+    print(f"standard errors of 1/K in {chance}.")
 
 
 if __name__ == "__main__":
