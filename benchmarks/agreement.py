@@ -169,8 +169,6 @@ def print_measured(lists: Sequence[List], found: Measured, samples: int) -> None
         if not one.single:
             print(f"\n**Weighted Kendall, {one.name}, {len(one.cells)} checkpoints**\n")
             _print_means(found, [one.name])
-    print(f"\n**CPU milliseconds per checkpoint, n = {HEADLINE:,}**\n")
-    _print_cost(single)
 
 
 def _print_means(found: Measured, names: Sequence[str]) -> None:
@@ -238,28 +236,6 @@ def _print_regrets(found: Measured, names: Sequence[str]) -> None:
 def _regret(found: Measured, names: Sequence[str], n: int, way: str) -> str:
     per_list = [np.array(one) for one in _of_lists(found.regrets, names, n, way)]
     return _with_interval(per_list, 1) if n == HEADLINE else _plain(per_list, 1)
-
-
-def _print_cost(lists: Sequence[List]) -> None:
-    """Print what each metric takes on one sample: means over text lists and over image lists."""
-    ours: dict[str, Any] = {
-        "transrate and accuracy, alone": partial(transrate, nulls=0, halves=0),
-        "transrate and accuracy, with shuffles and interval": transrate,
-    }
-    metrics = {name: partial(_of_score, metric) for name, metric in ours.items()} | _other_metrics()
-    took: dict[tuple[str, str], list[float]] = defaultdict(list)
-    for one in lists:
-        rows = np.random.default_rng(0).permutation(len(one.labels))[:HEADLINE]
-        labels, features = one.labels[rows], [x[rows] for x in one.features]
-        modality = next(iter(one.cells.values()))["modality"]
-        for name, metric in metrics.items():
-            begun = time.process_time()
-            for x in features:
-                _value(metric, x, labels)
-            took[name, modality].append(1e3 * (time.process_time() - begun) / len(features))
-    modalities = list(dict.fromkeys(modality for _, modality in took))
-    lines = [[name, *(f"{np.mean(took[name, modality]):.0f}" for modality in modalities)] for name in metrics]
-    print_table(["metric", *(f"{modality} encoders" for modality in modalities)], lines)
 
 
 def print_repeated(first: Sequence[Cell], second: Sequence[Cell]) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 from lists import Cell
 
 from hubscan.ranking import rank
-from hubscan.records import Candidate, Cost, Ranking, SampleInfo, Score, Scored
+from hubscan.records import Candidate, Cost, SampleInfo, Score, Scored
 
 NO_COST = Cost(download_bytes=0, seconds=0.0, rows_per_second=0.0, peak_bytes=0)
 NO_SAMPLE = SampleInfo(
@@ -50,24 +50,11 @@ def recommendations(checkpoints: Sequence[Scored]) -> dict[str, int]:
     """Return the place among *checkpoints* of the one that each way recommends."""
     ranking = rank(checkpoints, "", NO_SAMPLE)
     picks = {
-        "the first by transrate": ranking.best.scored,
+        "the first by transrate": ranking.first.scored,
         "the first by accuracy": max(checkpoints, key=_by_accuracy),
-        "the recommended one": recommended(ranking),
+        "the recommended one": ranking.best.scored,
     }
     return {way: checkpoints.index(pick) for way, pick in picks.items()}
-
-
-def recommended(ranking: Ranking) -> Scored:
-    """Return the most accurate one of the first and those tied with it, or the smaller one of equals.
-
-    Only checkpoints that score above shuffled labels count, and a randomly initialised one only if no
-    pretrained one is among them. If none is left it is the first.
-    """
-    first = ranking.best
-    tied = [entry.scored for entry in ranking if entry is first or entry.name in first.tied_with]
-    above = [one for one in tied if one.above_chance]
-    pretrained = [one for one in above if not one.untrained]
-    return max(pretrained or above or [first.scored], key=_by_accuracy)
 
 
 def _by_accuracy(one: Scored) -> tuple[float, int]:
