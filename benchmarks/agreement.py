@@ -184,12 +184,17 @@ def _print_means(found: Measured, names: Sequence[str]) -> None:
             for one in _of_lists(found.agreements, names, HEADLINE, metric)
         ])  # fmt: skip
         lines.append([metric, *cells, f"{regret:.1f}"])
-    counts = [len(_of_lists(found.agreements, names, n, "transrate")) for n in SIZES]
-    titles = [
-        f"n = {n:,}" + ("" if count == len(names) else f" ({count} lists)")
-        for n, count in zip(SIZES, counts, strict=True)
-    ]
-    print_table(["order by", *titles, f"regret, n = {HEADLINE:,}"], lines)
+    titles = _titles("order by", found.agreements, names, AGAIN)
+    print_table([*titles, f"regret, n = {HEADLINE:,}"], lines)
+
+
+def _titles(
+    corner: str, values: Mapping[tuple[str, int, str], Any], names: Sequence[str], key: str
+) -> list[str]:
+    """Return titles with each number of rows, and how many lists have as many if not all do."""
+    counts = [len(_of_lists(values, names, n, key)) for n in SIZES]
+    few = ["" if count == len(names) else f" ({count} lists)" for count in counts]
+    return [corner, *(f"n = {n:,}{note}" for n, note in zip(SIZES, few, strict=True))]
 
 
 def _of_lists(values: Mapping[tuple[str, int, str], Any], names: Sequence[str], n: int, key: str) -> Any:
@@ -224,13 +229,13 @@ def _print_lists(found: Measured, lists: Sequence[List]) -> None:
 
 
 def _print_regrets(found: Measured, names: Sequence[str]) -> None:
-    lines = []
-    for way in dict.fromkeys(way for _, _, way in found.regrets):
-        cells = [_regret(found, names, n, way) for n in SIZES]
-        lists = [_plain([np.array(found.regrets[name, HEADLINE, way])], 1) for name in names]
-        lines.append([way, *cells, *lists])
-    titles = [f"n = {n:,}" for n in SIZES]
-    print_table(["recommend", *titles, *(f"{name}, n = {HEADLINE:,}" for name in names)], lines)
+    """Print the regret of each way by the number of rows, and by list."""
+    ways = list(dict.fromkeys(way for _, _, way in found.regrets))
+    means = [[way, *(_regret(found, names, n, way) for n in SIZES)] for way in ways]
+    print_table(_titles("recommend", found.regrets, names, ways[0]), means)
+    print()
+    lists = [[name, *(_regret(found, [name], HEADLINE, way) for way in ways)] for name in names]
+    print_table([f"n = {HEADLINE:,}", *ways], lists)
 
 
 def _regret(found: Measured, names: Sequence[str], n: int, way: str) -> str:
