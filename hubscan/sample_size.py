@@ -13,8 +13,8 @@ LEAST_OF_CLASS: Final = 2  # rows of a class that has as many: with one it has n
 def rows_needed(classes: int) -> int:
     """Return 1,000, or 50 for each class if that is more.
 
-    From there on other rows hardly change the order; see the tables of
-    `benchmarks/README.md`.
+    From there on more rows change the order little: that of 1,000 rows agrees with that of 2,000 by a
+    weighted Kendall of .97 for two classes and .85 for ten (`benchmarks/README.md`).
     """
     return max(FEWEST, PER_CLASS * classes)
 

@@ -42,11 +42,12 @@ def transrate(
         R(Λ)   = ½ Σ_i log(1 + w_i/Λ)
 
     The unit is nats per row. *saved* is the coding rate that knowing the class saves when the class and the
-    rest are coded with one scatter; R is the paper's coding rate of the features at
-    the distortion Λ/n. The score departs from the paper in two ways: one scatter within classes replaces one
-    per class, so that differences in place count, and differences in spread hardly do; and each class gets
-    the distortion that maximises its term, instead of a constant tuned for each table. The cost R keeps that
-    choice honest: noise scores about 0 at any width, without any correction by shuffled labels.
+    rest are coded with one scatter; R is the paper's coding rate of the features at the distortion Λ/n. The
+    score departs from the paper in two ways. One scatter within classes replaces one per class: classes must
+    differ in place, and differences in spread count far less (nothing with two classes; up to .2 nats with 20
+    classes in more columns than rows). And each class gets the distortion that maximises its term, instead of
+    a constant tuned for each table. The cost R keeps that choice honest: noise scores about 0 at any width,
+    without any correction by shuffled labels.
 
     The difference equals the log evidence per row of a ridge regression of the class indicator on the
     features, relative to a model without features. Numbers take the place of the indicator as they are; of
