@@ -26,7 +26,8 @@ def keep_heads(run: Run, ranking: Ranking, sample: Sample, store: FeatureStore) 
     Each file holds **weight** (outputs, width) and **bias** (outputs,) in float32, for features as they come
     from the encoder: features·weightᵀ + bias. Of classes the largest output wins; of several labels those
     with an output above 0 apply; a number is the output itself. All rows of the sample were used to fit it.
-    A joined pair, and a checkpoint whose features are no longer in *store*, get none.
+    A joined pair gets none, nor does a checkpoint whose features are no longer in *store* or whose head
+    cannot be computed here.
     """
     leaders = [*ranking.entries[:LEADERS], *([ranking.best] if ranking.recommended else [])]
     for entry in {entry.rank: entry for entry in leaders}.values():
@@ -67,7 +68,10 @@ def _head(entry: Ranked, sample: Sample, store: FeatureStore) -> LinearHead | No
     features = kept_features(entry.scored, sample, store)
     if features is None or entry.scored.layer not in features.layers:
         return None
-    return linear_head(features.layers[entry.scored.layer], sample.labels, groups=sample.groups)
+    try:
+        return linear_head(features.layers[entry.scored.layer], sample.labels, groups=sample.groups)
+    except (ValueError, ArithmeticError):  # the ranking stands without it
+        return None
 
 
 def _of_labels(head: LinearHead, sample: Sample) -> tuple[Matrix64, Matrix64]:

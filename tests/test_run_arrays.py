@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 from safetensors.numpy import save
 
+from hubscan import heads
 from hubscan import run as runs
 from hubscan.errors import RunError
 from hubscan.feature_store import LocalStore, StoredFeatures
@@ -184,6 +185,19 @@ def test_the_head_of_several_labels_is_positive_where_a_label_applies(tmp_path: 
 def test_a_checkpoint_whose_features_are_gone_keeps_its_place_without_a_head(tmp_path: Path) -> None:
     run, sample, _, _ = scan_of(tmp_path, np.arange(ROWS) % 2, classes={"neg": 30, "pos": 30})
     keep_heads(run, run.ranking, sample, LocalStore(tmp_path / "empty"))
+    assert kept_head(run, run.ranking.first) is None
+
+
+def test_a_head_that_cannot_be_computed_does_not_lose_the_ranking(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, sample, store, _ = scan_of(tmp_path, np.arange(ROWS) % 2, classes={"neg": 30, "pos": 30})
+
+    def diverges(*_: Any, **__: Any) -> None:
+        raise np.linalg.LinAlgError("did not converge")
+
+    monkeypatch.setattr(heads, "linear_head", diverges)
+    keep_heads(run, run.ranking, sample, store)
     assert kept_head(run, run.ranking.first) is None
 
 
