@@ -501,6 +501,7 @@ def test_the_card_says_what_the_issue_of_such_a_score_is(tmp_path: Path) -> None
         "hubscan rank --recipe ranking/recipe.yaml",
         "## What this score says, and what it does not",
         "**Nothing was fine-tuned.**",
+        "it added 2.3 points to",
         "only where the fingerprint is the same",
         f"| 1 | BAAI/bge-small-en-v1.5 | {COMMIT} |",
         "| broken/truncated | load |",
