@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import torch
 from accelerate import Accelerator
+from accelerate.utils import set_seed
 from accelerate.utils.memory import clear_device_cache, should_reduce_batch_size
 from torch import nn
 
@@ -104,7 +105,7 @@ def _fine_tuned(
     progress: Progress | None,
     rows: Split | None,
 ) -> Outcome:
-    torch.manual_seed(training.seed)
+    set_seed(training.seed)  # numpy too: SpecAugment draws its masks from there
     rows, target = rows or split_rows(sample, training.seed), Target.of(sample)
     features = torch.from_numpy(extract.extract(encoder, inputs, device).matrix)
     head = fitted(features, target, rows)
