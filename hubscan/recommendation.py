@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Final
 
@@ -35,12 +34,8 @@ def recommended(entries: Sequence[Ranked], metric: str) -> Recommended | None:
     known = [entry for entry in leaders if entry.scored.accuracy]
     if not known or len(leaders) == 1:
         return Recommended(leaders[0].rank, f"leads by {name}")
-    chosen = min(known, key=lambda entry: (-_accuracy(entry), entry.scored.parameters, entry.rank))
+    chosen = min(known, key=lambda entry: (-entry.scored.head_accuracy, entry.scored.parameters, entry.rank))
     return Recommended(chosen.rank, _reason(chosen, leaders, name))
-
-
-def _accuracy(entry: Ranked) -> float:
-    return entry.scored.accuracy.value if entry.scored.accuracy else -math.inf
 
 
 def _joined_in_vain(entries: Sequence[Ranked], entry: Ranked) -> bool:
@@ -50,6 +45,6 @@ def _joined_in_vain(entries: Sequence[Ranked], entry: Ranked) -> bool:
 
 def _reason(chosen: Ranked, leaders: Sequence[Ranked], metric: str) -> str:
     count = NUMBERS[len(leaders) - 2] if len(leaders) - 2 < len(NUMBERS) else str(len(leaders))
-    equals = sum(_accuracy(entry) == _accuracy(chosen) for entry in leaders)
+    equals = sum(entry.scored.head_accuracy == chosen.scored.head_accuracy for entry in leaders)
     smallest = ", and the smallest of those" if equals > 1 else ""
     return f"highest accuracy of the {count} that lead by {metric}{smallest}"

@@ -32,7 +32,7 @@ def _flat(entry: Ranked, ranking: Ranking, metrics: list[str]) -> dict[str, Any]
         "dim": scored.width,
         "pooling": str(scored.pooling),
         "layer": scored.layer,
-        "recommended": ranking.recommended is not None and ranking.recommended.rank == entry.rank,
+        "recommended": ranking.recommends(entry),
         "accuracy": accuracy.value if accuracy else None,
         "accuracy_error": accuracy.error if accuracy else None,
         "accuracy_kind": accuracy.kind if accuracy else None,

@@ -78,6 +78,10 @@ class Ranking:
         """Return the recommended checkpoint; if none is recommended, the first."""
         return self.entries[self.recommended.rank - 1] if self.recommended else self.first
 
+    def recommends(self, entry: Ranked) -> bool:
+        """Return whether *entry* is the recommended one."""
+        return self.recommended is not None and self.recommended.rank == entry.rank
+
     def to_pandas(self) -> Any:
         """Return one row a checkpoint as a `pandas.DataFrame`."""
         import pandas as pd

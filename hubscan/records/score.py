@@ -133,6 +133,11 @@ class Scored:
         return score.interval[0] > score.chance + ROUNDING
 
     @property
+    def head_accuracy(self) -> float:
+        """Return the accuracy of the linear head; minus infinity where it is not known."""
+        return self.accuracy.value if self.accuracy else -math.inf
+
+    @property
     def standing(self) -> Score:
         """Return the score that ranks: the first one, discounted if the weights are untrained.
 

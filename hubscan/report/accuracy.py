@@ -31,7 +31,7 @@ def sentence(accuracy: Accuracy, draw: SampleInfo) -> str:
 
 def baseline(draw: SampleInfo) -> str:
     """Return what needs no features: chance, or always answering the most frequent class if that is more."""
-    largest = max(draw.classes.values(), default=0) / max(draw.rows, 1)
+    largest = draw.majority_share or 0.0
     chance = 1 / max(len(draw.classes), 1)
     if largest <= chance + POINT:
         return f"chance: {percent(chance)}"

@@ -107,20 +107,16 @@ def _disagreement(ranking: Ranking, chosen: Ranked, names: dict[int, str]) -> st
     known = [entry for entry in ranking if entry.scored.accuracy]
     if not known:
         return ""
-    best = max(known, key=lambda entry: (_accuracy(entry), -entry.rank))
+    best = max(known, key=lambda entry: (entry.scored.head_accuracy, -entry.rank))
     if first is not chosen:
         right = f" ({accuracy.short(first.scored.accuracy)})" if first.scored.accuracy else ""
         said = f"{names[first.rank]} is first by {metric} and tied with it, but less accurate{right}."
-        return said if _accuracy(first) < _accuracy(chosen) else ""
-    if best is chosen or _accuracy(best) <= _accuracy(chosen) or best.scored.accuracy is None:
+        return said if first.scored.head_accuracy < chosen.scored.head_accuracy else ""
+    if best.scored.accuracy is None or best.scored.head_accuracy <= chosen.scored.head_accuracy:
         return ""
     place = ORDINALS[best.rank - 1] if best.rank <= len(ORDINALS) else f"number {best.rank}"
     right = accuracy.short(best.scored.accuracy)
     return f"The two numbers disagree: {names[best.rank]}, {place} by {metric}, is more accurate ({right})."
-
-
-def _accuracy(entry: Ranked) -> float:
-    return entry.scored.accuracy.value if entry.scored.accuracy else float("-inf")
 
 
 def _joined(ranking: Ranking, chosen: Ranked | None, names: dict[int, str]) -> str:

@@ -85,16 +85,12 @@ def _table(ranking: Ranking, width: int) -> Table:
         table.add_column(column.title, justify=column.justify, no_wrap=column.title != MODEL, overflow="fold")
     for place, entry in enumerate(ranking):
         cells = [_wrapped(c.cells[place], room) if c.title == MODEL else c.cells[place] for c in columns]
-        table.add_row(*map(Text, cells), style="green" if _is_recommended(ranking, entry) else "")
+        table.add_row(*map(Text, cells), style="green" if ranking.recommends(entry) else "")
         if entry.scored.flags:
             notes = ", ".join(plain(flag) for flag in entry.scored.flags)
             under = [notes if column.title == MODEL else "" for column in columns]
             table.add_row(*(Text(note, style="dim") for note in under))
     return table
-
-
-def _is_recommended(ranking: Ranking, entry: Ranked) -> bool:
-    return ranking.recommended is not None and entry.rank == ranking.recommended.rank
 
 
 def _wrapped(name: str, room: int) -> str:
@@ -120,11 +116,7 @@ def _columns(ranking: Ranking) -> list[Column]:
     reads = of(lambda e: e.scored.candidate.modality)
     right = of(accuracy.cell)
     return [
-        *(
-            [Column("", of(lambda e: MARK if _is_recommended(ranking, e) else ""))]
-            if ranking.recommended
-            else []
-        ),
+        *([Column("", of(lambda e: MARK if ranking.recommends(e) else ""))] if ranking.recommended else []),
         Column("rank", of(lambda e: str(e.rank))),
         *([Column("tied", tied, "left")] if any(tied) else []),
         Column(MODEL, shown_names(ranking), "left"),

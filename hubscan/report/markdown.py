@@ -107,9 +107,8 @@ def _cells(ranking: Ranking, place: int, name: str, digits: int) -> list[object]
     scored, score = entry.scored, entry.scored.leading
     low, high = (number(bound, digits) for bound in score.interval)
     flags = f" ({escaped(', '.join(scored.flags))})" if scored.flags else ""
-    chosen = ranking.recommended is not None and ranking.recommended.rank == entry.rank
     return [
-        f"→ {entry.rank}" if chosen else entry.rank,
+        f"→ {entry.rank}" if ranking.recommends(entry) else entry.rank,
         tied_ranks(ranking, place),
         Markdown(escaped(name) + flags),
         scored.candidate.modality,
