@@ -24,13 +24,13 @@ _TYPES: Final[Mapping[LabelKind, pa.DataType]] = {
 }
 
 
-def write(left_out: Mapping[str, LeftOut], path: Path, kind: LabelKind) -> None:
-    """Write the predictions of each layer for labels of *kind*, and the ridge penalty behind each."""
+def as_bytes(left_out: Mapping[str, LeftOut], kind: LabelKind) -> bytes:
+    """Return the file's content: predictions of each layer for labels of *kind*, and the ridge penalties."""
     columns = {layer: pa.array(found.predicted, _TYPES[kind]) for layer, found in left_out.items()}
     ridges = json.dumps({layer: found.ridge for layer, found in left_out.items()}).encode()
-    partial = path.with_name(path.name + ".partial")
-    pq.write_table(pa.table(columns).replace_schema_metadata({_RIDGES: ridges}), partial, compression="zstd")
-    partial.replace(path)
+    file = pa.BufferOutputStream()
+    pq.write_table(pa.table(columns).replace_schema_metadata({_RIDGES: ridges}), file, compression="zstd")
+    return bytes(file.getvalue())
 
 
 def read(path: Path, draw: SampleInfo) -> dict[str, LeftOut]:
@@ -77,5 +77,5 @@ def _predicted(column: pa.ChunkedArray, draw: SampleInfo) -> Any:
         raise ValueError("a prediction that is not a finite number")
     most = {"class": len(draw.classes) - 1, "token": len(draw.classes) - 1, "multilabel": 1}
     if draw.label_kind != "number" and not ((numbers >= 0) & (numbers <= most[draw.label_kind])).all():
-        raise ValueError("a prediction that is none of the classes")
+        raise ValueError("a prediction of a class that does not exist")
     return tuple(map(tuple, values)) if several else tuple(values)

@@ -159,9 +159,7 @@ class Run:
         """Write the linear head of *entry*, the bytes of a safetensors file."""
         file = self.head_file(entry)
         file.parent.mkdir(exist_ok=True)
-        partial = file.with_name(file.name + ".partial")
-        partial.write_bytes(tensors)
-        partial.replace(file)
+        write_whole(file, tensors)
 
     def append(self, result: Scored | Tuned | Skipped, *, verifies: bool = False) -> None:
         """Write one result, of the scan or of what *verifies* it, and return when it is on the disk."""
@@ -192,7 +190,7 @@ class Run:
 
         file = self._keyed(PREDICTIONS, scored.identity, "parquet")
         file.parent.mkdir(exist_ok=True)
-        predictions.write(scored.left_out, file, self.lock.draw.label_kind)
+        write_whole(file, predictions.as_bytes(scored.left_out, self.lock.draw.label_kind))
 
     def _keyed(self, kind: str, identity: Identity, suffix: str) -> Path:
         """Return the file for *identity* in the folder *kind*; its name is a hash, as ids may hold anything.
@@ -280,10 +278,10 @@ def load_run(path: str | Path) -> Run:
     return Run(folder, recipe.resolve({}, folder / RECIPE), lock)
 
 
-def write_whole(path: Path, text: str) -> None:
+def write_whole(path: Path, content: str | bytes) -> None:
     """Replace *path* in one step, so that a killed scan leaves the old file or the new one."""
     partial = path.with_name(path.name + ".partial")
-    partial.write_text(text, encoding="utf-8")
+    partial.write_bytes(content.encode() if isinstance(content, str) else content)
     partial.replace(path)
 
 
