@@ -15,12 +15,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from hubscan import recipe, sample_file
-from hubscan.records import Features, Pooling, Sample, ScoringRequest
+from hubscan.records import Sample, ScoringRequest
 from hubscan.report import accuracy, sentences
 from hubscan.report.json_form import as_json
 from hubscan.sample import assemble, draw
 from hubscan.scores import scoring
 from tests.support.commands import SCHEMA
+from tests.support.features import of_last_layer
 from tests.support.files import LONG
 from tests.support.rankings import BGE, DRAW, MINILM, make_run
 
@@ -187,20 +188,7 @@ def test_a_rare_class_is_read_by_balanced_accuracy_in_a_balanced_sample_and_by_a
     sample = drawn(columns, tmp_path, samples=100, balance=balance)
     assert sorted(sample.draw.classes.values()) == ([50, 50] if balance else [5, 95])
     noise = np.random.default_rng(0).normal(size=(100, 16)).astype(np.float32)
-    found = scoring.by_layer(features(noise), sample, ScoringRequest()).layers["last"].accuracy
+    found = scoring.by_layer(of_last_layer(noise), sample, ScoringRequest()).layers["last"].accuracy
     assert found is not None and found.kind == kind
     assert abs(found.value - (0.5 if balance else 0.95)) <= 3 * found.error
     assert said.format(accuracy.percent(found.value)) in accuracy.sentence(found, sample.draw)
-
-
-def features(matrix: Any) -> Features:
-    return Features(
-        layers={"last": matrix},
-        pooling=Pooling("mean", "declared"),
-        parameters=1000,
-        device="cpu",
-        dtype="float32",
-        processor="BertTokenizer",
-        rows_per_second=1.0,
-        untrained=False,
-    )

@@ -18,8 +18,9 @@ from hubscan import run as runs
 from hubscan.errors import RunError
 from hubscan.feature_store import LocalStore, StoredFeatures
 from hubscan.heads import keep_heads, kept_head
-from hubscan.records import Features, LeftOut, Pooling, Sample, Scored, ScoringRequest
+from hubscan.records import Features, LeftOut, Sample, Scored, ScoringRequest
 from hubscan.scores import scoring
+from tests.support.features import of_last_layer
 from tests.support.rankings import BGE, DRAW, MINILM, make_run
 
 ROWS = 60
@@ -125,16 +126,7 @@ def test_a_fresh_scan_removes_the_files_of_the_earlier_one_and_nothing_else(tmp_
 def features(seed: int, labels: Any) -> Features:
     rng = np.random.default_rng(seed)
     matrix = rng.normal(size=(ROWS, 8)) + 2.0 * np.asarray(labels).reshape(ROWS, -1)[:, :1]
-    return Features(
-        layers={"last": matrix.astype(np.float32)},
-        pooling=Pooling("mean", "declared"),
-        parameters=1000,
-        device="cpu",
-        dtype="float32",
-        processor="BertTokenizer",
-        rows_per_second=1.0,
-        untrained=False,
-    )
+    return of_last_layer(matrix.astype(np.float32))
 
 
 def scan_of(folder: Path, labels: Any, **draw: Any) -> tuple[runs.Run, Sample, LocalStore, Features]:

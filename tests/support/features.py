@@ -8,12 +8,17 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from hubscan.records import Score
+from hubscan.records import Features, Pooling, Score
 
 Array = npt.NDArray[Any]
 
 SHAPES = [(300, 20, 3), (120, 90, 4), (50, 140, 5), (400, 30, 150)]
 """Halves of more rows than columns, and of fewer; more columns than rows; many classes."""
+
+
+def of_last_layer(matrix: Array) -> Features:
+    """Return *matrix* (n, width) as the features of a checkpoint."""
+    return Features({"last": matrix}, Pooling("mean", "declared"), 1000, "cpu", "float32", "T", 1.0, False)
 
 
 def separated(n: int, d: int, classes: int) -> tuple[Array, Array]:
