@@ -71,7 +71,7 @@ LINUX = pytest.mark.skipif(sys.platform != "linux", reason="reads the peak of me
 
 
 def peak(rows: int, width: int, folder: Path, halves: int, group_size: int = 0) -> int:
-    """Return the most bytes that a process holds of its own while it scores so many rows from disk."""
+    """Return the peak private memory, in bytes, of a process that scores features from disk."""
     rng, path = np.random.default_rng(0), folder / f"{rows}.npy"
     mapped = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=(rows, width))
     for first in range(0, rows, 10_000):

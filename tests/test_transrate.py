@@ -196,7 +196,7 @@ def test_constant_features_score_zero() -> None:
         assert (score.null, score.value, *score.interval) == (0.0, 0.0, 0.0, 0.0)
 
 
-# -- classes that are told apart ----------------------------------------------------------------
+# -- classes with a signal ---------------------------------------------------------------------
 
 
 def test_features_that_separate_the_classes_perfectly_get_a_large_finite_score() -> None:

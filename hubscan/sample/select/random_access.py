@@ -167,8 +167,8 @@ def _usable(stratum: int, rows: Rows, looks: _Looks, seed: int, whole: bool) -> 
 def _blocks(looks: _Looks, strata: _Strata, size: int) -> Blocks:
     """Return the blocks with which *size* rows cost what they may.
 
-    That is the size of a draw that is not told how many, or less where it would take much of the split
-    and read nearly all of it in any case. What a draw is told changes nothing: its blocks are these.
+    *size* is that of a sample by default, or less where the default would read nearly all of the split
+    anyway. The number of rows that a user asks for does not change the blocks.
     """
     quotas = counted(strata.seats(strata.most, size, PILOT_SEED), len(strata.names))
     return blocks_within(
