@@ -1,26 +1,30 @@
-"""A YAML file and flags in, one checked `Recipe` out, which holds the defaults of a scan.
+"""What a user asks of a scan: a YAML file and flags, checked and merged into one `Recipe`.
 
-A recipe's keys are the long flags of `hubscan rank` that decide a scan, in the plural where a flag
-repeats. What a user asks of a scan can so be saved, and what is saved can be typed.
+The keys of a recipe are the long flags of `hubscan rank`, in the plural where a flag can be repeated. The
+fields of `Recipe` hold every description and default; `recipe.schema.json`, the flags, their help and the
+reference in docs/recipes.md are generated from them (see tests/test_recipe_reference.py).
 
-Not every default is here. The number of rows depends on the classes, by `hubscan.sample_size`; how
-checkpoints are fine-tuned is in `hubscan.records.tuned`, and the flags of `hubscan verify` in
-`hubscan.cli.verify`.
+Two defaults are elsewhere: the number of rows depends on the classes (`hubscan.sample_size`), and the
+settings of fine-tuning are in `hubscan.records.tuned`.
 """
 
 from __future__ import annotations
 
 import difflib
-import re
+import io
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
-import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
+from pydantic.types import JsonValue
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from hubscan.errors import RecipeError
+from hubscan.quantities import byte_size, count
 from hubscan.records import TASKS as TASKS
 from hubscan.records import (
     EncodingRequest,
@@ -33,93 +37,266 @@ from hubscan.records import (
     Training,
 )
 
-# In a checkout the recipes lie beside the package, in a wheel inside it.
+# In a checkout the recipes are next to the package, in a wheel inside it.
 _SHIPPED: Final = (Path(__file__).parent / "recipes", Path(__file__).parents[1] / "recipes")
 
-_MAGNITUDES = {"": 1, "K": 10**3, "M": 10**6, "B": 10**9}
-_BYTES = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
+DATA: Final = "Data"
+CANDIDATES: Final = "Candidates"
+FEATURES: Final = "Features"
+SCORING: Final = "Scoring"
+RUNNING: Final = "Running"
 
 
-def count(text: object) -> object:
-    """Read `33M`, `1.5B` or `250000` as a number; anything else is left for the type check.
-
-    >>> count("1.5M")
-    1500000
-    """
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)([KMB]?)", text.upper()) if isinstance(text, str) else None
-    return round(float(match[1]) * _MAGNITUDES[match[2]]) if match else text
+def _listed(value: object) -> object:
+    """Accept one name where a list is expected."""
+    return (value,) if isinstance(value, str) else value
 
 
-def byte_size(text: object) -> object:
-    """Read `500MB`, `1.5G` or `250000` as a number of bytes; anything else is left for the type check.
-
-    >>> byte_size("1.5GB")
-    1500000000
-    """
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)([KMGT]?)B?", text.upper()) if isinstance(text, str) else None
-    return round(float(match[1]) * _BYTES[match[2]]) if match else text
+def _number(pattern: str) -> WithJsonSchema:
+    return WithJsonSchema({"anyOf": [{"type": "integer"}, {"type": "string", "pattern": pattern}]})
 
 
-Count = Annotated[int, BeforeValidator(count), Field(ge=0)]
-Size = Annotated[int, BeforeValidator(byte_size), Field(ge=1)]
+def _names(item: dict[str, Any]) -> WithJsonSchema:
+    return WithJsonSchema({"anyOf": [{"type": "array", "items": item}, item]})
+
+
+Count = Annotated[int, BeforeValidator(count), Field(ge=0), _number(r"^[0-9]+(\.[0-9]+)?[KkMmBb]?$")]
+Size = Annotated[
+    int, BeforeValidator(byte_size), Field(ge=1), _number(r"^[0-9]+(\.[0-9]+)?[KkMmGgTt]?[Bb]?$")
+]
 # A control character in a name is a mistake at best, and would garble a terminal or a YAML file.
 Name = Annotated[str, Field(min_length=1, pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff]+$")]
-Names = Annotated[tuple[Name, ...], Field(strict=False)]  # YAML gives lists; each name stays strict
-Modalities = Annotated[tuple[Modality, ...], Field(strict=False)]
+# YAML gives lists; each name stays strict.
+Names = Annotated[tuple[Name, ...], BeforeValidator(_listed), Field(strict=False), _names({"type": "string"})]
+Modalities = Annotated[
+    tuple[Modality, ...],
+    BeforeValidator(_listed),
+    Field(strict=False),
+    _names({"type": "string", "enum": ["text", "image", "audio"]}),
+]
+
+
+def _key(
+    default: Any,
+    help: str,
+    *,
+    group: str | None,
+    flag: str | None = None,
+    metavar: str | None = None,
+    shown: str | None = None,
+    **constraints: Any,
+) -> Any:
+    """Return a field of the recipe.
+
+    Args:
+        default: its value if it is not given.
+        help: its description, in the help, the reference and the schema.
+        group: the title of its options in the help; None for a key without an option.
+        flag: its option, where that is not the key with dashes.
+        metavar: what stands for its value in the help.
+        shown: the default in words, where the value does not say it.
+        constraints: what pydantic checks.
+    """
+    facts = {"group": group, "flag": flag, "metavar": metavar, "shown": shown}
+    extra: dict[str, JsonValue] = {f"x-{name}": value for name, value in facts.items() if value is not None}
+    return Field(default, description=help, json_schema_extra=extra, **constraints)
 
 
 class Recipe(BaseModel):
-    """All that a user can ask of a scan: which data, which checkpoints, and how they are read and scored."""
+    """All that a user can ask of a scan: the data, the candidates, how they are read and scored."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
-    # what
+    dataset: Name | None = _key(
+        None,
+        "Dataset on the Hub; or a csv, tsv, jsonl, parquet, arrow or tar file, a folder, or a URL.",
+        group=DATA,
+        metavar="ID_OR_PATH",
+    )
+    config: Name | None = _key(
+        None,
+        "Configuration of the dataset.",
+        group=DATA,
+        metavar="NAME",
+        shown="the only one, or the one called default",
+    )
+    split: Name | None = _key(
+        None, "Split of the dataset.", group=DATA, metavar="NAME", shown="train, or the first"
+    )
+    revision: Name | None = _key(
+        None, "Branch, tag or commit of the dataset.", group=DATA, metavar="REV", shown="main"
+    )
     task: (
         Literal["text-classification", "token-classification", "image-classification", "audio-classification"]
         | None
-    ) = None
-    dataset: Name | None = None
-    config: Name | None = None
-    split: Name | None = None
-    revision: Name | None = None
-    input_columns: Names = ()
-    label_columns: Names = ()  # several are the 0/1 columns of one multi-label target
-    label_kind: Literal["class", "multilabel", "number", "token"] | None = None
-    group_column: Name | None = None  # rows with the same value belong together: patient, author, document
-    modalities: Modalities = ()  # whose encoders; none: the task's, else all that the columns allow
+    ) = _key(None, "Hub task of the dataset.", group=DATA, metavar="TASK", shown="inferred from the columns")
+    input_columns: Names = _key(
+        (),
+        "Column that the checkpoints read; give two for a pair of texts, or for an image and its text.",
+        group=DATA,
+        flag="--input-column",
+        metavar="NAME",
+        shown="inferred",
+    )
+    label_columns: Names = _key(
+        (),
+        "Column with the label; repeat for one-hot columns.",
+        group=DATA,
+        flag="--label-column",
+        metavar="NAME",
+        shown="inferred",
+    )
+    label_kind: Literal["class", "multilabel", "number", "token"] | None = _key(
+        None, "How to read the label column.", group=DATA, shown="inferred from its values"
+    )
+    group_column: Name | None = _key(
+        None,
+        "Column whose equal values mark rows that belong together, such as a patient or an author.",
+        group=DATA,
+        metavar="NAME",
+    )
+    samples: int | None = _key(
+        None,
+        "Number of rows to draw.",
+        group=DATA,
+        metavar="N",
+        shown="1000, or 50 per class if that is more, at most 5000",
+        ge=10,
+        le=1_000_000,
+    )
+    balance: bool = _key(
+        True,
+        "Draw the same number of rows from each class, or keep the proportions of the split.",
+        group=DATA,
+        flag="--balance/--no-balance",
+    )
+    max_bytes: Size = _key(
+        2_000_000_000,
+        "Maximum to read over the network from files that can only be read from the beginning.",
+        group=DATA,
+        metavar="SIZE",
+        shown="2GB",
+    )
+    seed: int = _key(0, "Random seed for sampling and shuffling.", group=DATA, metavar="N", ge=0, lt=2**63)
 
-    # who: explicit checkpoints, or a query
-    models: Names = ()
-    search: Name | None = None
-    author: Name | None = None
-    library: Name | None = None
-    languages: Names = ()
-    license: Name | None = None
-    trained_on: Name | None = None
-    min_params: Count | None = None
-    max_params: Count = 500_000_000
-    min_downloads: Count = 0
-    sort: Literal["downloads", "likes", "trending_score", "last_modified", "created_at"] = "downloads"
-    limit: int = Field(20, ge=1, le=1000)
-    include_gated: bool = False
+    models: Names = _key(
+        (),
+        "Checkpoint to rank, instead of a query: ID, ID@REVISION or a folder; may be repeated.",
+        group=CANDIDATES,
+        flag="--model",
+        metavar="ID_OR_PATH",
+    )
+    modalities: Modalities = _key(
+        (),
+        "Rank encoders of this modality; may be repeated.",
+        group=CANDIDATES,
+        flag="--modality",
+        shown="inferred from the task or the columns",
+    )
+    search: Name | None = _key(None, "Words that the id contains.", group=CANDIDATES, metavar="WORDS")
+    author: Name | None = _key(None, "User or organisation.", group=CANDIDATES, metavar="NAME")
+    library: Name | None = _key(
+        None, "Library, such as transformers or sentence-transformers.", group=CANDIDATES, metavar="NAME"
+    )
+    languages: Names = _key(
+        (),
+        "Language code that the card lists, such as en; may be repeated.",
+        group=CANDIDATES,
+        flag="--language",
+        metavar="CODE",
+    )
+    license: Name | None = _key(None, "Licence, such as apache-2.0.", group=CANDIDATES, metavar="ID")
+    trained_on: Name | None = _key(
+        None, "Dataset that the card names as training data.", group=CANDIDATES, metavar="DATASET"
+    )
+    min_params: Count | None = _key(
+        None, "Minimum number of parameters, such as 10M.", group=CANDIDATES, metavar="N"
+    )
+    max_params: Count = _key(
+        500_000_000, "Maximum number of parameters.", group=CANDIDATES, metavar="N", shown="500M"
+    )
+    min_downloads: Count = _key(0, "Minimum downloads in the last 30 days.", group=CANDIDATES, metavar="N")
+    sort: Literal["downloads", "likes", "trending_score", "last_modified", "created_at"] = _key(
+        "downloads", "Order in which the Hub lists candidates.", group=CANDIDATES
+    )
+    limit: int = _key(20, "Maximum number of candidates.", group=CANDIDATES, metavar="N", ge=1, le=1000)
+    include_gated: bool = _key(
+        False,
+        "Include checkpoints whose terms you must have accepted on the Hub.",
+        group=CANDIDATES,
+        flag="--include-gated",
+    )
 
-    # how
-    samples: int | None = Field(None, ge=10, le=1_000_000)  # None: see `hubscan.sample_size`
-    balance: bool = True  # classes in equal shares; else in proportion, none left out that has two rows
-    max_bytes: Size = 2_000_000_000  # of what can only be read from its beginning, over the network
-    seed: int = Field(0, ge=0, lt=2**63)
-    metrics: Names = ("transrate",)  # the first ranks
-    pooling: Literal["auto", "mean", "cls", "last", "max", "pooler"] = "auto"
-    prompt: str = Field("auto", min_length=1)  # "none", the name of a declared one, or its words
-    layers: Literal["last", "mean", "best", "each"] = "last"
-    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"  # float32; as stored on a GPU
-    fuse: bool = False  # the best image and the best text checkpoint, joined, are one more entry
-    max_length: int | None = Field(None, ge=2)
-    max_seconds: float = Field(30.0, ge=0.1, le=600)  # of a sound, from its beginning
-    engine: Literal["local"] = "local"  # where candidates run
-    device: str = Field("auto", pattern=r"^(auto|cpu|mps|cuda|cuda:\d+)$")
-    workers: int = Field(1, ge=1, le=256)
-    stall_seconds: float = Field(900.0, gt=0)  # a candidate silent for longer is ended
+    pooling: Literal["auto", "mean", "cls", "last", "max", "pooler"] = _key(
+        "auto",
+        "How the vectors of an input become one. auto: as the checkpoint declares, else as its family does.",
+        group=FEATURES,
+    )
+    layers: Literal["last", "mean", "best", "each"] = _key(
+        "last",
+        "Hidden layers to score: the last, their mean, the best one, or each separately.",
+        group=FEATURES,
+    )
+    prompt: str = _key(
+        "auto",
+        "Prompt before every text: a text, the name of a declared prompt, or none. auto: as declared.",
+        group=FEATURES,
+        metavar="TEXT",
+        min_length=1,
+    )
+    max_length: int | None = _key(
+        None,
+        "Maximum tokens of a text, a pair, or a window of words.",
+        group=FEATURES,
+        metavar="N",
+        shown="the limit of the checkpoint",
+        ge=2,
+    )
+    max_seconds: float = _key(
+        30.0,
+        "Seconds read from the beginning of an audio clip, fewer if the checkpoint's window is shorter.",
+        group=FEATURES,
+        metavar="S",
+        ge=0.1,
+        le=600,
+    )
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = _key(
+        "auto",
+        "Precision of the computation. auto: float32 on a CPU, on a GPU as the checkpoint is stored.",
+        group=FEATURES,
+    )
+
+    metrics: Names = _key(
+        ("transrate",),
+        "Metric to compute; the first one ranks; may be repeated. One of transrate, logme, hscore, nleep,"
+        " knn, probe, size, transrate-listing, transrate-equation, transrate-plain, transrate-projected.",
+        group=SCORING,
+        flag="--metric",
+        metavar="NAME",
+    )
+    fuse: bool = _key(
+        False,
+        "Also rank the joined features of the best image and the best text checkpoint.",
+        group=SCORING,
+        flag="--fuse/--no-fuse",
+    )
+
+    device: str = _key(
+        "auto",
+        "Device: auto, cpu, mps, cuda or cuda:N. auto: every GPU, else the CPU.",
+        group=RUNNING,
+        metavar="NAME",
+        pattern=r"^(auto|cpu|mps|cuda|cuda:\d+)$",
+    )
+    workers: int = _key(1, "Parallel processes on a CPU.", group=RUNNING, metavar="N", ge=1, le=256)
+    stall_seconds: float = _key(
+        900.0,
+        "Skip a checkpoint that makes no progress for this many seconds.",
+        group=RUNNING,
+        metavar="S",
+        gt=0,
+    )
+    engine: Literal["local"] = _key("local", "Where candidates run.", group=None)
 
     @property
     def query(self) -> Query:
@@ -164,7 +341,19 @@ QUERY_KEYS: Final = frozenset(
         "include_gated",
     ]
 )
-"""Keys that shape the query: with explicit models they would do nothing, and are refused."""
+"""Keys of the query. They would have no effect if checkpoints are named, and are refused then."""
+
+
+_MESSAGES: Final = {
+    ("string_pattern_mismatch", "device"): "should be auto, cpu, mps, cuda or cuda:N",
+    **dict.fromkeys(
+        (("string_pattern_mismatch", key) for key in Recipe.model_fields if key != "device"),
+        "should have no control characters",
+    ),
+}
+"""What to say where pydantic would quote a regular expression, by type of problem and key."""
+
+_NULL: Final = "tag:yaml.org,2002:null"
 
 
 def resolve(asked: Mapping[str, Any], file: Path | None = None) -> Recipe:
@@ -188,50 +377,74 @@ def find(name: str) -> Path:
     """Return the recipe file *name*: a path, or the name of one that ships with hubscan, such as `demo`.
 
     Raises:
-        RecipeError: naming those that ship, if it is neither.
+        RecipeError: if it is neither; the message names the recipes that ship.
     """
     path = Path(name)
     shipped = {file.stem: file for folder in _SHIPPED for file in sorted(folder.glob("*.yaml"))}
-    if path.exists() or name not in shipped:
-        if not path.is_file():
-            raise RecipeError(f"{name}: no such file, and not one of the recipes here: {', '.join(shipped)}")
+    if path.is_file():
         return path
-    return shipped[name]
+    if name in shipped and not path.exists():
+        return shipped[name]
+    near = difflib.get_close_matches(path.stem, shipped, n=1)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    raise RecipeError(f"{name}: no such file. {hint}Recipes that ship with hubscan: {', '.join(shipped)}")
 
 
 def read(file: Path) -> dict[str, Any]:
-    """Return the keys and values of a recipe file, not yet checked.
+    """Return the keys and values of a recipe file in YAML 1.2, not yet checked.
 
     Raises:
-        RecipeError: if the file is missing, is no YAML mapping, or names a key twice.
+        RecipeError: if the file is missing, is not a YAML mapping, or has a key twice.
     """
     try:
-        keys = _StrictLoader(file.read_text(encoding="utf-8")).get_single_data()
+        keys = YAML(typ="safe", pure=True).load(file.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise RecipeError(f"{file}: no such file") from error
     except (OSError, UnicodeDecodeError) as error:
         raise RecipeError(f"{file}: cannot be read: {error}") from error
-    except yaml.YAMLError as error:
-        raise RecipeError(f"{file}: not valid YAML: {' '.join(str(error).split())}") from error
+    except (YAMLError, ValueError) as error:
+        raise RecipeError(f"{file}: not valid YAML: {_yaml_problem(error)}") from error
     if not isinstance(keys, dict) or not all(isinstance(key, str) for key in keys):
         raise RecipeError(f"{file}: a recipe is a mapping of keys to values, such as `dataset: imdb`")
     return keys
 
 
 def to_yaml(recipe: Recipe) -> str:
-    """Return *recipe* as YAML, defaults included; reading it back gives it again.
+    """Return *recipe* as YAML, with every default and a title above each group of keys.
 
-    The keys of the query are left out where models are named.
+    Reading it gives the same recipe. The keys of the query are left out if checkpoints are named.
     """
-    keys = {key: list(v) if isinstance(v, tuple) else v for key, v in recipe.model_dump().items()}
-    if recipe.models:  # the query was not used, and saying it again would be refused
-        keys = {key: v for key, v in keys.items() if key not in QUERY_KEYS}
-    return yaml.safe_dump(keys, sort_keys=False, allow_unicode=True)
+    keys = CommentedMap()
+    group = None
+    for key, value in recipe.model_dump().items():
+        if recipe.models and key in QUERY_KEYS:  # the query was not used, and `resolve` would refuse it
+            continue
+        keys[key] = list(value) if isinstance(value, tuple) else value
+        extra = Recipe.model_fields[key].json_schema_extra
+        title = extra.get("x-group") if isinstance(extra, dict) else None
+        if title and title != group:
+            keys.yaml_set_comment_before_after_key(key, before=str(title))
+            group = title
+    written = io.StringIO()
+    yaml = YAML()
+    yaml.width = 4096  # a folded name would read back as another one where it has two spaces
+    yaml.representer.add_representer(type(None), lambda dumper, _: dumper.represent_scalar(_NULL, "null"))
+    yaml.dump(keys, written)
+    return written.getvalue()
+
+
+def _yaml_problem(error: Exception) -> str:
+    if not isinstance(error, MarkedYAMLError) or error.problem_mark is None:
+        return " ".join(str(error).split())[:200]
+    return f"line {error.problem_mark.line + 1}: {error.problem}"
 
 
 def _refuse_idle_keys(recipe: Recipe, keys: Mapping[str, Any]) -> None:
     idle = sorted(QUERY_KEYS & {key for key, value in keys.items() if value is not None})
     if recipe.models and idle:
         raise RecipeError(
-            f"{', '.join(idle)}: these shape the query, but models are named explicitly; use one or the other"
+            f"{', '.join(idle)}: no effect, because checkpoints are named explicitly; "
+            "leave out either these keys or the models"
         )
 
 
@@ -241,16 +454,5 @@ def _explained(problem: Mapping[str, Any], origin: Mapping[str, str]) -> str:
     if problem["type"] == "extra_forbidden":
         near = difflib.get_close_matches(key, Recipe.model_fields, n=1)
         return f"{where}unknown key {key!r}" + (f"; did you mean {near[0]!r}?" if near else "")
-    message = problem["msg"].removeprefix("Input ").removeprefix("Value error, ")
+    message = _MESSAGES.get((problem["type"], key)) or problem["msg"].removeprefix("Input ")
     return f"{where}{'.'.join([key, *rest])}: {message}, got {problem['input']!r}"
-
-
-class _StrictLoader(yaml.SafeLoader):
-    """YAML without duplicate keys: the second one would silently win."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        names = [key.value for key, _ in node.value]
-        twice = next((name for name in names if names.count(name) > 1), None)
-        if twice is not None:
-            raise yaml.YAMLError(f"the key {twice!r} stands there twice")
-        return super().construct_mapping(node, deep)
