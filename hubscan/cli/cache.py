@@ -1,21 +1,21 @@
-"""`hubscan cache`: what lies on this disk, and how to have less of it."""
+"""`hubscan cache`: list and prune the feature store."""
 
 from __future__ import annotations
 
 import click
 
-from hubscan.cli.options import verbose_option
+from hubscan.cli.options import common_options
 
 
 @click.group("cache")
-@verbose_option
+@common_options
 def command() -> None:
     """List or remove the features that earlier scans computed."""
 
 
 @command.command("ls")
 def ls() -> None:
-    """Say where features lie, how many there are and how large they are."""
+    """Print the folder of the features, their number and their size."""
     from hubscan.feature_store import LocalStore, default_folder
     from hubscan.report.formatting import byte_count
 
@@ -26,16 +26,16 @@ def ls() -> None:
 
 @command.command("prune")
 @click.option(
-    "--keep", default="0", show_default=True, metavar="BYTES", help="How much may stay, such as 500MB or 5G."
+    "--keep", default="0", show_default=True, metavar="SIZE", help="Size to keep, such as 500MB or 5G."
 )
 def prune(keep: str) -> None:
-    """Remove features, the least recently read first."""
+    """Remove features, the least recently used first."""
     from hubscan.errors import RecipeError
     from hubscan.feature_store import LocalStore, default_folder
-    from hubscan.recipe import byte_size
+    from hubscan.quantities import byte_size
     from hubscan.report.formatting import byte_count
 
     limit = byte_size(keep)
     if not isinstance(limit, int):
-        raise RecipeError(f"--keep {keep}: not a number of bytes, such as 500MB or 5G")
+        raise RecipeError(f"--keep {keep}: not a size such as 500MB or 5G")
     click.echo(f"{byte_count(LocalStore(default_folder()).prune(limit))} freed")

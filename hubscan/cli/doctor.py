@@ -1,4 +1,4 @@
-"""`hubscan doctor`: what this machine has, and what is in the way."""
+"""`hubscan doctor`: show what this machine has, and what is missing."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from hubscan.cli.options import format_option, verbose_option
+from hubscan.cli.options import common_options, format_option
 from hubscan.errors import HubscanError
 
 PACKAGES = [
@@ -30,17 +30,17 @@ PACKAGES = [
 
 @click.command("doctor")
 @format_option("human", "json")
-@verbose_option
+@common_options
 def command(form: str) -> None:
-    """Say which devices, endpoint, login, versions and disk there are; exits with 1 without a Hub."""
+    """Show devices, endpoint, login, versions and free disk; exit with 1 if the Hub cannot be reached."""
     checks: dict[str, Callable[[], str]] = {
         "devices": _devices,
         "cores": lambda: str(os.cpu_count()),
         "endpoint": _endpoint,
         "login": _login,
         "cache": _cache,
-        "pictures": _images,
-        "sounds": _audio,
+        "images": _images,
+        "audio": _audio,
         "versions": _versions,
     }
     answers = {name: check() for name, check in checks.items()}

@@ -1,7 +1,8 @@
-"""The `hubscan` command itself: finds its commands by name, and explains errors in one place."""
+"""The `hubscan` command: it loads its subcommands by name, and turns errors into messages and exit codes."""
 
 from __future__ import annotations
 
+import difflib
 import signal
 import sys
 import threading
@@ -15,22 +16,22 @@ from hubscan import __version__
 from hubscan.errors import HubscanError, RecipeError
 
 COMMANDS: Final = {
-    "rank": "Rank checkpoints for a dataset: the main job.",
-    "search": "List the candidates a query gives; downloads nothing.",
-    "score": "Other measures of a run's features, without any model.",
-    "verify": "Fine-tune the top few, and say how far the ranking was right.",
-    "show": "Print a finished or running run again.",
-    "publish": "Write a run's model card to a repo of yours.",
-    "cache": "What lies on this disk: ls, prune.",
-    "doctor": "Devices, endpoint, token, versions, free disk.",
-    "demo": "The whole thing offline, on real checkpoints.",
+    "rank": "Rank checkpoints for a labelled dataset.",
+    "search": "List the candidates of a query, without downloading anything.",
+    "show": "Print the ranking of a finished or running scan.",
+    "score": "Compute other metrics from the features of a run.",
+    "verify": "Fine-tune the top few and compare the outcome with the ranking.",
+    "publish": "Publish the ranking of a run as a model card.",
+    "cache": "List or prune what hubscan keeps on this disk.",
+    "doctor": "Show devices, endpoint, token, versions and free disk.",
+    "demo": "Run hubscan offline on real checkpoints and data.",
 }
 
 INTERRUPTED: Final = 130
 
 
 class Explained(click.Group):
-    """A group that loads a command when it is called, and turns what a user can fix into one line."""
+    """A group that loads a command when it is called, and turns an error that users can fix into one line."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the commands in the order a user meets them."""
@@ -43,13 +44,22 @@ class Explained(click.Group):
         command: click.Command = import_module(f"hubscan.cli.{cmd_name}").command
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command that *args* call; suggest a name if they call none."""
+        near = difflib.get_close_matches(args[0], COMMANDS, n=1)
+        if args[0] not in COMMANDS and near and not args[0].startswith("-"):
+            ctx.fail(f"no such command {args[0]!r}; did you mean {near[0]!r}?")
+        return super().resolve_command(ctx, args)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """List the commands from the table: importing them all would be slow."""
+        """List the commands from the table, because importing them all would be slow."""
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run a command; exit as the contract says if it fails."""
+        """Run a command; if it fails, print one line and exit with the code for its kind of error."""
         try:
             return super().invoke(ctx)
         except HubscanError as error:
@@ -58,7 +68,7 @@ class Explained(click.Group):
             click.echo(f"Error: {error}", err=True)
             ctx.exit(2 if isinstance(error, RecipeError) else 1)
         except KeyboardInterrupt:
-            click.echo("interrupted", err=True)
+            click.echo("Interrupted", err=True)
             ctx.exit(INTERRUPTED)
 
 
@@ -67,12 +77,12 @@ class Explained(click.Group):
 def main() -> None:
     """Find the checkpoint on the Hugging Face Hub to fine-tune, without fine-tuning any.
 
-    hubscan rank --task text-classification --dataset imdb
+    hubscan rank --dataset imdb
     """
-    # A class name or a model's reason may be in any script; the terminal's encoding must not end a scan.
+    # Names can be in any script; a terminal that cannot show one should not end a scan.
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
-    # What a scheduler or a container sends before it kills ends a scan as an interrupt at the keyboard does.
+    # Schedulers and containers send SIGTERM before they kill. It ends a scan as Ctrl-C does.
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, signal.default_int_handler)

@@ -1,28 +1,37 @@
-"""A ranking and a form in; on stdout it goes."""
+"""Print a ranking on stdout, and what to do next on stderr."""
 
 from __future__ import annotations
 
+import os
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
-from hubscan.records import Ranking
 from hubscan.report import FORMATS
+
+if TYPE_CHECKING:  # for annotations alone: `--help` should not wait for the records
+    from hubscan.records import Ranking
 
 FORMS = tuple(FORMATS)
 
 
 def write(ranking: Ranking, form: str) -> None:
-    """Print *ranking*; colours are for people alone, so for a terminal and the form they read."""
+    """Print *ranking* in *form*, in colour if a person reads it on a terminal that shows colours."""
     from hubscan.report.human import as_text
 
-    coloured = form == "human" and sys.stdout.isatty()
+    coloured = form == "human" and sys.stdout.isatty() and not _is_plain()
     click.echo(as_text(ranking, color=True) if coloured else FORMATS[form](ranking))
 
 
 def write_next_steps(ranking: Ranking, form: str) -> None:
-    """Say on stderr what to do next; nothing for a shell that wants ids alone."""
+    """Print on stderr what to do next, except for a shell that wants only ids."""
     from hubscan.report.answer import next_steps
 
     for step in next_steps(ranking) if form != "quiet" else ():
         click.echo(step, err=True)
+
+
+def _is_plain() -> bool:
+    """Return whether colours are not wanted: `--no-color` sets NO_COLOR (https://no-color.org)."""
+    return bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"

@@ -1,4 +1,4 @@
-"""`hubscan publish`: the card of a run, and what repeats it, in a repository of the user's."""
+"""`hubscan publish`: publish a ranking as a model card, with the files that repeat it."""
 
 from __future__ import annotations
 
@@ -6,16 +6,21 @@ from pathlib import Path
 
 import click
 
-from hubscan.cli.options import verbose_option
+from hubscan.cli.options import common_options
 
 
 @click.command("publish")
 @click.argument("folder", metavar="RUN", type=click.Path(path_type=Path))
-@click.option("--repo", required=True, metavar="NAMESPACE/NAME", help="Made if it is not there.")
-@click.option("--private", is_flag=True, help="Only you, or your organisation, may see it.")
-@click.option("--dry-run", is_flag=True, help="Print the card and stop; nothing is sent.")
-@click.option("--force", is_flag=True, help="Write to a repository that holds something else, too.")
-@verbose_option
+@click.option(
+    "--repo",
+    required=True,
+    metavar="NAMESPACE/NAME",
+    help="Repository on the Hub; created if it does not exist.",
+)
+@click.option("--private", is_flag=True, help="Create it as private.")
+@click.option("--dry-run", is_flag=True, help="Print the card without sending anything.")
+@click.option("--force", is_flag=True, help="Write even to a repository that hubscan did not make.")
+@common_options
 def command(folder: Path, repo: str, private: bool, dry_run: bool, force: bool) -> None:
     """Publish the ranking in the folder RUN as a model card.
 
@@ -31,9 +36,9 @@ def command(folder: Path, repo: str, private: bool, dry_run: bool, force: bool) 
         check_repo(repo)
         files = contents(run, repo)
         click.echo(files[CARD].decode().rstrip("\n"))
-        click.echo(f"would be published to {repo}: {', '.join(files)}", err=True)
+        click.echo(f"Not sent. These files would be published to {repo}: {', '.join(files)}", err=True)
         return
     published = publish(run, repo, private=private, force=force)
     if not published.changed:
-        click.echo("nothing changed: all of it lies there already", err=True)
+        click.echo("Nothing to do: the repository is up to date", err=True)
     click.echo(published.url)

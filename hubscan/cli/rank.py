@@ -1,4 +1,4 @@
-"""`hubscan rank`: the main job."""
+"""`hubscan rank`: rank checkpoints for a dataset."""
 
 from __future__ import annotations
 
@@ -8,17 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click_option_group import optgroup
 
 from hubscan.cli.options import (
-    DATA,
-    HOW,
-    NAMED,
-    QUERY,
     RECIPE_FILE,
+    common_options,
     format_option,
     given,
-    options,
-    verbose_option,
+    option_group,
+    recipe_options,
 )
 from hubscan.cli.output import FORMS, write, write_next_steps
 from hubscan.errors import RecipeError
@@ -27,21 +25,28 @@ SKIPPED_EXIT = 3
 
 
 @click.command("rank")
-@RECIPE_FILE
-@options(DATA, NAMED, QUERY, HOW)
-@click.option(
-    "--run",
-    "folder",
-    type=click.Path(path_type=Path, file_okay=False),
-    metavar="DIR",
-    help="Run folder; default: runs/ and a name.",
+@recipe_options()
+@option_group(
+    "Output",
+    RECIPE_FILE,
+    optgroup.option(
+        "--run",
+        "folder",
+        type=click.Path(path_type=Path, file_okay=False),
+        metavar="DIR",
+        help="Run folder. [default: runs/DATASET-DATE-TIME]",
+    ),
+    optgroup.option("--resume", is_flag=True, help="Continue the scan in --run."),
+    optgroup.option("--fresh", is_flag=True, help="Replace the scan in --run."),
+    optgroup.option(
+        "--dry-run", is_flag=True, help="Draw the sample, list the candidates, show both, and stop."
+    ),
+    format_option(*FORMS, option=optgroup.option),
+    optgroup.option(
+        "--fail-on", type=click.Choice(["skipped"]), help="Exit with 3 if a checkpoint was skipped."
+    ),
 )
-@click.option("--resume", is_flag=True, help="Go on with the scan in --run.")
-@click.option("--fresh", is_flag=True, help="Replace the scan in --run.")
-@click.option("--dry-run", is_flag=True, help="Draw and query, show what would be done, and stop.")
-@format_option(*FORMS)
-@click.option("--fail-on", type=click.Choice(["skipped"]), help="Exit with 3 if a checkpoint was skipped.")
-@verbose_option
+@common_options
 def command(
     recipe_file: Path | None,
     folder: Path | None,
@@ -52,12 +57,15 @@ def command(
     fail_on: str | None,
     **flags: Any,
 ) -> None:
-    """Rank checkpoints for a labelled dataset, without training any.
+    """Rank checkpoints for a labelled dataset, without fine-tuning any.
+
+    Only --dataset is required. Without --model, the Hub is asked for candidates.
 
     \b
-    hubscan rank --task text-classification --dataset imdb
+    hubscan rank --dataset imdb
     hubscan rank --dataset reviews.csv --model ./mine --model BAAI/bge-small-en-v1.5
-    hubscan rank --recipe runs/imdb/recipe.yaml        # the same rows, the same commits
+    hubscan rank --dataset images/ --max-params 50M --license apache-2.0
+    hubscan rank --recipe runs/imdb/recipe.yaml        # same rows, same commits
     """  # noqa: D301 - click reads the escape as "do not wrap"
     from hubscan import recipe as recipes
     from hubscan.cli.progress import followed
@@ -67,7 +75,7 @@ def command(
     asked = given(flags)
     if resume:
         if folder is None or recipe_file or asked:
-            raise RecipeError("--resume goes with --run DIR alone: the scan's own recipe lies there")
+            raise RecipeError("--resume needs --run DIR and no other option: the recipe is in that folder")
         recipe_file = folder / "recipe.yaml"
     recipe, lock = recipes.resolve(asked, recipe_file), lock_beside(recipe_file, asked)
     if dry_run:
@@ -83,7 +91,7 @@ def command(
         ranking = followed(scan(recipe, folder, lock=lock, resume=resume, fresh=fresh), quiet=form == "quiet")
     write(ranking, form)
     if form != "quiet":
-        click.echo(f"kept in {folder}", err=True)
+        click.echo(f"Saved in {folder}", err=True)
     write_next_steps(ranking, form)
     if fail_on and ranking.skipped:
         click.get_current_context().exit(SKIPPED_EXIT)
@@ -91,10 +99,10 @@ def command(
 
 @contextmanager
 def _resumable(folder: Path) -> Iterator[None]:
-    """Say how to go on with a scan that is interrupted in the block."""
+    """If the scan in the block is interrupted, print how to continue it."""
     try:
         yield
     except KeyboardInterrupt:
         if (folder / "lock.yaml").exists():
-            click.echo(f"go on with: hubscan rank --run {folder} --resume", err=True)
+            click.echo(f"To continue: hubscan rank --run {folder} --resume", err=True)
         raise

@@ -1,4 +1,4 @@
-"""Where run folders lie, as the command line sees it."""
+"""Which run folder a command uses."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hubscan.recipe import Recipe
 
 
 def default_folder(recipe: Recipe) -> Path:
-    """Return `runs/<dataset>-<date>-<time>`, a name that does not exist yet."""
+    """Return `runs/<dataset>-<date>-<time>`, with a number if that exists."""
     if recipe.dataset is None:
         raise RecipeError("no dataset: pass --dataset ID_OR_PATH, or a --recipe that names one")
     name = re.sub(r"[^A-Za-z0-9]+", "-", Path(recipe.dataset).stem).strip("-").lower()
@@ -24,11 +24,11 @@ def default_folder(recipe: Recipe) -> Path:
 
 
 def lock_beside(recipe_file: Path | None, asked: dict[str, Any]) -> run.Lock | None:
-    """Return the lock of the run that *recipe_file* lies in, if it repeats that run unchanged.
+    """Return the lock of the run that *recipe_file* is part of, if that run is repeated unchanged.
 
-    With another seed, dataset or query on the command line it is a new scan, which asks anew.
+    Another seed, dataset or query on the command line makes it a new scan, which asks the Hub again.
     """
-    # Where a scan runs, and whether two of its checkpoints are joined, does not change what it sees.
+    # These keys do not change which rows and commits a scan uses.
     ours = {"device", "workers", "stall_seconds", "fuse"}
     if recipe_file is None or set(asked) - ours or not (recipe_file.parent / run.LOCK).exists():
         return None

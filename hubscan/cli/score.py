@@ -1,4 +1,4 @@
-"""`hubscan score`: other metrics of a run's features, without any model."""
+"""`hubscan score`: compute other metrics from the features of a run."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from hubscan.cli.options import format_option, verbose_option
+from hubscan.cli.options import common_options, format_option
 from hubscan.cli.output import FORMS, write
 
 
@@ -18,13 +18,15 @@ from hubscan.cli.output import FORMS, write
     multiple=True,
     required=True,
     metavar="NAME",
-    help="The first ranks; may be repeated.",
+    help="Metric to compute; the first one ranks; may be repeated. See `hubscan rank --help`.",
 )
-@click.option("--fuse", is_flag=True, help="Rank the best image and the best text checkpoint joined, too.")
+@click.option(
+    "--fuse", is_flag=True, help="Also rank the joined features of the best image and text checkpoint."
+)
 @format_option(*FORMS)
-@verbose_option
+@common_options
 def command(folder: Path, metrics: tuple[str, ...], fuse: bool, form: str) -> None:
-    """Rank the checkpoints of RUN by other metrics, from the features that its scan kept.
+    """Rank the checkpoints of RUN by other metrics, without running any checkpoint again.
 
     \b
     hubscan score runs/imdb --metric logme --metric hscore --metric size

@@ -1,4 +1,4 @@
-"""`hubscan search`: what a query gives, before anything is downloaded."""
+"""`hubscan search`: list the candidates of a query without downloading anything."""
 
 from __future__ import annotations
 
@@ -6,29 +6,41 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click_option_group import optgroup
 
 from hubscan.cli.options import (
-    MODALITY,
-    QUERY,
     RECIPE_FILE,
-    TASKS,
+    common_options,
     format_option,
     given,
-    options,
-    verbose_option,
+    option_group,
+    recipe_options,
 )
 from hubscan.errors import RankingError, RecipeError
 from hubscan.report import LISTING_FORMATS
 
 
 @click.command("search")
-@RECIPE_FILE
-@click.option("--task", type=TASKS, help="Whose encoders to list.")
-@options([MODALITY], QUERY)
-@format_option(*LISTING_FORMATS)
-@verbose_option
+@recipe_options(
+    "task",
+    "modalities",
+    "search",
+    "author",
+    "library",
+    "languages",
+    "license",
+    "trained_on",
+    "min_params",
+    "max_params",
+    "min_downloads",
+    "sort",
+    "limit",
+    "include_gated",
+)
+@option_group("Output", RECIPE_FILE, format_option(*LISTING_FORMATS, option=optgroup.option))
+@common_options
 def command(recipe_file: Path | None, form: str, **flags: Any) -> None:
-    """List the candidates that a query gives, with size, licence, and the reason if excluded.
+    """List the candidates of a query: size, licence, and the reason if one is excluded.
 
     \b
     hubscan search --task text-classification --max-params 50M --license apache-2.0
@@ -38,9 +50,9 @@ def command(recipe_file: Path | None, form: str, **flags: Any) -> None:
 
     recipe = recipes.resolve(given(flags), recipe_file)
     if recipe.task is None and not recipe.modalities:
-        raise RecipeError("--task or --modality is needed: it says whose encoders to list")
+        raise RecipeError("pass --task or --modality, so that hubscan knows which encoders to list")
     modalities = recipe.modalities or (recipes.TASKS[str(recipe.task)],)
     rows = list(listing.search(recipe.query, *dict.fromkeys(modalities)))
     if not rows:
-        raise RankingError("the query gives no checkpoint; widen it")
+        raise RankingError("no checkpoint matches the query; widen it")
     click.echo(LISTING_FORMATS[form](rows).rstrip("\n"))

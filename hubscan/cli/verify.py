@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from hubscan.cli.options import verbose_option
+from hubscan.cli.options import Duration, common_options
 
 HOWS = click.Choice(["full", "lora", "head"])
 PRECISIONS = click.Choice(["auto", "float32", "mixed"])
@@ -43,29 +43,29 @@ FORMS = click.Choice(["human", "json", "quiet"])
     type=HOWS,
     default="full",
     show_default=True,
-    help="Train all weights, low-rank additions to them, or only a head on frozen features.",
+    help="What to train: all weights, LoRA adapters, or only a head on frozen features.",
 )
 @click.option(
-    "--time-budget",
-    type=click.FloatRange(min=0, min_open=True),
-    default=30.0,
+    "--time-per-checkpoint",
+    type=Duration(),
+    default="30m",
     show_default=True,
-    metavar="MINUTES",
-    help="Maximum for each checkpoint.",
+    metavar="TIME",
+    help="Maximum for each checkpoint, such as 90s, 20m or 2h.",
 )
 @click.option(
     "--seed",
     type=click.IntRange(min=0),
     default=0,
     show_default=True,
-    help="Random seed for the rows to hold out.",
+    help="Random seed for the split into train, validation and test rows.",
 )
 @click.option(
     "--precision",
     type=PRECISIONS,
     default="auto",
     show_default=True,
-    help="auto: mixed with bfloat16 where the device multiplies it in hardware.",
+    help="Precision of training. auto: mixed with bfloat16 if the hardware multiplies it, else float32.",
 )
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, mps, cuda or cuda:N.")
 @click.option(
@@ -74,18 +74,18 @@ FORMS = click.Choice(["human", "json", "quiet"])
     default=1,
     show_default=True,
     metavar="N",
-    help="Parallel processes, on a CPU.",
+    help="Parallel processes on a CPU.",
 )
 @click.option("--fresh", is_flag=True, help="Discard earlier fine-tuning results.")
 @click.option("--format", "form", type=FORMS, default="human", show_default=True, help="Output format.")
-@verbose_option
+@common_options
 def command(
     folder: Path,
     top: int,
     also: int,
     names: tuple[str, ...],
     how: str,
-    time_budget: float,
+    time_per_checkpoint: float,
     seed: int,
     precision: str,
     device: str,
@@ -96,8 +96,8 @@ def command(
     """Fine-tune a few checkpoints of RUN, and compare the outcome with its ranking.
 
     Each starts from a linear head on frozen features and is trained on 60 % of the rows with two learning
-    rates, until the loss on another 15 % stops falling. The remaining 25 % are held out to measure the
-    result, by the same kind of accuracy as in the ranking. Results are stored in RUN: the same command
+    rates, until the loss on another 15 % stops falling. The remaining 25 % test the result, with the same
+    kind of accuracy as in the ranking. Results are stored in RUN: the same command
     resumes where it was interrupted.
 
     \b
@@ -118,7 +118,7 @@ def command(
             (folder / name).unlink(missing_ok=True)
     candidates = select_candidates(run.ranking, top, also, names, seed)
     used = fastest(device_at_hand(device)) if precision == "auto" else precision
-    training = Training(how=how, seconds=60 * time_budget, seed=seed, precision=used)  # type: ignore[arg-type]
+    training = Training(how=how, seconds=time_per_checkpoint, seed=seed, precision=used)  # type: ignore[arg-type]
     events = verify(run, candidates, training, device=device, workers=workers)
     verdict = followed(events, quiet=form == "quiet", count=len(candidates))
     if form == "quiet":

@@ -1,0 +1,76 @@
+"""What is generated from the fields of `Recipe`; `HUBSCAN_WRITE=1 pytest` on this file writes it again."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+import hubscan
+from hubscan.recipe import Recipe, read
+from hubscan.scores.registry import METRICS
+
+ROOT = Path(__file__).parents[1]
+SCHEMA = Path(hubscan.__file__).with_name("recipe.schema.json")
+REFERENCE = ROOT / "docs" / "recipes.md"
+
+
+def checked(file: Path, content: str) -> None:
+    if os.environ.get("HUBSCAN_WRITE"):
+        file.write_text(content, encoding="utf-8")
+    assert file.read_text(encoding="utf-8") == content, "run HUBSCAN_WRITE=1 pytest on this file"
+
+
+def schema() -> dict[str, Any]:
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "hubscan recipe",
+        **{key: value for key, value in Recipe.model_json_schema().items() if key != "title"},
+    }
+
+
+def test_the_schema_is_that_of_the_recipe() -> None:
+    checked(SCHEMA, json.dumps(schema(), indent=2) + "\n")
+
+
+def test_the_reference_lists_every_key_with_its_description_and_default() -> None:
+    text = REFERENCE.read_text(encoding="utf-8")
+    table = f"<!-- keys -->\n{reference()}<!-- /keys -->"
+    checked(REFERENCE, re.sub(r"<!-- keys -->.*<!-- /keys -->", lambda _: table, text, flags=re.DOTALL))
+    assert all(f"| `{key}` |" in REFERENCE.read_text(encoding="utf-8") for key in Recipe.model_fields)
+
+
+def reference() -> str:
+    from hubscan.cli.options import _default
+
+    lines, group = [], None
+    for key, facts in schema()["properties"].items():
+        title = facts.get("x-group")
+        if title and title != group:
+            lines += ["", f"**{title}**", "", "| key | meaning | default |", "|---|---|---|"]
+            group = title
+        default = _default(facts).removeprefix(" [default: ").removesuffix("]")
+        lines.append(f"| `{key}` | {facts['description']} | {default} |")
+    return "\n".join([*lines, "", ""])
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "recipes").glob("*.yaml")), ids=lambda p: p.stem)
+def test_a_shipped_recipe_fits_the_schema(file: Path) -> None:
+    jsonschema.validate(read(file), json.loads(SCHEMA.read_text(encoding="utf-8")))
+
+
+def test_the_schema_accepts_a_number_with_a_unit_and_one_name_for_a_list_and_refuses_other_keys() -> None:
+    known = json.loads(SCHEMA.read_text(encoding="utf-8"))
+    jsonschema.validate({"max_params": "50M", "max_bytes": "2GB", "languages": "no"}, known)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate({"sample": 10}, known)
+
+
+def test_the_help_of_metric_names_every_metric() -> None:
+    named = set(re.findall(r"[a-z-]+", str(Recipe.model_fields["metrics"].description)))
+    assert named >= {"transrate", "size", *METRICS}
