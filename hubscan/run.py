@@ -24,7 +24,7 @@ from typing import Annotated, Any, Final, TypeVar
 import yaml
 from pydantic import AfterValidator, TypeAdapter, ValidationError
 
-from hubscan import ranking, recipe
+from hubscan import ranking, recipe, recommendation
 from hubscan.errors import RunError
 from hubscan.records import (
     Candidate,
@@ -206,12 +206,27 @@ class Run:
 
     @property
     def ranking(self) -> Ranking:
-        """Return the ranking of what was finished so far, with the verdict on it if there is one.
+        """Return the ranking of the results so far; after `hubscan verify`, with its verdict.
+
+        The recommended checkpoint is then the best fine-tuned one.
 
         Raises:
             RankingError: if nothing was scored.
         """
-        ranked = ranking.rank(
+        scanned, verdict = self.scanned, self.verdict()
+        if verdict is None:
+            return scanned
+        best = recommendation.verified(scanned.entries, verdict)
+        return replace(scanned, verdict=verdict, recommended=best or scanned.recommended)
+
+    @property
+    def scanned(self) -> Ranking:
+        """Return the ranking of the results so far as the scan alone gives it, whatever was fine-tuned.
+
+        Raises:
+            RankingError: if nothing was scored.
+        """
+        return ranking.rank(
             self.results(),
             self.lock.task,
             self.lock.draw,
@@ -219,7 +234,6 @@ class Run:
             run=str(self.folder),
             provenance=self.lock.provenance,
         )
-        return replace(ranked, verdict=self.verdict())
 
 
 def require_free(folder: Path) -> None:

@@ -64,7 +64,7 @@ def test_publishing_again_changes_nothing_and_says_so(bare_hub: LabHub, tmp_path
     before = list(bare_hub.repos["models", REPO].history)
     done = publish(bare_hub, run.folder)
     assert (done.returncode, done.stdout) == (0, f"{bare_hub.endpoint}/{REPO}\n"), done.stderr
-    assert done.stderr == "nothing changed: all of it lies there already\n"
+    assert done.stderr == "Nothing to do: the repository is up to date\n"
     assert bare_hub.repos["models", REPO].history == before
 
 

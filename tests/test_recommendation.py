@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from hubscan.records import Accuracy, Ranking, Scored
 from hubscan.report.answer import answer, next_steps
 from hubscan.report.json_form import as_object
-from tests.support.rankings import COMMIT, ranking, scored
+from hubscan.verify.verdict import verdict as judged
+from tests.support.rankings import COMMIT, make_run, ranking, scored, tuned
+from tests.support.samples import sample
 
 
 def chosen(*results: Scored) -> str | None:
@@ -98,11 +101,11 @@ def test_a_run_without_accuracies_recommends_its_first() -> None:
     [
         (
             [scored("a/first", 1.2, accuracy=0.80), scored("b/second", 1.1, accuracy=0.86)],
-            "a/first is first by transrate and tied with it, but less accurate (80 %).",
+            "a/first is first by transrate, but less accurate (80 %).",
         ),
         (
             [scored("a/first", 1.2, accuracy=0.80), scored("b/second", 0.7, accuracy=0.86)],
-            "The two numbers disagree: b/second, second by transrate, is more accurate (86 %).",
+            "Score and accuracy disagree: b/second, second by transrate, is more accurate (86 %).",
         ),
     ],
 )
@@ -121,27 +124,27 @@ def with_kind(accuracy: Accuracy, **draw: object) -> Ranking:
         (
             Accuracy(0.961, 0.01, "accuracy"),
             {"classes": {"neg": 950, "pos": 50}},
-            "is right on 96.1 % of unseen rows (the most frequent class: 95 %).",
+            "is right on 96.1 % of unseen rows (always the most frequent class: 95 %).",
         ),
         (
             Accuracy(0.842, 0.01, "balanced_accuracy"),
             {"classes": {"a": 250, "b": 250, "c": 250, "d": 250}},
-            "finds 84 % of the unseen rows of a class, averaged over classes (chance: 25 %).",
+            "has a balanced accuracy of 84 % on unseen rows (chance: 25 %).",
         ),
         (
             Accuracy(0.842, 0.01, "balanced_accuracy"),
             {"label_kind": "token"},
-            "finds 84 % of the unseen words of a tag, averaged over tags (chance: 50 %).",
+            "has a balanced accuracy of 84 % on unseen words (chance: 50 %).",
         ),
         (
             Accuracy(0.45, 0.01, "r2"),
             {"label_kind": "number", "classes": {}},
-            "predicts unseen rows with an R² of 0.45 (0: no better than the mean).",
+            "has an R² of 0.45 on unseen rows (predicting the mean: 0).",
         ),
         (
             Accuracy(0.71, 0.01, "micro_f1"),
             {"label_kind": "multilabel"},
-            "predicts the labels of unseen rows of the balanced sample with a micro-F1 of 0.71.",
+            "has a micro-F1 of 0.71 on unseen rows of the balanced sample.",
         ),
     ],
 )
@@ -158,3 +161,44 @@ def test_the_next_steps_check_the_ranking_and_load_the_recommended_checkpoint() 
     assert next_steps(ranking([local])) == ["Load it: hubscan.embed('./mine', inputs)"]
     table = scored("a/table", 1.2, library="model2vec")
     assert next_steps(ranking([table])) == [f"Load it: hubscan.embed('a/table@{COMMIT}', inputs)"]
+
+
+def test_once_verified_the_best_fine_tuned_checkpoint_is_recommended_and_the_scan_stays_as_it_was(
+    tmp_path: Path,
+) -> None:
+    run = make_run(tmp_path / "run", [scored("a/first", 1.2), scored("b/second", 0.7)])
+    scan = run.ranking
+    verdict = judged(scan, [tuned(scan, "a/first", 70), tuned(scan, "b/second", 90)], sample([0, 1] * 50))
+    run.keep_verdict(verdict)
+    found = run.ranking
+    assert (scan.best.model, run.scanned.best.model, found.best.model) == ("a/first", "a/first", "b/second")
+    assert found.recommended is not None
+    assert found.recommended.reason == "highest fine-tuned accuracy of the two that were fine-tuned"
+    assert answer(found) == (
+        "Use b/second (33 M parameters, mit). Fine-tuned, it has an accuracy of 90 % on 100 test rows, "
+        "the best of the 2 that were fine-tuned."
+    )
+    assert next_steps(found)[0].startswith("Load it: AutoModel.from_pretrained('b/second'")
+    again = judged(
+        run.scanned, [tuned(scan, "a/first", 95), tuned(scan, "b/second", 90)], sample([0, 1] * 50)
+    )
+    assert again.picked.candidate.model == "a/first", "judged against what the scan recommended"
+
+
+def test_the_repr_of_a_ranking_is_a_few_lines_and_its_notebook_table_has_five_columns() -> None:
+    found = ranking()
+    lines = repr(found).splitlines()
+    assert len(lines) == 5 and all(len(line) < 120 for line in lines)
+    assert lines[1].startswith("  → 1  BAAI/bge-small-en-v1.5") and lines[-1] == "    … 1 more, 1 skipped"
+    shown = found._repr_markdown_()
+    assert shown.startswith("Use BAAI/bge-small-en-v1.5")
+    assert {line.count("|") for line in shown.splitlines() if line.startswith("|")} == {6}
+
+
+def test_a_smaller_checkpoint_that_is_tied_is_named_by_its_parameters_and_never_by_its_speed() -> None:
+    large = scored("a/large", 1.2, accuracy=0.9, parameters=90_000_000)
+    fast = scored("b/fast", 1.1, accuracy=0.8, parameters=80_000_000, rows_per_second=999.0)
+    small = scored("c/small", 1.1, accuracy=0.8, parameters=30_000_000)
+    said = answer(ranking([large, fast, small]))
+    assert "cannot tell it apart from b/fast and c/small. c/small is 3× smaller." in said
+    assert "faster" not in said

@@ -72,36 +72,37 @@ def hostile_ranking() -> Ranking:
 # -- the answer in words ------------------------------------------------------------------------
 
 
-def test_the_answer_names_the_best_the_cheaper_tie_and_the_skipped() -> None:
+def test_the_answer_names_the_best_the_tie_and_the_skipped() -> None:
     assert answer(ranking()) == (
         "Use BAAI/bge-small-en-v1.5 (33 M parameters, mit). "
-        "A linear head on its frozen features finds 86 % of the unseen rows of a class, averaged over "
-        "classes (chance: 50 %). "
-        "This sample cannot tell it apart from sentence-transformers/all-MiniLM-L6-v2, which is 3.1× faster. "
-        "1 of 5 skipped."
+        "A linear head on its frozen features has a balanced accuracy of 86 % on unseen rows (chance: 50 %). "
+        "This sample cannot tell it apart from sentence-transformers/all-MiniLM-L6-v2. "
+        "1 of 5 checkpoints was skipped."
     )
 
 
-def test_a_tie_that_is_hardly_cheaper_is_not_named() -> None:
-    same_speed = scored("a/b", 1.1, rows_per_second=80.0, parameters=30_000_000)
-    said = answer(ranking([BGE, same_speed]))
+def test_the_size_of_a_tie_that_is_hardly_smaller_is_not_named() -> None:
+    said = answer(ranking([BGE, scored("a/b", 1.1, parameters=30_000_000)]))
     assert said.endswith("This sample cannot tell it apart from a/b.")
 
 
-def test_a_tie_that_is_clearly_smaller_is_named_when_none_is_faster() -> None:
-    small = scored("a/b", 1.1, rows_per_second=61.0, parameters=11_120_000)
+def test_the_size_of_a_tie_that_is_clearly_smaller_is_named() -> None:
+    small = scored("a/b", 1.1, parameters=11_120_000)
     assert "apart from a/b, which is 3× smaller." in answer(ranking([BGE, small]))
 
 
-def test_a_faster_checkpoint_out_of_the_interval_is_not_named() -> None:
+def test_a_checkpoint_out_of_the_interval_is_not_named() -> None:
     assert "rxnfp" not in answer(ranking([BGE, RXNFP]))
 
 
 @pytest.mark.parametrize("value", [0.05, 0.2, -0.5])  # the interval includes zero, touches it, lies below
 def test_no_checkpoint_is_recommended_when_none_beats_shuffled_labels(value: float) -> None:
     said = answer(ranking([scored("a/b", value), scored("a/c", value - 1)]))
-    assert said.startswith("No checkpoint tells the classes of stanfordnlp/imdb apart better than shuffled")
-    assert f"the best, a/b, scores {value:.2f} ({value - 0.2:.2f} to {value + 0.2:.2f})" in said
+    assert said.startswith("No checkpoint is better than chance on stanfordnlp/imdb")
+    assert (
+        f"a/b, includes the score of shuffled labels ({value:z.2f} [{value - 0.2:z.2f}, {value + 0.2:z.2f}])"
+        in said
+    )
     assert "Use " not in said
 
 
@@ -112,7 +113,7 @@ def test_rounding_is_not_taken_for_a_score() -> None:
 def test_an_uncertain_leader_gives_way_to_the_first_that_surely_beats_shuffled_labels() -> None:
     said = answer(ranking([scored("wide/one", 0.5, half=0.6), scored("sure/one", 0.4, half=0.1)]))
     assert said.startswith("Use sure/one (33 M parameters, mit).")
-    assert "wide/one ranks higher, but is not surely above what shuffled labels give." in said
+    assert "wide/one ranks higher, but its interval includes the score of shuffled labels." in said
 
 
 def test_a_single_checkpoint_is_said_to_be_the_only_one() -> None:
@@ -125,7 +126,7 @@ def test_a_single_checkpoint_is_said_to_be_the_only_one() -> None:
 def test_many_classes_are_counted_few_are_listed() -> None:
     many = {f"class {i}": 10 + i for i in range(37)}
     assert "37 classes of 10 to 46 rows" in sentences.sample(ranking(classes=many))
-    assert "classes neg 500, pos 500" in sentences.sample(ranking())
+    assert "Classes: neg (500), pos (500)." in sentences.sample(ranking())
 
 
 # -- for a terminal -----------------------------------------------------------------------------
@@ -134,9 +135,9 @@ def test_many_classes_are_counted_few_are_listed() -> None:
 def test_eighty_columns_hold_the_whole_report() -> None:
     assert as_text(ranking(), width=80).splitlines() == [
         "Use BAAI/bge-small-en-v1.5 (33 M parameters, mit). A linear head on its frozen",
-        "features finds 86 % of the unseen rows of a class, averaged over classes",
-        "(chance: 50 %). This sample cannot tell it apart from",
-        "sentence-transformers/all-MiniLM-L6-v2, which is 3.1× faster. 1 of 5 skipped.",
+        "features has a balanced accuracy of 86 % on unseen rows (chance: 50 %). This",
+        "sample cannot tell it apart from sentence-transformers/all-MiniLM-L6-v2. 1 of 5",
+        "checkpoints was skipped.",
         "",
         "                                                  balanced",
         "   rank  tied  model                   params  accuracy, %    transrate@4 [95 %]",
@@ -151,19 +152,19 @@ def test_eighty_columns_hold_the_whole_report() -> None:
         "               dataset",
         "      4        rxn4chemistry/rxnfp       26 M    40.4 ±1.2  -0.32 [-0.52, -0.12]",
         "",
-        "transrate@4: nats per row that the labels save in coding the features, less the",
-        "cost; higher is better; [95 %]: where it would lie had other rows been drawn.",
-        "balanced accuracy: recall of a linear head on the frozen features, averaged over",
-        "classes, on rows it was not fitted to; ± standard error.",
-        "tied: ranks that this sample cannot tell apart from this one.",
-        "→: the recommended checkpoint.",
+        "transrate@4        how much the features reveal about the labels, in nats per",
+        "                   row (0 = chance), with its 95 % interval",
+        "balanced accuracy  recall of a linear head on the frozen features, class average",
+        "                   on unseen rows, ± standard error",
+        "tied               ranks that this sample cannot separate from this one",
+        "→                  recommended",
         "",
         "skipped           at    reason",
         "broken/truncated  load  SafetensorError: incomplete metadata",
         "",
-        "Sample: stanfordnlp/imdb@e6281661, plain_text, split train: 1,000 of the 25,000",
-        "rows seen, classes neg 500, pos 500, seed 0; 3 dropped (empty input 3); 21.0 MB",
-        "read",
+        "Sample: 1,000 of 25,000 rows of stanfordnlp/imdb@e6281661 (plain_text, split",
+        "train), seed 0. Classes: neg (500), pos (500). Dropped 3: empty input 3; 21.0 MB",
+        "read.",
     ]
 
 
@@ -232,15 +233,14 @@ def test_other_metrics_stand_beside_the_one_that_ranks() -> None:
     assert "| transrate@4 | 95 % | logme | null |" in as_markdown(ranking([both]))
 
 
-def test_the_legend_says_what_each_column_shows() -> None:
-    assert sentences.legend(ranking()) == [
-        "transrate@4: nats per row that the labels save in coding the features, less the cost; higher is better; "
-        "[95 %]: where it would lie had other rows been drawn.",
-        "balanced accuracy: recall of a linear head on the frozen features, averaged over classes, on rows it "
-        "was not fitted to; ± standard error.",
-        "tied: ranks that this sample cannot tell apart from this one.",
-        "→: the recommended checkpoint.",
-    ]
+def test_the_legend_explains_the_columns_shown_and_no_others() -> None:
+    narrow = dict(sentences.legend(ranking(), ["transrate@4 [95 %]", "tied"]))
+    assert list(narrow) == ["transrate@4 [95 %]", "tied", "→"]
+    assert "nats per row (0 = chance)" in narrow["transrate@4 [95 %]"]
+    assert "null " not in as_text(ranking(), width=80)
+    assert "null " in as_text(ranking(), width=150)
+    both = replace(BGE, scores={**BGE.scores, "logme": Score("logme", 1, 0.31)})
+    assert "log evidence" in as_text(ranking([both]), width=100)
 
 
 # -- json ---------------------------------------------------------------------------------------
@@ -522,7 +522,7 @@ def test_the_card_of_a_scan_that_goes_on_says_so(tmp_path: Path) -> None:
 def test_a_card_recommends_nothing_that_shuffled_labels_do_as_well(tmp_path: Path) -> None:
     card = ModelCard(as_card(make_run(tmp_path / "run", [MPNET, RXNFP])))
     assert card.data.get("base_model") is None
-    assert "No checkpoint tells the classes" in card.text
+    assert "No checkpoint is better than chance" in card.text
     assert card.data.get("eval_results")[0].metric_value == 0.15
 
 
@@ -631,8 +631,8 @@ def test_a_listing_counts_its_candidates_and_says_why_another_is_none() -> None:
     kept = Listed(Candidate("a/b", "0", "text", parameters=33_000_000, license="mit", downloads=12_345), None)
     gone = Listed(Candidate(HOSTILE, "0", "image"), "gated")
     first, _, titles, *rows = listing.as_text([kept, gone]).splitlines()
-    assert first == "1 candidate, 1 left out"
-    assert titles.split("  ")[-1].strip() == "left out because" and "modality" in titles
+    assert first == "1 candidate, 1 excluded"
+    assert titles.split("  ")[-1].strip() == "excluded because" and "modality" in titles
     assert rows[0].split() == ["a/b", "text", "33", "M", "mit", "12,345"]
     assert "gated" in rows[1] and "\x1b" not in "".join(rows)
     assert listing.as_text([kept, kept]).startswith("2 candidates\n")

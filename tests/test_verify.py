@@ -195,8 +195,8 @@ def test_following_a_recommendation_that_is_the_best_costs_nothing() -> None:
     assert own.pearson is not None and own.pearson.value == pytest.approx(1)
     assert following(found, "recommended") == Agreement("recommended", 0, own.regret, None, None)
     assert said(found) == [
-        "The recommended checkpoint, a, is the best of the 3 fine-tuned "
-        "(accuracy 0.800 on 100 held-out rows): following it costs nothing."
+        "The checkpoint that the scan recommended, a, is the best of the 3 fine-tuned "
+        "(accuracy 0.800 on 100 test rows)."
     ]
 
 
@@ -208,10 +208,10 @@ def test_the_regret_is_what_the_recommended_one_gives_less_than_the_best() -> No
     assert following(found, "size").regret.value == pytest.approx(0.13), "c is the largest"
     assert own.kendall is not None and own.kendall.value < 1
     assert said(found)[0].startswith(
-        "The recommended checkpoint, a, is the second of the 3 fine-tuned "
-        "(accuracy 0.700 on 100 held-out rows): following it costs 3.0 points ["
+        "The checkpoint that the scan recommended, a, is the second of the 3 fine-tuned "
+        "(accuracy 0.700 on 100 test rows), 3.0 points ["
     )
-    assert "against b" in said(found)[0]
+    assert "behind b." in said(found)[0]
 
 
 def test_a_recommendation_that_was_not_fine_tuned_leaves_the_first_of_the_others() -> None:
@@ -254,8 +254,8 @@ def test_the_head_of_the_scan_stands_next_to_what_fine_tuning_gives() -> None:
     assert [row[3:5] for row in rows] == [["0.750", "+5.0"], ["0.820", "-4.0"]]
     assert [one["head"] for one in verified(found)["tuned"]] == [0.75, 0.82]
     assert legend(found) == (
-        "fine-tuned: accuracy on the 100 held-out rows; head: that of a linear head on the frozen features, "
-        "on all rows of the scan; added: what fine-tuning adds to that, in points."
+        "fine-tuned: accuracy on 100 test rows; head: the same for the linear head of the scan, "
+        "on all its rows; added: fine-tuned minus head, in points."
     )
 
 
@@ -267,8 +267,8 @@ def test_a_head_of_another_kind_of_accuracy_is_not_compared() -> None:
     assert [row[3] for row in rows] == ["0.700", "0.780"]
     assert [one["head"] for one in verified(found)["tuned"]] == [None, None]
     assert legend(found) == (
-        "fine-tuned: accuracy on the 100 held-out rows; "
-        "before: that of the linear head on frozen features that training started from."
+        "fine-tuned: accuracy on 100 test rows; "
+        "before: the same for the linear head that training started from."
     )
 
 
@@ -287,9 +287,9 @@ def test_r2_is_written_as_a_number_and_not_in_points() -> None:
     assert found.values[1].value == pytest.approx(r2_score(labels, labels + 5))
     titles, rows, _ = tuned_table(found, ranking)
     assert titles[2:5] == ["fine-tuned [95 %]", "head", "added"]
-    assert legend(found).endswith("added: what fine-tuning adds to that, in R².")
+    assert legend(found).endswith("added: fine-tuned minus head, in R².")
     assert rows[0][2:5] == ["1.000 [1.000, 1.000]", "0.800", "+0.200"]
-    assert "following it costs 0.030 R² [" in said(found)[0]
+    assert ", 0.030 R² [" in said(found)[0]
     assert "Fine-tuning made a worse than its frozen features." in said(found)
 
 
@@ -300,11 +300,11 @@ def test_what_is_to_be_mistrusted_is_said() -> None:
     )
     assert found.agreements[0].kendall is None, "two have an order, and no correlation"
     assert said(found)[1:] == [
-        "a was still getting better when its time or epochs ran out: see --time-budget.",
+        "a was still improving when the time or the epochs ran out; raise --time-per-checkpoint.",
         "Fine-tuning made b worse than its frozen features.",
     ]
     assert [row[-2] for row in tuned_table(found, ranking)[1]] == ["2+", "2"]
-    assert legend(found).endswith("; +: still improving.")
+    assert legend(found).endswith("; +: was still improving.")
 
 
 def test_what_is_to_be_mistrusted_of_several_is_said_in_the_plural() -> None:
@@ -312,7 +312,7 @@ def test_what_is_to_be_mistrusted_of_several_is_said_in_the_plural() -> None:
     facts: dict[str, Any] = {"before": 90, "settled": False}
     found = verdict(ranking, [tuned(ranking, "a", 80, **facts), tuned(ranking, "b", 70, **facts)], ROWS)
     assert said(found)[1:] == [
-        "a, b were still getting better when their time or epochs ran out: see --time-budget.",
+        "a, b were still improving when the time or the epochs ran out; raise --time-per-checkpoint.",
         "Fine-tuning made a, b worse than their frozen features.",
     ]
 
@@ -356,7 +356,9 @@ def test_the_recommended_one_is_always_chosen_and_judged() -> None:
     assert [candidate.model for candidate in chosen] == ["a", "b", "c"]
     found = verdict(ranking, [tuned(ranking, n, r) for n, r in (("a", 70), ("b", 60), ("c", 65))], ROWS)
     assert following(found, "recommended").regret.value == pytest.approx(0.05)
-    assert said(found)[0].startswith("The recommended checkpoint, c, is the second of the 3 fine-tuned")
+    assert said(found)[0].startswith(
+        "The checkpoint that the scan recommended, c, is the second of the 3 fine-tuned"
+    )
 
 
 def test_where_nothing_is_recommended_the_verdict_is_on_the_first() -> None:
@@ -381,8 +383,8 @@ def test_an_old_verdict_is_shown_as_it_is(old_run: Path) -> None:
     assert found is not None and found.measure == "accuracy"
     assert said(found) == [
         "The first of the ranking, sentence-transformers/all-MiniLM-L6-v2, is the second of the 2 fine-tuned "
-        "(accuracy 0.700 on 10 held-out rows): following it costs 20.0 points [0.0, 50.0] against "
-        "BAAI/bge-small-en-v1.5, which other held-out rows might undo."
+        "(accuracy 0.700 on 10 test rows), 20.0 points [0.0, 50.0] behind BAAI/bge-small-en-v1.5. "
+        "Other test rows might reverse this."
     ]
     shown = CliRunner().invoke(main, ["show", str(old_run)])
     assert shown.exit_code == 0
@@ -408,7 +410,7 @@ def test_an_old_verdict_of_another_measure_is_shown_in_its_unit(old_run: Path, m
     file.write_text(file.read_text().replace('"measure": "accuracy"', json.dumps({"measure": measure})[1:-1]))
     found = load_run(old_run).verdict()
     assert found is not None
-    assert f"({measure} 0.700 on 10 held-out rows): following it costs 0.200 {measure}" in said(found)[0]
+    assert f"({measure} 0.700 on 10 test rows), 0.200 {measure}" in said(found)[0]
     told = verified(found)
     jsonschema.validate(told, {"$ref": "#/$defs/verdict", "$defs": SCHEMA["$defs"]})
 
@@ -491,7 +493,7 @@ def test_the_verdict_joins_the_run_and_its_card(run: Any) -> None:
     shown = json.loads(command("show", "run", "--format", "json").stdout)
     jsonschema.validate(shown, SCHEMA)
     assert {**shown["verified"], "tuned": []} == {**answer, "tuned": []}
-    assert "is the best of the 3 fine-tuned" in command("show", "run").stdout
+    assert "is the best of the 3 fine-tuned" in " ".join(command("show", "run").stdout.split())
     card = command("publish", "run", "--repo", "me/ranking", "--dry-run").stdout
     assert "## What fine-tuning says" in card and "Nothing was fine-tuned" not in card
 
@@ -501,7 +503,7 @@ def test_other_ways_to_train_stand_for_themselves(run: Any) -> None:
     command, folder, _, _ = run
     head = command("verify", "run", "--device", "cpu", "--how", "head")
     assert head.returncode == 0, head.stderr
-    assert "following it costs nothing" in head.stdout
+    assert "that the scan recommended" in head.stdout
     lora = command("verify", "run", "--device", "cpu", "--how", "lora", "--top", "2", "--format", "json")
     assert lora.returncode == 0, lora.stderr
     assert len(json.loads(lora.stdout)["tuned"]) == 2

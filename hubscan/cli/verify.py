@@ -116,7 +116,7 @@ def command(
     if fresh:
         for name in (VERIFIED, VERDICT):
             (folder / name).unlink(missing_ok=True)
-    candidates = select_candidates(run.ranking, top, also, names, seed)
+    candidates = select_candidates(run.scanned, top, also, names, seed)
     used = fastest(device_at_hand(device)) if precision == "auto" else precision
     training = Training(how=how, seconds=time_per_checkpoint, seed=seed, precision=used)  # type: ignore[arg-type]
     events = verify(run, candidates, training, device=device, workers=workers)

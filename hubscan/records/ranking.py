@@ -1,4 +1,4 @@
-"""The `Scored` and the `Skipped` make a `Ranking`."""
+"""A `Ranking`: the scored checkpoints from best to worst, and the skipped ones."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Ranked:
 
     rank: int  # from 1
     scored: Scored
-    tied_with: tuple[str, ...]  # names of those whose order against this one the sample does not support
+    tied_with: tuple[str, ...]  # names of those that the sample cannot separate from this one
 
     @property
     def name(self) -> str:
@@ -41,9 +41,9 @@ class Recommended:
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """The answer: checkpoints from best to worst, what was skipped, and what it rests on.
+    """The result of a scan: checkpoints from best to worst, those skipped, and the sample.
 
-    Iterable, with `best`, `to_pandas()` and a rich display in a notebook.
+    It is iterable, and has `best`, `to_pandas()` and a table in notebooks.
     """
 
     task: str
@@ -53,8 +53,8 @@ class Ranking:
     draw: SampleInfo
     run: str | None = None  # the run folder
     provenance: Mapping[str, Any] = field(default_factory=dict)  # device, dtype, versions, seed
-    verdict: Verdict | None = None  # what fine-tuning said, if some were fine-tuned
-    recommended: Recommended | None = None  # None: no entry is surely better than chance
+    verdict: Verdict | None = None  # the outcome of fine-tuning, if some were fine-tuned
+    recommended: Recommended | None = None  # None: no entry is clearly better than chance
 
     def __iter__(self) -> Iterator[Ranked]:
         """Iterate from best to worst."""
@@ -83,7 +83,7 @@ class Ranking:
         return self.recommended is not None and self.recommended.rank == entry.rank
 
     def to_pandas(self) -> Any:
-        """Return one row a checkpoint as a `pandas.DataFrame`."""
+        """Return one row per checkpoint as a `pandas.DataFrame`."""
         import pandas as pd
 
         from hubscan.records.flat import flat_rows
@@ -92,12 +92,18 @@ class Ranking:
 
     def __str__(self) -> str:
         """Return the answer in words and the table, as the command line prints them."""
-        return self._rendered("human")
-
-    def _repr_markdown_(self) -> str:
-        return self._rendered("markdown")
-
-    def _rendered(self, form: str) -> str:
         from hubscan.report import FORMATS  # the only import against the flow: a ranking displays itself
 
-        return FORMATS[form](self)
+        return FORMATS["human"](self)
+
+    def __repr__(self) -> str:
+        """Return the first few checkpoints, one line each."""
+        return self._displayed("repr")
+
+    def _repr_markdown_(self) -> str:
+        return self._displayed("notebook")
+
+    def _displayed(self, display: str) -> str:
+        from hubscan.report import DISPLAYS
+
+        return DISPLAYS[display](self)

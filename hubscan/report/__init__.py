@@ -1,7 +1,6 @@
-"""A ranking, its verdict, a listing or a plan in, strings out: no printing, no network, no computing.
+"""Rankings, verdicts, listings and plans as text. Nothing here prints, computes or uses the network.
 
-No form of a ranking ends with a line break. The module of each, and with it the libraries that it
-needs, is imported when the form is first asked for.
+No form of a ranking ends with a line break. The module of a form is imported when it is first used.
 """
 
 from __future__ import annotations
@@ -34,6 +33,12 @@ FORMATS: Final[Mapping[str, Form]] = {
 }
 """The forms of a ranking, by the names of `--format`."""
 
+DISPLAYS: Final[Mapping[str, Form]] = {
+    "repr": _form("brief", "as_repr"),
+    "notebook": _form("brief", "as_markdown"),
+}
+"""How a ranking shows itself in Python."""
+
 LISTING_FORMATS: Final[Mapping[str, ListingForm]] = {
     "human": _form("listing", "as_text"),
     "json": _form("listing", "as_json"),
@@ -41,4 +46,4 @@ LISTING_FORMATS: Final[Mapping[str, ListingForm]] = {
     "markdown": _form("listing", "as_markdown"),
     "quiet": _form("listing", "as_ids"),
 }
-"""The forms of what `hubscan search` lists, likewise."""
+"""The forms of a listing by `hubscan search`, by the names of `--format`."""

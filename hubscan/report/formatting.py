@@ -1,21 +1,21 @@
-"""Numbers and strangers' text in, the words that stand in a sentence or a cell out."""
+"""Numbers, names and text from outside, as they appear in a sentence or a cell."""
 
 from __future__ import annotations
 
 import unicodedata
 
-from hubscan.records import Ranking, Scored
+from hubscan.records import Ranking, Score, Scored
 
 ELLIPSIS = "…"
 COMMIT_DIGITS = 8
 
-# Joiners shape letters in many scripts and emoji; the other format characters turn text around or hide it.
+# Joiners shape letters and emoji in many scripts; the other format characters reverse or hide text.
 _JOINERS = "\u200c\u200d"
 _HIDDEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 
 
 def plain(text: object) -> str:
-    r"""Return *text* on one line, without anything that steers a terminal.
+    r"""Return *text* on one line, without control characters.
 
     >>> plain("evil/\x1b[31mred\nx")
     'evil/ [31mred x'
@@ -25,12 +25,12 @@ def plain(text: object) -> str:
 
 
 def cut(text: str, characters: int) -> str:
-    """Return *text*, ended by an ellipsis if it has more than *characters*."""
+    """Return *text*, cut and ended by an ellipsis if it has more than *characters*."""
     return text if len(text) <= characters else text[: characters - 1].rstrip() + ELLIPSIS
 
 
 def short(revision: str) -> str:
-    """Return the first digits of a commit or of a content hash.
+    """Return the first digits of a commit or a content hash.
 
     >>> short("sha256:0123456789abcdef")
     '01234567'
@@ -39,7 +39,7 @@ def short(revision: str) -> str:
 
 
 def magnitude(count: int) -> str:
-    """Return a number of parameters with two digits or more.
+    """Return a number of parameters with at least two digits.
 
     >>> [magnitude(n) for n in (950, 4_386_178, 33_360_000, 999_600_000, 1_540_000_000)]
     ['950', '4.4 M', '33 M', '1 B', '1.5 B']
@@ -72,7 +72,7 @@ def speed(rows_per_second: float) -> str:
 
 
 def factor(ratio: float) -> str:
-    """Return how many times, as one says it.
+    """Return a ratio as in "3× smaller".
 
     >>> [factor(x) for x in (1.52, 3.04, 17.6)]
     ['1.5×', '3×', '18×']
@@ -81,31 +81,37 @@ def factor(ratio: float) -> str:
 
 
 def decimals(ranking: Ranking) -> int:
-    """Return how many decimals a score needs for the first one's interval to have two digits."""
+    """Return how many decimals scores need, so that the interval of the first has two digits."""
     low, high = ranking.first.scored.leading.interval
     half = (high - low) / 2
     return 2 if half >= 0.02 or half <= 0 else 3 if half >= 0.002 else 4
 
 
 def number(value: float | None, digits: int) -> str:
-    """Return *value* with *digits* decimals, and never a negative zero; nothing for what is not known."""
+    """Return *value* with *digits* decimals, never a negative zero; nothing if it is unknown."""
     return "" if value is None else f"{value:z.{digits}f}"
 
 
+def with_interval(score: Score, digits: int) -> str:
+    """Return a score and its 95 % interval for a cell."""
+    value, low, high = (number(x, digits) for x in (score.value, *score.interval))
+    return f"{value} [{low}, {high}]"
+
+
 def others(ranking: Ranking) -> list[str]:
-    """Return the names of the metrics beside the one that ranks."""
+    """Return the names of the metrics other than the one that ranks."""
     names = {name: None for entry in ranking for name in entry.scored.scores}
     return [name for name in names if name != ranking.first.scored.leading.name]
 
 
 def beside(scored: Scored, name: str) -> str:
-    """Return the value of a metric beside the one that ranks, for a cell."""
+    """Return the value of the metric *name* for a cell."""
     score = scored.scores.get(name)
     return "" if score is None else number(score.value, 2)
 
 
 def shown_names(ranking: Ranking) -> list[str]:
-    """Return a name for each entry on one line; one checkpoint at two commits is told apart by them."""
+    """Return a name for each entry on one line, with the commit if a checkpoint is there at two commits."""
     names = [plain(entry.name) for entry in ranking]
     return [
         f"{name}@{short(entry.scored.candidate.revision)}" if names.count(name) > 1 else name
@@ -114,7 +120,7 @@ def shown_names(ranking: Ranking) -> list[str]:
 
 
 def tied_ranks(ranking: Ranking, index: int) -> str:
-    """Return the ranks that entry *index* is tied with, runs of them joined.
+    """Return the ranks that entry *index* is tied with, with consecutive ones joined.
 
     Ranks 2, 3, 4 and 7 become `2–4, 7`.
     """

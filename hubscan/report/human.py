@@ -1,10 +1,10 @@
-"""A ranking in, what a terminal shows out: the answer in words, the table, what was skipped, the sample."""
+"""The report of a ranking for a terminal: the answer in words, the table, the legend, the sample."""
 
 from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -26,48 +26,50 @@ from hubscan.report.formatting import (
     shown_names,
     speed,
     tied_ranks,
+    with_interval,
 )
 from hubscan.report.terminal import GAP, bare_table, shown
 from hubscan.report.verified import as_parts
 
 MODEL: Final = "model"
-NARROWEST_MODEL: Final = 25  # columns give way until ids have so much room, or all they need
-MARK: Final = "→"  # stands before the recommended checkpoint
+NARROWEST_MODEL: Final = 25  # columns are hidden until ids have this width, or all they need
+MARK: Final = "→"  # before the recommended checkpoint
 LONGEST_REASON: Final = 200
-LONGEST_NAME: Final = 40  # of a skipped model, beside its reason
+LONGEST_NAME: Final = 40  # width of the names of skipped checkpoints
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column of the table: its cells, and when it gives way to a narrow terminal."""
+    """One column of the table: its cells, and when it is hidden on a narrow terminal."""
 
     title: str
     cells: list[str]
     justify: Literal["left", "right"] = "right"
-    gives_way: int = 0  # 0 never; the highest number first
+    gives_way: int = 0  # 0 is never hidden; the highest number is hidden first
 
     @property
     def natural(self) -> int:
-        """Return the width that the column likes to have."""
+        """Return the width that the column needs to show every cell on one line."""
         return max(Text(cell).cell_len for cell in [*self.title.split("\n"), *self.cells])
 
 
 def as_text(ranking: Ranking, width: int | None = None, color: bool = False) -> str:
-    """Return the report for a terminal of *width* columns, by default the one at hand.
+    """Return the report for a terminal of *width* columns, by default the present one.
 
-    Without *color* there is not one escape sequence in it, whatever the names hold.
+    Without *color* it has no escape sequences, whatever the names contain.
     """
     width = width or shutil.get_terminal_size((80, 24)).columns
     return shown(_parts(ranking, width), width, color)
 
 
 def _parts(ranking: Ranking, width: int) -> list[RenderableType]:
+    columns = _fitting(_columns(ranking), width)
     parts: list[RenderableType] = [
         Text(answer(ranking), style="bold"),
         "",
-        _table(ranking, width),
+        _table(ranking, columns, width),
         "",
-        *(Text(line, style="dim") for line in sentences.legend(ranking)),
+        _legend(ranking, columns),
         *(Text(note) for note in sentences.notes(ranking)),
     ]
     if ranking.verdict:
@@ -77,8 +79,7 @@ def _parts(ranking: Ranking, width: int) -> list[RenderableType]:
     return [*parts, "", Text("Sample: " + sentences.sample(ranking))]
 
 
-def _table(ranking: Ranking, width: int) -> Table:
-    columns = _fitting(_columns(ranking), width)
+def _table(ranking: Ranking, columns: Sequence[Column], width: int) -> Table:
     room = width - GAP * (len(columns) - 1) - sum(c.natural for c in columns if c.title != MODEL)
     table = bare_table()
     for column in columns:
@@ -93,8 +94,17 @@ def _table(ranking: Ranking, width: int) -> Table:
     return table
 
 
+def _legend(ranking: Ranking, columns: Sequence[Column]) -> Table:
+    """Return one line for each column shown that needs an explanation."""
+    titles = {column.title.replace("\n", " ") for column in columns}
+    table = Table.grid(padding=(0, GAP, 0, 0))
+    for title, meaning in sentences.legend(ranking, titles):
+        table.add_row(Text(title.removesuffix(" [95 %]").removesuffix(", %")), Text(meaning), style="dim")
+    return table
+
+
 def _wrapped(name: str, room: int) -> str:
-    """Return an id on lines of *room* characters, broken behind a slash, a dash or a plus."""
+    """Return an id on lines of *room* characters, broken after a slash, a dash or a plus."""
     lines = [""]
     for piece in re.split(r"(?<=[/_-])|(?<=\+ )", name):
         if lines[-1] and len(lines[-1] + piece) > room:
@@ -123,7 +133,7 @@ def _columns(ranking: Ranking) -> list[Column]:
         *([Column("modality", reads, "left")] if len(set(reads)) > 1 else []),
         Column("params", of(lambda e: magnitude(e.scored.parameters))),
         *([Column(accuracy.title(ranking).replace("balanced ", "balanced\n"), right)] if any(right) else []),
-        Column(f"{plain(ranking.metric)} [95 %]", of(lambda e: _interval(e, digits))),
+        Column(sentences.score_title(ranking), of(lambda e: with_interval(e.scored.leading, digits))),
         *(Column(plain(name), other(name), gives_way=1) for name in others(ranking)),
         Column("null", of(lambda e: number(e.scored.leading.null, digits)), gives_way=2),
         Column("rows/s", of(lambda e: speed(e.scored.cost.rows_per_second)), gives_way=3),
@@ -132,14 +142,8 @@ def _columns(ranking: Ranking) -> list[Column]:
     ]
 
 
-def _interval(entry: Ranked, digits: int) -> str:
-    score = entry.scored.leading
-    value, low, high = (number(x, digits) for x in (score.value, *score.interval))
-    return f"{value} [{low}, {high}]"
-
-
 def _fitting(columns: list[Column], width: int) -> list[Column]:
-    """Return the columns that fit beside ids of a readable width."""
+    """Return the columns that fit next to ids of a readable width."""
     kept = list(columns)
     while True:
         wanted = sum(

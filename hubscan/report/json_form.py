@@ -1,4 +1,4 @@
-"""A ranking in, the JSON of the contract out; `ranking.schema.json` beside this file describes it."""
+"""A ranking as JSON, which `ranking.schema.json` next to this file describes."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ SCORE: Final = ("version", "value", "low", "high", "null", "null_spread")
 
 
 def as_json(ranking: Ranking) -> str:
-    """Return *ranking* as one JSON object, in ASCII, so that no terminal is steered by it.
+    """Return *ranking* as one JSON object in ASCII, which has no control characters for a terminal.
 
     Raises:
-        RankingError: if a number in it is not finite, which JSON cannot say.
+        RankingError: if a number is not finite, which JSON cannot express.
     """
     try:
         return json.dumps(as_object(ranking), indent=2, allow_nan=False)
     except ValueError as error:
-        raise RankingError(f"the results hold a number that is not finite: {error}") from error
+        raise RankingError(f"a number in the results is not finite: {error}") from error
 
 
 def as_object(ranking: Ranking) -> dict[str, Any]:

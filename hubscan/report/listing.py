@@ -1,4 +1,4 @@
-"""The rows of a listing in, what `hubscan search` prints out."""
+"""The candidates of a query, as `hubscan search` prints them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Rows = Sequence[Listed]
 
 
 def as_text(rows: Rows) -> str:
-    """Return a sentence and a table: size, licence, and the reason where one is left out."""
+    """Return a count and a table: size, licence, and the reason if one is excluded."""
     table = bare_table()
     table.add_column("model", overflow="fold", ratio=3)
     mixed = len({row.candidate.modality for row in rows}) > 1
@@ -28,7 +28,7 @@ def as_text(rows: Rows) -> str:
     table.add_column("params", justify="right", no_wrap=True)
     table.add_column("license", overflow="fold", ratio=1)
     table.add_column("downloads", justify="right", no_wrap=True)
-    table.add_column("left out because", overflow="fold", ratio=2)
+    table.add_column("excluded because", overflow="fold", ratio=2)
     for row in rows:
         candidate = row.candidate
         size = magnitude(candidate.parameters) if candidate.parameters else "?"
@@ -45,12 +45,12 @@ def as_text(rows: Rows) -> str:
 
 
 def as_json(rows: Rows) -> str:
-    """Return one object a row, best first."""
+    """Return one object per row, in the order of the query."""
     return json.dumps([asdict(row.candidate) | {"excluded": row.excluded} for row in rows], indent=2)
 
 
 def as_csv(rows: Rows) -> str:
-    """Return a header and one line a row."""
+    """Return a header and one line per row."""
     flat = [_flat(row) for row in rows]
     written = io.StringIO()
     table = csv.DictWriter(written, fieldnames=list(flat[0]), lineterminator="\n")
@@ -68,14 +68,14 @@ def as_markdown(rows: Rows) -> str:
 
 
 def as_ids(rows: Rows) -> str:
-    """Return the ids of the candidates, one a line."""
+    """Return the ids of the candidates, one per line."""
     return "\n".join(plain(row.candidate.model) for row in rows if row.excluded is None)
 
 
 def _counted(rows: Rows) -> str:
     left_out = sum(row.excluded is not None for row in rows)
     kept = len(rows) - left_out
-    return f"{kept} candidate{'s' if kept != 1 else ''}" + (f", {left_out} left out" if left_out else "")
+    return f"{kept} candidate{'s' if kept != 1 else ''}" + (f", {left_out} excluded" if left_out else "")
 
 
 def _flat(row: Listed) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""A ranking in, Markdown out; also the one place that makes strangers' text safe for Markdown."""
+"""A ranking as Markdown; also the one place that makes text from outside safe for Markdown."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ from hubscan.report.formatting import (
 
 LONGEST_REASON = 300
 
-# An underscore inside a word, and an at sign behind one, do nothing.
+# An underscore inside a word and an at sign after one have no effect in Markdown.
 _AT_WORK = re.compile(r"[\\`*\[\]<>|~&$]|(?<![^\W_])_|_(?![^\W_])|(?<!\w)@")
 
 
 class Markdown(str):
-    """Text that is Markdown already, and is not to be escaped again."""
+    """Text that is already Markdown, which `escaped` leaves as it is."""
 
     __slots__ = ()
 
 
 def escaped(text: object) -> str:
-    """Return *text* as Markdown that shows it letter by letter, in a sentence or in a cell.
+    """Return *text* as Markdown that shows exactly its characters, in a sentence or in a cell.
 
-    Character references, not backslashes: tables are split at bars before backslashes are read, and
-    a reference never opens a tag, a link, a mention or a code span.
+    It uses character references instead of backslashes, because tables are split at bars before backslashes
+    are read, and a reference never opens a tag, a link, a mention or a code span.
     """
     if isinstance(text, Markdown):
         return text
@@ -47,7 +47,7 @@ def escaped(text: object) -> str:
 def table(
     titles: Sequence[str], rows: Iterable[Sequence[object]], right: str | Sequence[str] = ""
 ) -> Markdown:
-    """Return a table, each cell escaped; *right* names the columns to set flush right, in words or a list."""
+    """Return a table with every cell escaped; *right* names the columns that are aligned right."""
     flush = right.split() if isinstance(right, str) else right
     lines = [
         titles,
@@ -58,7 +58,7 @@ def table(
 
 
 def ranking_table(ranking: Ranking) -> Markdown:
-    """Return one line a checkpoint, parameters beside the score."""
+    """Return one line per checkpoint, with the parameters next to the score."""
     digits = decimals(ranking)
     titles = [
         "rank",
@@ -83,18 +83,20 @@ def ranking_table(ranking: Ranking) -> Markdown:
 
 
 def skipped_table(ranking: Ranking) -> Markdown:
-    """Return one line a skipped checkpoint, with the stage and the reason."""
+    """Return one line per skipped checkpoint, with the stage and the reason."""
     rows = ([s.name, s.stage, cut(plain(s.reason), LONGEST_REASON)] for s in ranking.skipped)
     return table(["skipped", "at", "reason"], rows)
 
 
 def legend_list(ranking: Ranking) -> Markdown:
     """Return what the columns mean, as a list."""
-    return Markdown("\n".join(f"- {escaped(line)}" for line in sentences.legend(ranking)))
+    columns = [sentences.score_title(ranking), accuracy.title(ranking), *others(ranking), "null", "rows/s"]
+    lines = sentences.legend(ranking, [*columns, "tied", "width", "pooling"])
+    return Markdown("\n".join(f"- {escaped(title)}: {escaped(meaning)}" for title, meaning in lines))
 
 
 def as_markdown(ranking: Ranking) -> str:
-    """Return the answer in words, the table, what was skipped, and the sample."""
+    """Return the answer in words, the table, its legend, the skipped checkpoints and the sample."""
     parts = [escaped(answer(ranking)), ranking_table(ranking), legend_list(ranking)]
     parts += [escaped(note) for note in sentences.notes(ranking)]
     if ranking.skipped:

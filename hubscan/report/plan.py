@@ -1,4 +1,4 @@
-"""What a scan is about to do, for `--dry-run`: its sample with two rows, its candidates, its recipe."""
+"""What a scan would do, for `--dry-run`: the sample with two of its rows, the candidates, the recipe."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from hubscan.records import Candidate, Input, Modality, Sample, Skipped
 from hubscan.report import sentences
-from hubscan.report.formatting import cut, plain
+from hubscan.report.formatting import byte_count, cut, magnitude, plain, short
 
 SHOWN_CHARACTERS = 72
 
@@ -21,33 +21,36 @@ def as_text(
 ) -> str:
     """Return the sample, two of its rows, the candidates and the resolved recipe."""
     drawn = sample.draw
-    columns = ", ".join(f"{role}: {name}" for role, name in drawn.columns.items())
+    source = f"{plain(drawn.dataset)}@{short(drawn.revision)}, split {plain(drawn.split)}"
     lines = [
-        f"sample      {drawn.rows} rows of {drawn.dataset}@{drawn.revision[:12]}, split {drawn.split}",
-        f"columns     {columns}",
-        f"labels      {drawn.label_kind}: {sentences.classes(drawn)}",
-        *([f"groups      {sentences.groups(drawn)}"] if drawn.group_count is not None else []),
-        *(f"dropped     {count} × {reason}" for reason, count in drawn.dropped.items()),
-        *(f"note        {note}" for note in sentences.draw_notes(drawn)),
+        f"Sample      {drawn.rows:,} of {drawn.rows_seen:,} rows of {source}",
+        f"Columns     {', '.join(f'{role}: {plain(name)}' for role, name in drawn.columns.items())}",
+        f"Labels      {sentences.classes(drawn)}",
+        *([f"Groups      {sentences.groups(drawn)}"] if drawn.group_count is not None else []),
+        *(f"Dropped     {plain(reason)}: {count:,}" for reason, count in drawn.dropped.items()),
+        *(f"Note        {note}" for note in sentences.draw_notes(drawn)),
         *_examples(sample),
-        f"checkpoints {len(candidates)}{', and the best pair' if fuse else ''}",
+        "",
+        f"Candidates  {len(candidates)}{', and the best two joined' if fuse else ''}",
         *(
-            f"  {c.model}@{c.revision[:12]}  {c.modality}  {_size(c.parameters)}  {c.license or '-'}"
+            f"  {plain(c.name)}@{short(c.revision)}  {c.modality}  {_size(c.parameters)}  "
+            f"{plain(c.license or 'licence not stated')}"
             for c in candidates
         ),
-        *(f"  not found: {s.model}: {s.reason}" for s in unresolved),
+        *(f"  not found: {plain(s.model)}: {plain(s.reason)}" for s in unresolved),
         "",
+        "Recipe",
         recipe_yaml,
     ]
     return "\n".join(lines).rstrip()
 
 
 def _examples(sample: Sample) -> Iterator[str]:
-    joint = " + " if sample.places is None else " "  # of a pair, or of the words of a sentence
+    joint = " + " if sample.places is None else " "  # between the texts of a pair, or the words of a sentence
     for row in (0, sample.draw.rows - 1):
         place = row if sample.places is None else int(sample.places[row, 0])
         shown = " | ".join(_shown(values[place], kind, joint) for kind, values in sample.inputs.items())
-        yield f"example     {_label(sample, row)}: {shown}"
+        yield f"Example     {_label(sample, row)}: {shown}"
 
 
 def _label(sample: Sample, row: int) -> str:
@@ -64,12 +67,11 @@ def _label(sample: Sample, row: int) -> str:
 
 def _shown(value: Input, modality: Modality, joint: str) -> str:
     if isinstance(value, bytes):
-        article = "an image" if modality == "image" else "a sound"
-        return f"{article} file of {len(value)} bytes"
+        return f"{modality} file of {byte_count(len(value))}"
     if isinstance(value, tuple):
         return cut(joint.join(plain(part) for part in value), SHOWN_CHARACTERS)
     return cut(plain(value), SHOWN_CHARACTERS)
 
 
 def _size(parameters: int | None) -> str:
-    return f"{parameters / 1e6:.1f} M" if parameters else "size not listed"
+    return magnitude(parameters) if parameters else "size unknown"

@@ -7,5 +7,5 @@ from hubscan.report.formatting import plain
 
 
 def as_ids(ranking: Ranking) -> str:
-    """Return the ids from best to worst; a joined pair has no id, and its parts stand for themselves."""
+    """Return the ids from best to worst, without joined pairs, which have no id."""
     return "\n".join(plain(entry.model) for entry in ranking if not entry.scored.parts)

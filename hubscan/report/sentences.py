@@ -2,59 +2,78 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
+
 from hubscan.records import Ranking, SampleInfo
 from hubscan.report import accuracy
-from hubscan.report.formatting import byte_count, plain, short
+from hubscan.report.formatting import byte_count, others, plain, short
 
 FEW_CLASSES = 6
 NAMES_OF_KIND = {"class": "classes", "multilabel": "labels", "token": "tags", "number": "numbers"}
 LEGENDS = {
-    "transrate": "nats per row that the labels save in coding the features, less the cost; higher is better",
-    "transfer": "a score of earlier versions; nats per row, higher is better",
-    "evidence": "a score of earlier versions; nats per row, higher is better",
+    "transrate": "how much the features reveal about the labels, in nats per row (0 = chance)",
+    "logme": "log evidence of a Bayesian linear regression on the features, in nats per row",
+    "hscore": "H-score: how much of the spread of the features lies between classes",
+    "nleep": "N-LEEP: how well clusters of the features predict the labels, in nats (at most 0)",
+    "knn": "how well the five nearest rows predict the label (1 = always right)",
+    "probe": "how well a cross-validated ridge regression predicts the label (1 = always right)",
+    "size": "logarithm of the number of parameters",
+    "transfer": "score of an earlier version",
+    "evidence": "score of an earlier version",
 }
-OLD_TRANSRATE = "a score of earlier versions; nats, higher is better; null: of shuffled labels"
+OLD_TRANSRATE = "score of an earlier version, in nats"
+PUBLISHED = "TransRate as published, at one distortion"
 OTHERWISE = "higher is better"
+COLUMNS = {
+    "null": "the same score with shuffled labels; should be near 0",
+    "rows/s": "rows per second when the features were computed",
+    "width": "length of the feature vector",
+    "pooling": "how the vectors of an input become one, and who decided it",
+}
 
 
 def sample(ranking: Ranking) -> str:
-    """Return what was drawn, from where, and what was left out."""
+    """Return what was drawn, from where, and what was dropped."""
     draw = ranking.draw
-    drawn = f"{draw.rows:,}{' words' if draw.label_kind == 'token' else ''}"
-    parts = [
-        f"{plain(draw.dataset)}@{short(draw.revision)}",
-        *([plain(draw.config)] if draw.config else []),
-        f"split {plain(draw.split)}: {drawn} of the {draw.rows_seen:,} rows seen",
-        classes(draw),
-        *([groups(draw)] if draw.group_count is not None else []),
-        f"seed {draw.seed}",
-    ]
+    words = " words" if draw.label_kind == "token" else ""
+    config = f"{plain(draw.config)}, " if draw.config else ""
+    source = f"{plain(draw.dataset)}@{short(draw.revision)} ({config}split {plain(draw.split)})"
     read = f"{byte_count(draw.bytes_read)} read"
     if draw.block_rows > 1:
         read += f" from {draw.groups_read:,} of {draw.groups:,} row groups"
-    return ". ".join(["; ".join([", ".join(parts), dropped(draw), read]), *draw_notes(draw)])
+    said = [
+        f"{draw.rows:,}{words} of {draw.rows_seen:,} rows of {source}, seed {draw.seed}",
+        classes(draw)[:1].upper() + classes(draw)[1:],
+        *([groups(draw)] if draw.group_count is not None else []),
+        f"{dropped(draw)}; {read}",
+        *draw_notes(draw),
+    ]
+    return " ".join(f"{sentence.rstrip('.')}." for sentence in said)
 
 
 def draw_notes(draw: SampleInfo) -> list[str]:
-    """Return what to know of how the rows came, one sentence each without its full stop."""
-    what = "sentences" if draw.label_kind == "token" else "rows"
-    twice = f"{draw.duplicates:,} of the {what} copy others exactly"
-    notes = [*([twice] if draw.duplicates else []), *draw.notes]
-    return [plain(note[:1].upper() + note[1:]) for note in notes]
+    """Return what to know about the rows, one sentence each."""
+    what = "sentence" if draw.label_kind == "token" else "row"
+    one = draw.duplicates == 1
+    copies = (
+        f"{draw.duplicates:,} {what}{' is an exact duplicate' if one else 's are exact duplicates'} of others"
+    )
+    notes = [*([copies] if draw.duplicates else []), *draw.notes]
+    return [plain(note[:1].upper() + note[1:]).rstrip(".") + "." for note in notes]
 
 
 def classes(draw: SampleInfo) -> str:
-    """Return the classes with their rows, or when they are many their number and range.
+    """Return the classes with their rows; if there are many, their number and range.
 
-    Where the shares in the split are known, the largest of them is added.
+    The most frequent class of the split follows, if it is known.
     """
     counts = draw.classes
     if draw.label_kind == "number":
-        return f"numbers of {plain(draw.columns.get('label', 'a column'))}"
+        return f"labels are the numbers in {plain(draw.columns.get('label', 'a column'))}"
     what = NAMES_OF_KIND[draw.label_kind]
     if len(counts) <= FEW_CLASSES:
-        listed = ", ".join(f"{plain(name)} {rows:,}" for name, rows in counts.items())
-        return f"{what} {listed}{_split_majority(draw)}"
+        listed = ", ".join(f"{plain(name)} ({rows:,})" for name, rows in counts.items())
+        return f"{what}: {listed}{_split_majority(draw)}"
     fewest, most = min(counts.values()), max(counts.values())
     rows = "words" if draw.label_kind == "token" else "rows"
     span = f"{fewest:,} to {most:,}" if most > fewest else f"{fewest:,}"
@@ -62,16 +81,16 @@ def classes(draw: SampleInfo) -> str:
 
 
 def _split_majority(draw: SampleInfo) -> str:
-    """Return the largest share in the split, where it is known."""
+    """Return the most frequent class of the split, if it is known."""
     if not draw.split_shares:
         return ""
     name, share = max(draw.split_shares.items(), key=lambda item: item[1])
     percent = f"{100 * share:.3g}" if share < 0.9995 else "over 99.9"
-    return f" (most frequent in the split: {plain(name)}, {percent} %)"
+    return f"; most frequent in the split: {plain(name)} ({percent} %)"
 
 
 def groups(draw: SampleInfo) -> str:
-    """Return how many groups the group column makes of the rows, for a sample that has one."""
+    """Return the number of groups, for a sample with a group column."""
     return (
         f"{draw.group_count:,} group{'' if draw.group_count == 1 else 's'} by {plain(draw.columns['group'])}"
     )
@@ -80,28 +99,42 @@ def groups(draw: SampleInfo) -> str:
 def dropped(draw: SampleInfo) -> str:
     """Return how many rows were dropped, by reason."""
     if not draw.dropped:
-        return "none dropped"
+        return "No rows dropped"
     reasons = ", ".join(f"{plain(reason)} {rows:,}" for reason, rows in draw.dropped.items())
-    return f"{sum(draw.dropped.values()):,} dropped ({reasons})"
+    return f"Dropped {sum(draw.dropped.values()):,}: {reasons}"
 
 
-def legend(ranking: Ranking) -> list[str]:
-    """Return what each column shown means, one line each."""
+def legend(ranking: Ranking, columns: Container[str]) -> list[tuple[str, str]]:
+    """Return each title among *columns* that needs an explanation, and what the column means."""
+    title = accuracy.title(ranking)
+    beside = {name: LEGENDS.get(name, _published(name)) for name in others(ranking)}
+    meanings = {
+        score_title(ranking): f"{_score(ranking)}, with its 95 % interval",
+        title: accuracy.legend(ranking),
+        "tied": "ranks that this sample cannot separate from this one",
+        **beside,
+        **COLUMNS,
+    }
+    lines = [(name, said) for name, said in meanings.items() if said and name in columns]
+    return [*lines, *([("→", "recommended")] if ranking.recommended else [])]
+
+
+def score_title(ranking: Ranking) -> str:
+    """Return the title of the column of the score that ranks."""
+    return f"{plain(ranking.metric)} [95 %]"
+
+
+def _score(ranking: Ranking) -> str:
     score = ranking.first.scored.leading
-    said = OLD_TRANSRATE if score.raw is not None else LEGENDS.get(score.name, OTHERWISE)
-    ties = any(entry.tied_with for entry in ranking)
-    lines = [
-        f"{plain(ranking.metric)}: {said}; [95 %]: where it would lie had other rows been drawn.",
-        accuracy.legend(ranking),
-        "tied: ranks that this sample cannot tell apart from this one." if ties else "",
-        "→: the recommended checkpoint." if ranking.recommended else "",
-    ]
-    return [line for line in lines if line]
+    return OLD_TRANSRATE if score.raw is not None else LEGENDS.get(score.name, _published(score.name))
+
+
+def _published(name: str) -> str:
+    return PUBLISHED if name.startswith("transrate-") else OTHERWISE
 
 
 def notes(ranking: Ranking) -> list[str]:
-    """Return what to know before trusting the first one's score, and what could not be computed."""
-    first = ranking.first
-    failures = [f"{plain(e.name)}: {plain(why)}." for e in ranking for why in e.scored.failures.values()]
-    said = [f"Note on {plain(first.name)}: {plain(note)}." for note in first.scored.leading.notes]
-    return [*said, *failures]
+    """Return what to know before trusting the ranking, and what could not be computed."""
+    failures = [f"{plain(e.name)}: {plain(why)}" for e in ranking for why in e.scored.failures.values()]
+    said = [plain(note[:1].upper() + note[1:]) for note in ranking.first.scored.leading.notes]
+    return [f"{sentence.rstrip('.')}." for sentence in [*said, *failures]]

@@ -1,4 +1,4 @@
-"""Parts that rich can show in, the text of a terminal out."""
+"""The text that a terminal shows for tables and sentences, by rich."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ GAP = 2
 
 
 def shown(parts: Iterable[RenderableType], width: int | None = None, color: bool = False) -> str:
-    """Return *parts* as a terminal of *width* columns shows them, by default the one at hand.
+    """Return *parts* as a terminal of *width* columns shows them, by default the present one.
 
-    Without *color* there is not one escape sequence in it, whatever the names hold.
+    Without *color* the text has no escape sequences, whatever the names contain.
     """
     text = io.StringIO()
     console = Console(
@@ -41,7 +41,7 @@ def bare_table() -> Table:
 
 
 def plain_table(titles: Sequence[str], rows: Iterable[Sequence[str]], right: str = "") -> Table:
-    """Return a table without lines; *right* names the columns to set flush right."""
+    """Return a table without lines; *right* names the columns that are aligned right."""
     table = bare_table()
     for title in titles:
         table.add_column(title, justify="right" if title in right.split() else "left", overflow="fold")

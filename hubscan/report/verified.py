@@ -1,4 +1,4 @@
-"""What a verdict says, in words, tables and JSON, for a terminal and for the card."""
+"""The outcome of `hubscan verify` in words, tables and JSON, for a terminal and for the card."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from rich.text import Text
 
 from hubscan.records import Bounded, Ranking, Tuned, Verdict
 from hubscan.records.tuned import RECOMMENDED
+from hubscan.report.answer import answer
 from hubscan.report.formatting import plain
 from hubscan.report.json_form import verified
 from hubscan.report.terminal import plain_table, shown
@@ -28,14 +29,14 @@ def as_json(verdict: Verdict) -> str:
 
 
 def as_text(verdict: Verdict, ranking: Ranking) -> str:
-    """Return the verdict in words, and both tables, for a terminal."""
-    return shown(as_parts(verdict, ranking))
+    """Return which checkpoint to use, the verdict in words and both tables, for a terminal."""
+    return shown([Text(answer(ranking), style="bold"), "", *as_parts(verdict, ranking)])
 
 
 def as_parts(verdict: Verdict, ranking: Ranking) -> list[RenderableType]:
     """Return the words and the tables, for rich to show."""
     return [
-        Text(" ".join(said(verdict)), style="bold"),
+        Text(" ".join(said(verdict))),
         "",
         _narrow(plain_table(*tuned_table(verdict, ranking))),
         Text(legend(verdict)),
@@ -45,7 +46,7 @@ def as_parts(verdict: Verdict, ranking: Ranking) -> list[RenderableType]:
 
 
 def _narrow(table: Table) -> Table:
-    """Let only the names of models break where a terminal is narrow."""
+    """On a narrow terminal, wrap only the names of models."""
     for column in table.columns[2:]:
         column.no_wrap = True
     return table
@@ -59,9 +60,8 @@ def said(verdict: Verdict) -> list[str]:
 def tuned_table(verdict: Verdict, ranking: Ranking) -> Cells:
     """Return one line for each checkpoint that was fine-tuned, from the best to the worst.
 
-    Beside what fine-tuning gives stands the accuracy of the scan's linear head, and what fine-tuning added
-    to it. Where no head has an accuracy of the same kind, as in old runs, that of the start of training
-    stands there.
+    The columns show the fine-tuned accuracy, that of the scan's linear head, and the difference. Old runs
+    have no such head; there, the accuracy before training is shown.
     """
     ranks = {e.scored.identity: e.rank for e in reversed(tuple(ranking))}
     titles, beside = _beside(verdict)
@@ -86,16 +86,16 @@ def tuned_table(verdict: Verdict, ranking: Ranking) -> Cells:
 
 def legend(verdict: Verdict) -> str:
     """Return what the columns of `tuned_table` mean."""
-    said = [f"fine-tuned: {verdict.measure_name} on the {verdict.held:,} held-out rows"]
+    said = [f"fine-tuned: {verdict.measure_name} on {verdict.held:,} test rows"]
     if _heads_known(verdict):
         said += [
-            "head: that of a linear head on the frozen features, on all rows of the scan",
-            f"added: what fine-tuning adds to that, in {_unit(verdict)}",
+            "head: the same for the linear head of the scan, on all its rows",
+            f"added: fine-tuned minus head, in {_unit(verdict)}",
         ]
     else:
-        said += ["before: that of the linear head on frozen features that training started from"]
+        said += ["before: the same for the linear head that training started from"]
     if not all(tuned.settled for tuned in verdict.tuned):
-        said += ["+: still improving"]
+        said += ["+: was still improving"]
     return f"{'; '.join(said)}."
 
 
@@ -104,7 +104,7 @@ def _heads_known(verdict: Verdict) -> bool:
 
 
 def _beside(verdict: Verdict) -> tuple[list[str], list[list[str]]]:
-    """Return the titles and the cells of what stands beside the fine-tuned accuracy."""
+    """Return the titles and cells of the columns next to the fine-tuned accuracy."""
     if not _heads_known(verdict):
         return ["before"], [[_number(tuned.start)] for tuned in verdict.tuned]
     return ["head", "added"], [
@@ -114,8 +114,8 @@ def _beside(verdict: Verdict) -> tuple[list[str], list[list[str]]]:
 
 
 def lists_table(verdict: Verdict) -> Cells:
-    """Return one line for each list that one could have followed."""
-    titles = ["followed", "its pick", f"regret, {_unit(verdict)}", "weighted Kendall", "Pearson"]
+    """Return one line for each way of choosing a checkpoint."""
+    titles = ["chosen by", "choice", f"regret, {_unit(verdict)}", "weighted Kendall", "Pearson"]
     rows = [
         [
             plain(agreement.followed),
@@ -132,18 +132,22 @@ def lists_table(verdict: Verdict) -> Cells:
 def _judged(verdict: Verdict) -> str:
     picked, best, regret = verdict.picked, verdict.best, verdict.advice.regret
     place, count = verdict.tuned.index(picked), len(verdict.tuned)
-    rows = f"{verdict.measure_name} {_number(verdict.values[place].value)} on {verdict.held:,} held-out rows"
+    rows = f"{verdict.measure_name} {_number(verdict.values[place].value)} on {verdict.held:,} test rows"
     of = f"of the {count} fine-tuned ({rows})"
-    which = "recommended checkpoint" if verdict.advice.followed == RECOMMENDED else "first of the ranking"
+    which = (
+        "checkpoint that the scan recommended"
+        if verdict.advice.followed == RECOMMENDED
+        else "first of the ranking"
+    )
     start = f"The {which}, {plain(picked.candidate.model)}, is the"
     if regret.value <= 0:
-        return f"{start} best {of}: following it costs nothing."
+        return f"{start} best {of}."
     ordinal = ORDINALS[place] if place < len(ORDINALS) else f"{place + 1}th"
     lost = _lost(verdict)
-    unsure = ", which other held-out rows might undo" if regret.low <= 0 else ""
+    unsure = " Other test rows might reverse this." if regret.low <= 0 else ""
     return (
-        f"{start} {ordinal} {of}: following it costs {lost(regret.value)} {_unit(verdict)} "
-        f"[{lost(regret.low)}, {lost(regret.high)}] against {plain(best.candidate.name)}{unsure}."
+        f"{start} {ordinal} {of}, {lost(regret.value)} {_unit(verdict)} "
+        f"[{lost(regret.low)}, {lost(regret.high)}] behind {plain(best.candidate.name)}.{unsure}"
     )
 
 
@@ -151,15 +155,15 @@ def _unsettled(verdict: Verdict) -> list[str]:
     names = [plain(tuned.candidate.name) for tuned in verdict.tuned if not tuned.settled]
     if not names:
         return []
-    were, their = ("was", "its") if len(names) == 1 else ("were", "their")
+    were = "was" if len(names) == 1 else "were"
     return [
-        f"{', '.join(names)} {were} still getting better when {their} time or epochs ran out: "
-        "see --time-budget."
+        f"{', '.join(names)} {were} still improving when the time or the epochs ran out; "
+        "raise --time-per-checkpoint."
     ]
 
 
 def _worse(verdict: Verdict) -> list[str]:
-    """Name what came out clearly worse than where its training started: a fault of the recipe."""
+    """Name the checkpoints that training made clearly worse: a fault of the training settings."""
     worse = [gain.high < 0 for gain in verdict.gains] if verdict.gains else map(_clearly_worse, verdict.tuned)
     names = [plain(tuned.candidate.name) for tuned, is_ in zip(verdict.tuned, worse, strict=True) if is_]
     if not names:
@@ -169,7 +173,7 @@ def _worse(verdict: Verdict) -> list[str]:
 
 
 def _clearly_worse(old: Tuned) -> bool:
-    """Return whether the outcomes of an *old* result lie two standard errors below those before training."""
+    """Return whether an *old* result is two standard errors worse than before training."""
     differences = [after - before for after, before in zip(old.outcomes, old.frozen, strict=True)]
     n, mean = len(differences), old.value - old.start
     variance = sum((difference - mean) ** 2 for difference in differences) / max(n - 1, 1)

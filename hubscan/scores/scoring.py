@@ -109,7 +109,13 @@ class _Scoring:
             raise ValueError(f"{name} cannot be computed: its value is {score.value}")
         if not ranks or name == "size":  # which no rows are needed for
             return score
-        return replace(score, notes=(*score.notes, *notes(score, np.asarray(self.sample.labels))))
+        found = notes(score, np.asarray(self.sample.labels), self._available())
+        return replace(score, notes=(*score.notes, *found))
+
+    def _available(self) -> int | None:
+        """Return how many rows of the split can be drawn; of words none knows, and a sentence has many."""
+        draw = self.sample.draw
+        return None if draw.label_kind == "token" else draw.rows_seen - sum(draw.dropped.values())
 
     def accuracy(self) -> Accuracy:
         """Return the accuracy of the linear head.

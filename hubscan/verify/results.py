@@ -26,7 +26,7 @@ def verdict_of(run: Run, training: Training) -> Verdict:
     Raises:
         RankingError: if that is fewer than two checkpoints.
     """
-    return verdict(run.ranking, of_training(run, training), labels_of(run))
+    return verdict(run.scanned, of_training(run, training), labels_of(run))
 
 
 def _comparable(training: Training) -> tuple[object, ...]:
