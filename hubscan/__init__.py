@@ -1,9 +1,9 @@
-"""hubscan: which checkpoint on the Hugging Face Hub to fine-tune, without fine-tuning any.
+"""Find the checkpoint on the Hugging Face Hub to fine-tune, without fine-tuning any.
 
-import hubscan
-
-ranking = hubscan.rank("imdb", "text-classification")
-print(ranking.best.model)
+>>> import hubscan
+>>> ranking = hubscan.rank("imdb", "text-classification")  # doctest: +SKIP
+>>> ranking.best.model  # doctest: +SKIP
+'BAAI/bge-small-en-v1.5'
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _HOMES = {"rank": "hubscan.api", "embed": "hubscan.api", "load_run": "hubscan.ru
 
 
 def __getattr__(name: str) -> Any:
-    """Import what is public when it is first asked for: torch alone takes seconds."""
+    """Import a public name when it is first used, because importing torch takes seconds."""
     if name == "scores":
         return import_module("hubscan.scores")
     if name not in _HOMES:
@@ -33,5 +33,5 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    """Name what is public too where it is not imported yet."""
+    """List the public names, imported or not."""
     return sorted({*globals(), *__all__})

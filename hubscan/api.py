@@ -1,15 +1,16 @@
-"""The library's front door: `hubscan.rank` and `hubscan.embed`."""
+"""The functions of the package: `hubscan.rank` and `hubscan.embed`."""
 
 from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from hubscan import recipe as recipes
 from hubscan.errors import CheckpointError, RecipeError
 from hubscan.media import audio
+from hubscan.recipe_keys import RecipeKeys
 from hubscan.records import EncodingRequest, Input, Layers, Modality, Precision, Query, Ranking, Skipped
 
 if TYPE_CHECKING:
@@ -22,30 +23,43 @@ def rank(
     dataset: str,
     task: str | None = None,
     *,
-    models: Iterable[str] | None = None,
+    models: str | Iterable[str] | None = None,
     run: str | Path | None = None,
-    **recipe_keys: Any,
+    progress: bool = True,
+    **recipe_keys: Unpack[RecipeKeys],
 ) -> Ranking:
-    """Rank checkpoints for *dataset*, and return the ranking.
+    """Rank checkpoints for a dataset.
 
     Args:
         dataset: an id on the Hub; a local csv, tsv, jsonl, parquet, arrow or tar file, or folder; a URL.
-        task: a pipeline tag, such as "image-classification"; by default what the columns say.
-        models: ids, `id@revision` or local folders; by default the Hub is asked.
-        run: where the run folder is to be; by default it is temporary and gone afterwards.
-        **recipe_keys: any other key of a recipe, such as `samples=500`, `limit=10`, `seed=1`.
+        task: a Hub task, such as "image-classification"; by default inferred from the columns.
+        models: one or several ids, `id@revision` or local folders; by default the Hub is asked.
+        run: the run folder; by default it is temporary and removed afterwards.
+        progress: show on stderr what is done, with the time left.
+        **recipe_keys: any other key of a recipe, such as `samples=500`, `limit=10` or `seed=1`;
+            `hubscan.recipe_keys.RecipeKeys` describes them all.
+
+    Returns:
+        The ranking. Its `best` is the recommended checkpoint; `print` shows the whole report.
 
     Raises:
-        HubscanError: whatever the caller can fix, in one line.
+        HubscanError: for everything that the caller can fix, in one line.
     """
+    from hubscan.progress import followed
     from hubscan.scan import scan
 
-    asked = {"dataset": dataset, "task": task, "models": tuple(models or ()), **recipe_keys}
-    recipe = recipes.resolve({key: value for key, value in asked.items() if value is not None})
+    named = (models,) if isinstance(models, str) else tuple(models or ())
+    asked = {"dataset": dataset, "task": task, "models": named, **recipe_keys}
+    keys = {key: _frozen(value) for key, value in asked.items() if value is not None}
     with tempfile.TemporaryDirectory(prefix="hubscan-run-") as temporary:
-        *_, ranking = scan(recipe, Path(run or temporary))
+        ranking = followed(scan(recipes.resolve(keys), Path(run or temporary)), quiet=not progress)
     assert isinstance(ranking, Ranking)
     return ranking
+
+
+def _frozen(value: object) -> object:
+    """Return a list as a tuple, which is what a recipe holds."""
+    return tuple(value) if isinstance(value, list) else value
 
 
 def embed(
@@ -65,19 +79,21 @@ def embed(
 ) -> npt.NDArray[np.float32]:
     """Return the pooled features of *inputs* in float32, as a scan computes them.
 
-    They are (n, width), or (n, layers, width) with layers="each", from the embeddings to the last layer.
-
     Args:
         model: an id on the Hub, `id@revision`, or a local folder.
-        inputs: texts, pairs of texts (read together in one pass), PIL images, the bytes of image or sound
-            files, or sounds as their samples, (n,) or (n, channels), and their rate in Hz, whatever the
-            model's own rate is.
-        modality: "text", "image" or "audio"; by default what the inputs are, and bytes are images.
-        pooling: "auto" does what the checkpoint declares.
-        prompt: what stands before every text: "auto" for the declared one, "none", a name, or its words.
+        inputs: texts; pairs of texts, which are read together; PIL images; the bytes of image or audio files;
+            or audio clips as pairs of samples, (n,) or (n, channels), and their rate in Hz, which need not be
+            the rate of the model.
+        modality: "text", "image" or "audio"; by default inferred from the inputs, with bytes as images.
+        pooling: how the vectors of an input become one; "auto" does what the checkpoint declares.
+        prompt: text before every input: "auto" for the declared one, "none", the name of a declared one, or
+            a text.
         layers: "last", the "mean" of all but the embeddings, or "each".
-        dtype: what the network computes in.
-        max_seconds: of a sound, from its beginning.
+        dtype: precision of the computation.
+        max_seconds: seconds read from the beginning of an audio clip.
+
+    Returns:
+        (n, width), or (n, layers, width) with layers="each", from the embeddings to the last layer.
 
     Raises:
         HubscanError: if the model cannot be found or used, or an input cannot be read.
@@ -104,30 +120,30 @@ def embed(
     try:
         found_layers = list(extract(encoder, rows).layers.values())
     except (ImageError, audio.AudioError) as error:
-        raise RecipeError(f"inputs: one of them cannot be read: {error}") from error
+        raise RecipeError(f"an input cannot be read: {error}") from error
     if layers != "each":
         return found_layers[0]
     if len({matrix.shape for matrix in found_layers}) > 1:
-        raise CheckpointError(f"{model}: its layers are not equally wide; embed them with layers='last'")
+        raise CheckpointError(f"{model}: its layers have different widths; pass layers='last'")
     return np.stack(found_layers, axis=1)
 
 
 def _checked(rows: list[Input]) -> list[Input]:
-    """Refuse rows that are not all alike, or pairs that are none."""
+    """Refuse inputs of mixed kinds, and tuples that are not pairs of texts."""
     if not rows:
-        raise RecipeError("inputs: there are none")
+        raise RecipeError("inputs is empty")
     if len({type(row) for row in rows}) > 1:
-        raise RecipeError("inputs: texts, pairs of texts and files are mixed; embed them one kind at a time")
+        raise RecipeError("inputs mixes texts, pairs of texts and files; embed one kind at a time")
     pairs = [row for row in rows if isinstance(row, tuple)]
     if any(len(pair) != 2 or not all(isinstance(text, str) for text in pair) for pair in pairs):
         raise RecipeError(
-            "inputs: a tuple is a pair of texts, or samples and their rate, and one of these is neither"
+            "inputs has a tuple that is neither a pair of texts nor audio samples with their rate"
         )
     return rows
 
 
 def _stored(row: Any) -> Input:
-    """Return a picture or a sound as a file without loss; a pair of texts as it is."""
+    """Return an image or an audio clip as a lossless file, and a pair of texts unchanged."""
     import io
 
     if isinstance(row, tuple):
@@ -138,7 +154,7 @@ def _stored(row: Any) -> Input:
 
 
 def _is_sampled(row: object) -> bool:
-    """Return whether *row* is a sound as its samples and their rate."""
+    """Return whether *row* is an audio clip: samples and their rate."""
     import numpy as np
 
     return isinstance(row, tuple) and len(row) == 2 and isinstance(row[0], np.ndarray)
@@ -150,5 +166,5 @@ def _audio_file(samples: npt.NDArray[Any], rate: int) -> bytes:
         return audio.encode(samples, rate)
     except (RuntimeError, ValueError, TypeError) as error:
         raise RecipeError(
-            f"inputs: a sound is samples, (n,) or (n, channels), and a rate: {error}"
+            f"an audio input needs samples, (n,) or (n, channels), and a rate: {error}"
         ) from error

@@ -71,5 +71,5 @@ def test_embed_gives_each_input_its_own_vector_whatever_stands_beside_it(hub: La
     assert said["apart"] < 1e-5 and said["same"] < 1e-6 and said["bytes"] < 1e-6
     assert said["pairs"] == [2, 32] and said["turned"] > 1e-3
     triple, mixed, missing, nowhere, gated = said["said"]
-    assert "a tuple is a pair of texts" in triple and "are mixed" in mixed
+    assert "neither a pair of texts" in triple and "inputs mixes" in mixed
     assert "not on the Hub" in missing and nowhere == "./nowhere: no such folder" and "gated" in gated

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import re
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +14,26 @@ import jsonschema
 import pytest
 
 import hubscan
+from hubscan.cli.options import _default
 from hubscan.recipe import Recipe, read
+from hubscan.recipe_keys import RecipeKeys
 from hubscan.scores.registry import METRICS
 
+PARAMETERS = {"dataset", "task", "models"}  # of `hubscan.rank` itself
+KEYS = Path(hubscan.__file__).with_name("recipe_keys.py")
+HEAD = '''"""The keyword arguments of `hubscan.rank`, generated from the fields of `hubscan.recipe.Recipe`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, TypedDict
+
+
+class RecipeKeys(TypedDict, total=False):
+    """The keys of a recipe besides dataset, task and models.
+
+    Attributes:
+'''
 ROOT = Path(__file__).parents[1]
 SCHEMA = Path(hubscan.__file__).with_name("recipe.schema.json")
 REFERENCE = ROOT / "docs" / "recipes.md"
@@ -45,9 +64,43 @@ def test_the_reference_lists_every_key_with_its_description_and_default() -> Non
     assert all(f"| `{key}` |" in REFERENCE.read_text(encoding="utf-8") for key in Recipe.model_fields)
 
 
-def reference() -> str:
-    from hubscan.cli.options import _default
+def test_the_keyword_arguments_of_rank_are_the_keys_of_a_recipe_and_documented() -> None:
+    checked(KEYS, keyword_arguments())
+    described = inspect.getdoc(RecipeKeys) or ""
+    assert set(RecipeKeys.__annotations__) == set(Recipe.model_fields) - PARAMETERS
+    assert all(f"    {key}: " in described for key in RecipeKeys.__annotations__)
 
+
+def keyword_arguments() -> str:
+    """Return the module of `RecipeKeys`: the type and the description of every key."""
+    keys = {key: facts for key, facts in schema()["properties"].items() if key not in PARAMETERS}
+    described = "".join(
+        textwrap.fill(
+            f"{key}: {facts['description']}{_default(facts)}", 108, initial_indent=" " * 8, subsequent_indent=" " * 12,
+            break_on_hyphens=False, break_long_words=False,
+        ) + "\n"
+        for key, facts in keys.items()
+    )  # fmt: skip
+    typed = "".join(f"    {key}: {annotation(facts)}\n" for key, facts in keys.items())
+    return HEAD + described + '    """\n\n' + typed
+
+
+def annotation(facts: dict[str, Any]) -> str:
+    variants = facts.get("anyOf", [facts])
+    items = [v["items"] for v in variants if v.get("type") == "array"]
+    if items:
+        one = annotation(items[0])
+        return f"{one} | Sequence[{one}]"
+    names = {"string": "str", "integer": "int", "number": "float", "boolean": "bool", "null": "None"}
+    return " | ".join(
+        f"Literal[{', '.join(json.dumps(value) for value in v['enum'])}]" if "enum" in v
+        else f"Literal[{json.dumps(v['const'])}]" if "const" in v
+        else names[v["type"]]
+        for v in variants
+    )  # fmt: skip
+
+
+def reference() -> str:
     lines, group = [], None
     for key, facts in schema()["properties"].items():
         title = facts.get("x-group")

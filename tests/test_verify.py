@@ -255,7 +255,7 @@ def test_the_head_of_the_scan_stands_next_to_what_fine_tuning_gives() -> None:
     assert [one["head"] for one in verified(found)["tuned"]] == [0.75, 0.82]
     assert legend(found) == (
         "fine-tuned: accuracy on 100 test rows; head: the same for the linear head of the scan, "
-        "on all its rows; added: fine-tuned minus head, in points."
+        "on rows that it was not fitted to; added: fine-tuned minus head, in points."
     )
 
 

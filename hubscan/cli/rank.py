@@ -68,8 +68,8 @@ def command(
     hubscan rank --recipe runs/imdb/recipe.yaml        # same rows, same commits
     """  # noqa: D301 - click reads the escape as "do not wrap"
     from hubscan import recipe as recipes
-    from hubscan.cli.progress import followed
     from hubscan.cli.runs import default_folder, lock_beside
+    from hubscan.progress import followed
     from hubscan.scan import prepare, scan
 
     asked = given(flags)

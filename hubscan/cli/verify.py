@@ -104,9 +104,9 @@ def command(
     hubscan verify runs/imdb --top 3 --also 2
     hubscan verify runs/imdb --top 10 --how head
     """  # noqa: D301 - click looks for the character, not for a backslash
-    from hubscan.cli.progress import followed
     from hubscan.extract import device_at_hand
     from hubscan.finetune.precision import fastest
+    from hubscan.progress import followed
     from hubscan.records import Training
     from hubscan.report.verified import as_json, as_text
     from hubscan.run import VERDICT, VERIFIED, load_run

@@ -89,7 +89,7 @@ def legend(verdict: Verdict) -> str:
     said = [f"fine-tuned: {verdict.measure_name} on {verdict.held:,} test rows"]
     if _heads_known(verdict):
         said += [
-            "head: the same for the linear head of the scan, on all its rows",
+            "head: the same for the linear head of the scan, on rows that it was not fitted to",
             f"added: fine-tuned minus head, in {_unit(verdict)}",
         ]
     else:
