@@ -247,7 +247,7 @@ FAMILIES: Final[Sequence[Family]] = (
         "audio",
         saved(WhisperModel, whisper_config(), WhisperFeatureExtractor(chunk_length=2)),
         "mean (default)",
-        "states of the sound, and not of the silence up to the end of its window",
+        "states of the audio only, not of the silence that fills its window",
         whisper,
     ),
     Family(
@@ -260,7 +260,7 @@ FAMILIES: Final[Sequence[Family]] = (
             ASTFeatureExtractor(max_length=200, num_mel_bins=32),
         ),
         "pooler (convention)",
-        "the mean of its class and its distillation token, which its own classifier reads",
+        "the mean of its class and distillation tokens, as in its own classifier",
         spectrogram,
     ),
     *(
@@ -270,7 +270,7 @@ FAMILIES: Final[Sequence[Family]] = (
             "audio",
             saved(ClapModel, clap_config(truncation == "fusion"), clap_extractor(truncation)),
             "pooler (convention)",
-            "the mean over the map of its audio tower, ahead of the projection to the texts' space",
+            "the mean over the map of its audio tower, before the projection",
             clap,
         )
         for truncation in ("rand_trunc", "fusion")

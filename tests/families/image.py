@@ -232,7 +232,7 @@ def joined(states: torch.Tensor, behind: int) -> torch.Tensor:
 
 
 def class_token_and_patches(name: str, model_type: str, config: Config, behind: int) -> Family:
-    where = "the class token and the mean of the patches, joined, as its classifier reads them"
+    where = "the class token and the mean of the patches, concatenated, as in its own classifier"
     both = partial(joined, behind=behind)
     return family(name, model_type, config, "cls+mean (convention)", where, both, partial(of_last, both))
 
@@ -249,9 +249,9 @@ def headed(name: str, model_type: str, config: Config, where: str, before: Last,
 
 MAP: Final = "no class token: the mean over the places of the last feature map"
 PATCHES: Final = "no class token: the mean over the patches"
-CLIP: Final = "the class token behind a norm of its own, before the projection (CLIP's linear probes)"
-PROBE: Final = "a head of attention over the patches, trained with the rest"
-NORM: Final = "the mean of the map behind the norm that the classifier was trained on"
+CLIP: Final = "the class token after a norm of its own, before the projection, as in CLIP's linear probes"
+PROBE: Final = "an attention head over the patches, trained with the rest"
+NORM: Final = "the mean of the map after the norm that its classifier was trained on"
 
 FAMILIES: Final = (
     class_token("ViT", "vit", VIT),
@@ -266,8 +266,8 @@ FAMILIES: Final = (
     class_token("BLIP vision tower", "blip", TOWERS),  # its pooler norms it twice, its trained head once
     averaged("I-JEPA", "ijepa", VIT, PATCHES),
     averaged("InternVL vision tower", "internvl_vision", {**VIT, "image_size": [32, 32], "patch_size": [8, 8]},
-             "its projector reads the patches alone", 1),
-    headed("BEiT", "beit", VIT, "the normed mean of the patches, as its classifier reads it", partial(mean, behind=1)),
+             "the mean of the patches without the class token, as in its projector", 1),
+    headed("BEiT", "beit", VIT, "the mean of the patches after a norm, as in its own classifier", partial(mean, behind=1)),
     headed("data2vec vision", "data2vec-vision", VIT, "as BEiT", partial(mean, behind=1)),
     headed("CLIP vision tower", "clip", TOWERS, CLIP, first),
     headed("CLIP vision model", "clip_vision_model", VIT, CLIP, first),
@@ -287,18 +287,18 @@ FAMILIES: Final = (
            image_processor_type="Siglip2ImageProcessor", patch_size=8, max_num_patches=16, do_resize=True),
     headed("AIMv2 vision tower", "aimv2", TOWERS, PROBE, mean),
     headed("AIMv2 vision model", "aimv2_vision_model", VIT, PROBE, mean),
-    headed("Pixio", "pixio", VIT, "the mean of its eight class tokens, which its own pooler gives", partial(mean, behind=8)),
+    headed("Pixio", "pixio", VIT, "the mean of its eight class tokens, as in its own pooler", partial(mean, behind=8)),
     averaged("ALIGN vision tower", "align", {"text_config": BERT, "vision_config": EFFICIENT}, MAP),
-    averaged("GroupViT vision tower", "groupvit", GROUPS, "the mean of its groups, as its own pooler has it"),
-    averaged("Swin", "swin", SWIN, "the mean of the normed patches, as its own pooler has it"),
-    averaged("Swin V2", "swinv2", SWIN, "the mean of the normed patches, as its own pooler has it"),
+    averaged("GroupViT vision tower", "groupvit", GROUPS, "the mean of its groups, as in its own pooler has it"),
+    averaged("Swin", "swin", SWIN, "the mean of the normed patches, as in its own pooler has it"),
+    averaged("Swin V2", "swinv2", SWIN, "the mean of the normed patches, as in its own pooler has it"),
     averaged("Donut's Swin", "donut-swin", SWIN, PATCHES),
-    averaged("FocalNet", "focalnet", FOCAL, "the mean of the normed patches, as its own pooler has it"),
+    averaged("FocalNet", "focalnet", FOCAL, "the mean of the normed patches, as in its own pooler has it"),
     averaged("LeViT", "levit", LEVIT, PATCHES),
     headed("ConvNeXt", "convnext", PYRAMID, NORM, mean),
     headed("ConvNeXt V2", "convnextv2", PYRAMID, NORM, mean),
-    headed("DINOv3 ConvNeXt", "dinov3_convnext", PYRAMID, "the normed mean of the map, which DINO trained", mean),
-    headed("Hiera", "hiera", HIERA, "the mean of the patches behind its own norm", mean),
+    headed("DINOv3 ConvNeXt", "dinov3_convnext", PYRAMID, "the mean of the map after the norm that DINO trained", mean),
+    headed("Hiera", "hiera", HIERA, "the mean of the patches after its own norm", mean),
     averaged("ResNet", "resnet", {**RESIDUAL, "layer_type": "basic"}, MAP),
     averaged("RegNet", "regnet", {**RESIDUAL, "groups_width": 8}, MAP),
     averaged("BiT", "bit", {**RESIDUAL, "num_groups": 4}, MAP),
@@ -314,7 +314,7 @@ FAMILIES: Final = (
     averaged("TextNet", "textnet", {}, MAP),
     averaged("ViTDet", "vitdet", {**VIT, "pretrain_image_size": SIDE, "window_block_indices": []}, MAP),
     family("CvT", "cvt", {"embed_dim": [16, 16, 32], "depth": [1, 2, 3], "num_heads": [1, 2, 4]}, "cls (convention)",
-           "the class token of its last stage, which stands beside the map", mean, beside_the_map),
+           "the class token of its last stage, which it returns apart from the map", mean, beside_the_map),
     family("PVT", "pvt", {**HEADS, "image_size": 64}, "cls (convention)", "the class token of its last stage",
            mean, partial(of_last, first)),
 )  # fmt: skip
@@ -335,15 +335,15 @@ CLASSIFIED_OTHERWISE: Final[Mapping[str, str]] = {
 OUTSIDE: Final[Mapping[str, str]] = {
     "timm_wrapper": "needs timm, which needs torchvision",
     "the repositories of DINOv3 and TIPSv2 themselves": (
-        "name a processor that needs torchvision; without it they are left out before their weights are "
-        "fetched, and the networks themselves are read where a repository names another"
+        "name a processor that needs torchvision; without torchvision they are skipped before their weights "
+        "are downloaded. A repository with the same network and another processor is read"
     ),
     "dinat": "needs natten",
-    "hgnet_v2": "is a backbone of detectors here, without a last state",
-    "imagegpt": "reads pictures as tokens of colour",
-    "swin2sr": "gives a picture, at its full size",
-    "detr, yolos, rt_detr and other detectors": "their states are of boxes",
-    "sam, sam2, dpt, glpn, depth_pro and the like": "trained for one answer a pixel",
+    "hgnet_v2": "in transformers only a backbone of detectors, without a last state",
+    "imagegpt": "reads images as colour tokens",
+    "swin2sr": "outputs an image at full size",
+    "detr, yolos, rt_detr and other detectors": "their states describe boxes",
+    "sam, sam2, dpt, glpn, depth_pro and the like": "trained to predict a value for each pixel",
     "vivit, videomae, timesformer, xclip": "read videos",
 }
 

@@ -237,10 +237,22 @@ ENCODERS: Final = [
     ),
 ]
 TEXT_TOWERS: Final = [
-    family("CLIP", "clip", TOWERS, pooling="last (convention)", where="its own pooler takes the end's state"),
+    family(
+        "CLIP",
+        "clip",
+        TOWERS,
+        pooling="last (convention)",
+        where="the state of the last token, as in its own pooler",
+    ),
     *(
         family(
-            name, model_type, TOWERS, "A </s>", "pooler (convention)", "trained through its head", pad=True
+            name,
+            model_type,
+            TOWERS,
+            "A </s>",
+            "pooler (convention)",
+            "through the head that it was trained with",
+            pad=True,
         )
         for name, model_type in (("SigLIP", "siglip"), ("SigLIP 2", "siglip2"))
     ),
@@ -346,13 +358,13 @@ DECODERS: Final = [
 FAMILIES: Final = [*ENCODERS, *TEXT_TOWERS, *HALVES, *DECODERS]
 
 LEFT_OUT: Final[Mapping[str, str]] = {
-    "mra": "attends to nothing without a CUDA kernel that is downloaded; refused",
-    "reformer": "attends by hashes drawn at random in every pass, so no two passes agree on a long text",
-    "perceiver": "gives states of its latents, and none of tokens; refused when it reads",
-    "canine": "reads characters in strides of four, and cannot read a text of fewer",
-    "fsmt": "its encoder is no model of transformers, and keeps no config",
-    "tapas": "reads tables, and its tokenizer nothing else",
-    "speecht5, seamless_m4t, kosmos, git, trocr": "text is half of what they read or write",
-    "encoder-decoder": "two checkpoints of other families in one; the parts are to be ranked themselves",
+    "mra": "its attention needs a CUDA kernel that transformers downloads; hubscan refuses it",
+    "reformer": "its attention uses random hashes, so no two passes over a long text agree",
+    "perceiver": "returns states of latents instead of tokens; it is skipped when it is run",
+    "canine": "reads characters in strides of four and fails on a shorter text",
+    "fsmt": "its encoder is not a model of transformers and has no config",
+    "tapas": "its tokenizer reads only tables",
+    "speecht5, seamless_m4t, kosmos, git, trocr": "text is only half of what they read or write",
+    "encoder-decoder": "two checkpoints of other families in one; rank the parts instead",
 }
 """Text encoders of transformers that are not answered for, and why."""
