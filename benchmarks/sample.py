@@ -1,13 +1,11 @@
-"""What a draw costs, beside streaming with a shuffle buffer and a full download; and what bad input gives.
+"""What does sampling rows cost, compared with streaming and a full download? What happens to bad rows?
 
     python benchmarks/sample.py FOLDER [GIGABYTES]
 
-Makes a sorted dataset of texts and one of pictures in FOLDER, 2 GB each by default, serves them from a
-Hub on this machine, and draws 2 000 rows in each way, each in a process and with a cache of its own.
-Then prints what each kind of bad row or file gives.
-
-By default, 1 000 rows, a draw reads 4.2 % of the bytes of the texts and twice those of the drawn pictures, as
-before samples were nested; every row of a class is equally likely at every size. See `README.md` beside this.
+Writes two datasets into FOLDER (texts and images, 2 GB each by default, sorted by class), serves them from a
+Hub on this machine, and samples 2,000 rows in three ways: with hubscan, by streaming with a shuffle buffer,
+and after a full download. Each runs in its own process with an empty cache. Prints one table of the costs,
+and one of what happens to each kind of bad row.
 """
 
 from __future__ import annotations
@@ -28,7 +26,7 @@ from tests.hub.fixtures import environment
 from tests.hub.large import image_shards, text_shards
 
 ROWS, SHARDS = 2000, 20
-BYTES_A_TEXT, SIDE = 2000, 183  # a picture of noise, 183 pixels wide and high, has 100 kB
+BYTES_PER_TEXT, SIDE = 2000, 183  # an image of noise with 183 × 183 pixels has 100 kB
 
 ENDING = r"""
 import json, re
@@ -58,15 +56,15 @@ labels = [row["label"] for row in rows.with_format("arrow").iter(1) for row in r
 def main(folder: Path, gigabytes: float) -> None:
     """Print both tables."""
     hub = folder / "hub"
-    texts, pictures = hub / "datasets/bench/texts", hub / "datasets/bench/pictures"
-    rows = int(gigabytes * 1e9 / SHARDS / BYTES_A_TEXT)
+    texts, images = hub / "datasets/bench/texts", hub / "datasets/bench/images"
+    rows = int(gigabytes * 1e9 / SHARDS / BYTES_PER_TEXT)
     if not hub.exists():
-        text_shards(texts, shards=SHARDS, rows=rows, row_bytes=BYTES_A_TEXT, classes=20, group_rows=1000)
-        image_shards(pictures, shards=SHARDS, rows=rows // 50, side=SIDE, classes=20)
+        text_shards(texts, shards=SHARDS, rows=rows, row_bytes=BYTES_PER_TEXT, classes=20, group_rows=1000)
+        image_shards(images, shards=SHARDS, rows=rows // 50, side=SIDE, classes=20)
     print("| data | way | bytes read | requests | seconds | peak memory | classes of 20 |")
     print("|---|---|---|---|---|---|---|")
     with serve(hub) as served:
-        for name in ("texts", "pictures"):
+        for name in ("texts", "images"):
             for way in WAYS:
                 found = _measured(served, f"bench/{name}", way, folder / "home")
                 print(f"| {name} | {way} | {' | '.join(found)} |", flush=True)
@@ -86,43 +84,43 @@ def _measured(hub: Hub, name: str, way: str, home: Path) -> list[str]:
     shutil.rmtree(home, ignore_errors=True)
     if done.returncode:
         return [done.stderr.strip().splitlines()[-1][:80], "", f"{seconds:.0f}", "", ""]
-    told = json.loads(done.stdout.splitlines()[-1])
-    asked = hub.requests[before:]
-    sent = sum(one.body_bytes for one in asked) / 1e6
+    report = json.loads(done.stdout.splitlines()[-1])
+    requests = hub.requests[before:]
+    sent = sum(request.body_bytes for request in requests) / 1e6
     return [
         f"{sent:,.1f} MB",
-        f"{len(asked):,}",
+        f"{len(requests):,}",
         f"{seconds:.0f}",
-        f"{told['peak'] / 1e6:,.0f} MB",
-        f"{told['classes']}",
+        f"{report['peak'] / 1e6:,.0f} MB",
+        f"{report['classes']}",
     ]
 
 
 def bad_input() -> str:
-    """Return the table of bad inputs: one row in five is bad, and 100 of 400 are drawn."""
+    """Return the table of bad rows: every fifth of 400 rows is bad, and the sample has 100 rows."""
     from hubscan.errors import HubscanError
-    from tests.test_bad_rows import BAD_PICTURES, BAD_TEXTS, GOOD_PICTURES, ROWS, pictures, texts
+    from tests.support.bad_rows import BAD_IMAGES, BAD_TEXTS, ROWS, UNUSUAL_IMAGES, images, texts
 
-    lines = ["| every fifth row | gives |", "|---|---|"]
+    lines = ["| every fifth row | result |", "|---|---|"]
     cases: list[tuple[str, Any, Any]] = [
         *((f"text: {name}", texts, value) for name, (value, _) in BAD_TEXTS.items()),
         ("text of 10 MB", texts, "word " * 2_000_000),
         ("text: exact copies", texts, "the same"),
-        *((f"picture: {name}", pictures, value) for name, value in GOOD_PICTURES.items()),
-        *((f"picture: {name}", pictures, value) for name, (value, _) in BAD_PICTURES.items()),
+        *((f"image: {name}", images, value) for name, value in UNUSUAL_IMAGES.items()),
+        *((f"image: {name}", images, value) for name, (value, _) in BAD_IMAGES.items()),
     ]
     with tempfile.TemporaryDirectory() as folder:
         for name, make, value in cases:
-            spoilt = {0: value} if name == "text of 10 MB" else dict.fromkeys(range(0, ROWS, 5), value)
+            replaced = {0: value} if name == "text of 10 MB" else dict.fromkeys(range(0, ROWS, 5), value)
             try:
-                draw = make(Path(folder), spoilt, **({"samples": ROWS} if "10 MB" in name else {})).draw
+                draw = make(Path(folder), replaced, **({"samples": ROWS} if "10 MB" in name else {})).draw
                 dropped = ", ".join(f"{reason} {count}" for reason, count in draw.dropped.items())
-                copies = f", {draw.duplicates} exact copies said" if draw.duplicates else ""
+                copies = f", {draw.duplicates} exact copies counted" if draw.duplicates else ""
                 notes = f", {draw.notes[0]}" if draw.notes else ""
-                said = f"{draw.rows} rows; dropped: {dropped or 'none'}{copies}{notes}"
+                result = f"{draw.rows} rows; dropped: {dropped or 'none'}{copies}{notes}"
             except HubscanError as error:
-                said = f"one line: {error}"
-            lines.append(f"| {name} | {said} |")
+                result = f"error: {error}"
+            lines.append(f"| {name} | {result} |")
     return "\n".join(lines)
 
 

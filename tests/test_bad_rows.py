@@ -2,114 +2,40 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from PIL import Image
 
 from hubscan import recipe
 from hubscan.errors import DatasetError
 from hubscan.media.images import decode
-from hubscan.records import Sample
 from hubscan.sample import cells, draw
-from tests.hub.large import noise
-
-ROWS = 400
-STORED = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+from tests.support.bad_rows import BAD_IMAGES, BAD_TEXTS, ROWS, UNUSUAL_IMAGES, images, sample_of, texts
 
 
-def texts(folder: Path, spoil: dict[int, Any], **keys: Any) -> Sample:
-    values: list[Any] = [f"text {i}" for i in range(ROWS)]
-    for row, value in spoil.items():
-        values[row] = value
-    return _drawn(folder, {"text": values, "label": [i % 2 for i in range(ROWS)]}, **keys)
-
-
-def pictures(folder: Path, spoil: dict[int, Any], **keys: Any) -> Sample:
-    random = np.random.default_rng(0)
-    images: list[Any] = [{"bytes": noise(random, 6), "path": None} for _ in range(ROWS)]
-    for row, value in spoil.items():
-        images[row] = value if isinstance(value, dict) else {"bytes": value, "path": None}
-    return _drawn(folder, {"image": pa.array(images, STORED), "label": [i % 2 for i in range(ROWS)]}, **keys)
-
-
-def _drawn(folder: Path, columns: dict[str, Any], **keys: Any) -> Sample:
-    pq.write_table(pa.table(columns), folder / "data.parquet", row_group_size=50)
-    return draw(
-        recipe.resolve({"dataset": str(folder / "data.parquet"), "samples": 100, **keys}).sample_request
-    )
-
-
-def image(mode: str, form: str, side: int = 8, **how: Any) -> bytes:
-    stored = io.BytesIO()
-    values = np.full((side, side), 900, np.uint16)
-    picture = Image.fromarray(values) if mode == "I;16" else Image.new(mode, (side, side))
-    picture.save(stored, form, **how)
-    return stored.getvalue()
-
-
-def animated() -> bytes:
-    stored = io.BytesIO()
-    frames = [Image.new("P", (8, 8), shade) for shade in (1, 2, 3)]
-    frames[0].save(stored, "GIF", save_all=True, append_images=frames[1:])
-    return stored.getvalue()
-
-
-def many_pixels() -> bytes:
-    return image("1", "PNG", side=10_001)  # 100 megapixels and a little, 12 kB
-
-
-GOOD_PICTURES = {
-    "one pixel": image("RGB", "PNG", side=1),
-    "CMYK": image("CMYK", "TIFF"),
-    "animated": animated(),
-    "16 bits": image("I;16", "PNG"),
-    "palette with alpha": image("P", "PNG", transparency=0),
-}
-
-
-@pytest.mark.parametrize("name", GOOD_PICTURES)
-def test_unusual_pictures_are_drawn_and_can_be_decoded(tmp_path: Path, name: str) -> None:
-    sample = pictures(tmp_path, dict.fromkeys(range(ROWS), GOOD_PICTURES[name]))
+@pytest.mark.parametrize("name", UNUSUAL_IMAGES)
+def test_unusual_images_are_sampled_and_can_be_decoded(tmp_path: Path, name: str) -> None:
+    sample = images(tmp_path, dict.fromkeys(range(ROWS), UNUSUAL_IMAGES[name]))
     assert sample.draw.rows == 100 and sample.draw.dropped == {} and sample.draw.duplicates == 99
     assert isinstance(sample.inputs["image"][0], bytes)
     assert decode(sample.inputs["image"][0]).mode == "RGB"
 
 
-BAD_PICTURES: dict[str, tuple[Any, str]] = {
-    "100 megapixels": (many_pixels(), "too many pixels"),
-    "truncated": (noise(np.random.default_rng(1), 6)[:-40], "corrupt image"),
-    "not an image": (b"GIF or so", "not an image"),
-    "no bytes": (b"", "empty input"),
-    "null": ({"bytes": None, "path": None}, "empty input"),
-    "a path that leads nowhere": ({"bytes": None, "path": "gone.png"}, "image file missing"),
-}
-
-
-@pytest.mark.parametrize("name", BAD_PICTURES)
-def test_a_picture_that_cannot_be_used_gives_way_to_another_and_is_counted(tmp_path: Path, name: str) -> None:
-    value, reason = BAD_PICTURES[name]
+@pytest.mark.parametrize("name", BAD_IMAGES)
+def test_an_image_that_cannot_be_used_is_replaced_and_counted(tmp_path: Path, name: str) -> None:
+    value, reason = BAD_IMAGES[name]
     bad = set(range(0, ROWS, 5))
-    sample = pictures(tmp_path, dict.fromkeys(bad, value))
+    sample = images(tmp_path, dict.fromkeys(bad, value))
     assert sample.draw.classes == {"0": 50, "1": 50}
     assert list(sample.draw.dropped) == [reason] and 5 < sample.draw.dropped[reason] <= len(bad)
     assert not bad & set(sample.row_ids.tolist())
 
 
-BAD_TEXTS: dict[str, tuple[Any, str]] = {
-    "empty": ("", "empty input"),
-    "whitespace": (" \t\n  ", "empty input"),
-    "null": (None, "empty input"),
-}
-
-
 @pytest.mark.parametrize("name", BAD_TEXTS)
-def test_a_text_that_says_nothing_gives_way_to_another_and_is_counted(tmp_path: Path, name: str) -> None:
+def test_a_blank_text_is_replaced_and_counted(tmp_path: Path, name: str) -> None:
     value, reason = BAD_TEXTS[name]
     bad = set(range(0, ROWS, 5))
     sample = texts(tmp_path, dict.fromkeys(bad, value))
@@ -120,7 +46,7 @@ def test_a_text_that_says_nothing_gives_way_to_another_and_is_counted(tmp_path: 
 def test_what_replaces_a_bad_row_is_what_a_split_without_it_would_have_given(tmp_path: Path) -> None:
     bad = set(range(0, ROWS, 3))
     spoilt = texts(tmp_path, dict.fromkeys(bad, " "))
-    missing = _drawn(
+    missing = sample_of(
         tmp_path,
         {
             "text": [f"text {i}" for i in range(ROWS)],
@@ -133,7 +59,7 @@ def test_what_replaces_a_bad_row_is_what_a_split_without_it_would_have_given(tmp
 def test_a_class_whose_rows_are_all_bad_is_left_out_and_the_others_fill_the_sample(tmp_path: Path) -> None:
     labels = ["fine", "also fine", "spoilt", "fine"] * (ROWS // 4)
     values = [f"text {i}" if label != "spoilt" else "" for i, label in enumerate(labels)]
-    sample = _drawn(tmp_path, {"text": values, "label": labels})
+    sample = sample_of(tmp_path, {"text": values, "label": labels})
     assert sample.draw.classes == {"also fine": 50, "fine": 50}
     assert sample.draw.dropped == {"empty input": 100}
 
@@ -157,7 +83,7 @@ def test_exact_copies_are_counted_and_near_ones_are_not(tmp_path: Path) -> None:
 def test_a_text_that_is_no_text_is_counted(tmp_path: Path) -> None:
     offsets, data = np.arange(0, 41, 2, dtype=np.int32), b"ab" * 19 + b"\xff\xfe"
     text = pa.StringArray.from_buffers(20, pa.py_buffer(offsets), pa.py_buffer(data))
-    sample = _drawn(tmp_path, {"text": text, "label": [0, 1] * 10})
+    sample = sample_of(tmp_path, {"text": text, "label": [0, 1] * 10})
     assert sample.draw.dropped == {"text is not UTF-8": 1} and sample.draw.rows == 19
 
 
