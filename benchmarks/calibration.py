@@ -4,7 +4,7 @@
 
 Features are normal noise that does not depend on the labels, with equal variances or variances 1/i for
 dimension i; for 2 and 20 classes, balanced and not. Separately, classes that differ in spread but not in
-place: the rows of each class are scaled by a number between 0.5 and 2. Every single result goes to stderr.
+place: the rows of each class are scaled by a number between 0.5 and 2. Each result is also printed to stderr.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from tables import print_table
+from tables import fraction, print_table
 
 from hubscan.records import Score
 from hubscan.scores import transrate
@@ -26,7 +26,7 @@ Array = npt.NDArray[Any]
 
 WIDTHS = (64, 256, 1_024, 4_096)
 ROWS = (200, 1_000, 4_000, 10_000)
-LARGE = 1e7  # numbers; with more, only one kind of labels is tried for each kind of noise
+LARGE = 1e7  # numbers in a matrix; above that, one kind of labels is tried for each kind of noise
 LARGEST = 2e7
 ROUNDING = 1e-9
 
@@ -42,7 +42,7 @@ class Cell(NamedTuple):
 
 
 def cells() -> Iterator[Cell]:
-    """Yield what is tried."""
+    """Yield every kind of noise to try."""
     for n, d in product(ROWS, WIDTHS):
         if n * d < LARGE:
             for classes, balanced, noise in product((2, 20), (True, False), ("flat", "1/i", "spread")):
@@ -88,17 +88,20 @@ def print_results(title: str, results: Sequence[tuple[Cell, Score]]) -> None:
     scores: dict[tuple[int, int], list[float]] = defaultdict(list)
     for cell, score in results:
         scores[cell.n, cell.d].append(score.value)
-    print(f"\n**{title}: the largest score**\n")
-    lines = [[f"{n:,}", *(f"{max(scores[n, d], default=np.nan):.4f}" for d in WIDTHS)] for n in ROWS]
-    print_table(["n", *(f"d = {d:,}" for d in WIDTHS)], lines)
+    print(f"\n**{title}**\n")
+    lines = [
+        [f"n = {n:,}", *(fraction(max(scores[n, d]), 4) if scores[n, d] else "" for d in WIDTHS)]
+        for n in ROWS
+    ]
+    print_table(["largest score", *(f"d = {d:,}" for d in WIDTHS)], lines)
     covers = sum(score.interval[0] <= 0 <= score.interval[1] for _, score in results)
     chance = sum(
         abs(score.accuracy.value - 1 / cell.classes) <= 2 * score.accuracy.error + ROUNDING
         for cell, score in results
         if score.accuracy
     )
-    print(f"\nThe interval covers 0 in {covers} of {len(results)} cells; the accuracy is within two")
-    print(f"standard errors of 1/K in {chance}.")
+    print(f"\nThe interval covers 0 in {covers} of {len(results)} cells; the accuracy of the linear head is")
+    print(f"within two standard errors of 1/K in {chance}.")
 
 
 if __name__ == "__main__":

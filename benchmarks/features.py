@@ -1,21 +1,20 @@
-"""What do real encoders make of real data? Writes the features that `fine_tuned.py agree` reads.
+"""Compute the features of real checkpoints on real datasets, for `fine_tuned.py agree` and `sensitivity.py`.
 
-    python benchmarks/features.py ROOT FOLDER                 # every dataset below ROOT
+    python benchmarks/features.py ROOT FOLDER                 # every dataset in ROOT
     python benchmarks/features.py ROOT FOLDER --only imdb digits --twins all-MiniLM-L6-v2 --side 98
 
-*ROOT* holds `models/<org>/<name>` and `datasets/<org>/<name>` as they lie on the Hub; `hubscan demo
---folder ROOT --build-only` makes such a folder. Rows are drawn, read and pooled as a scan does it, so
-their number is that of the sample: *--rows* in equal shares of the classes. For every dataset and every
-encoder of its kind, texts or pictures, there is then
+*ROOT* contains `models/<org>/<name>` and `datasets/<org>/<name>` with the same files as on the Hub; `hubscan
+demo --folder ROOT --build-only` makes such a folder. Rows are sampled, read and pooled as in a scan, *--rows*
+of each dataset in equal shares of the classes. For every dataset and every checkpoint that can read it, the
+script writes
 
-    FOLDER/<dataset>__<encoder>.npy     (n, d) float32, the last layer
+    FOLDER/<dataset>__<checkpoint>.npy  (n, d) float32, the last layer
     FOLDER/<dataset>__y.npy             (n,) int64
 
-A checkpoint that cannot be used is named with its reason and left out. Files that are there are kept,
-so a run that was cut off goes on; hence one folder, one setting of *--rows* and *--max-length*.
-*--twins* adds twins of checkpoints, with random weights: they know nothing of the world, though random
-convolutions tell digits apart as well as trained ones. *--side* has pictures read in that many pixels
-each way, whatever a checkpoint says.
+A checkpoint that cannot be used is skipped, with the reason. Files that exist are kept, so an interrupted run
+can be continued; use one folder for each setting of *--rows* and *--max-length*. *--twins* adds copies of
+checkpoints with random weights: they were never trained, though random convolutions separate digits as well
+as trained ones. *--side* reads every image in that many pixels each way, whatever the checkpoint says.
 """
 
 from __future__ import annotations
@@ -49,12 +48,12 @@ PREPROCESSOR = "preprocessor_config.json"
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Features of real encoders on real data.")
-    parser.add_argument("root", type=Path, help="holds models/<org>/<name> and datasets/<org>/<name>")
-    parser.add_argument("folder", type=Path, help="where the features are to be")
-    parser.add_argument("--rows", type=int, default=2000, help="rows of each dataset, if it has as many")
-    parser.add_argument("--max-length", type=int, default=64, help="tokens of a text")
-    parser.add_argument("--only", nargs="+", metavar="NAME", help="datasets, in this order")
+    parser = argparse.ArgumentParser(description="Compute the features of checkpoints on datasets.")
+    parser.add_argument("root", type=Path, help="contains models/<org>/<name> and datasets/<org>/<name>")
+    parser.add_argument("folder", type=Path, help="folder to write the features to")
+    parser.add_argument("--rows", type=int, default=2000, help="rows of each dataset, or all if it has fewer")
+    parser.add_argument("--max-length", type=int, default=64, help="tokens per text")
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="datasets to use, in this order")
     add_options_of_candidates(parser)
     asked = parser.parse_args()
     asked.folder.mkdir(parents=True, exist_ok=True)
@@ -64,7 +63,7 @@ def main() -> None:
             try:
                 sample = draw(recipe.sample_request)
             except HubscanError as error:
-                print(f"{dataset.name}: left out: {error}", flush=True)
+                print(f"{dataset.name}: skipped: {error}", flush=True)
                 continue
             embed(dataset.name, sample, models, recipe, asked.folder)
 
@@ -73,40 +72,47 @@ def datasets(root: Path, only: list[str] | None) -> list[Path]:
     found = {path.name: path for path in sorted((root / "datasets").glob("*/*"))}
     unknown = set(only or ()) - set(found)
     if unknown:
-        raise SystemExit(f"no dataset {', '.join(sorted(unknown))}; there are: {', '.join(found)}")
+        raise SystemExit(f"no dataset {', '.join(sorted(unknown))}; available: {', '.join(found)}")
     return [found[name] for name in only or found]
 
 
 def add_options_of_candidates(parser: argparse.ArgumentParser) -> None:
-    """Let *parser* take what `candidates` is asked for."""
-    parser.add_argument("--twins", nargs="+", metavar="NAME", default=[], help="with random weights, too")
-    parser.add_argument("--side", type=int, metavar="PIXELS", help="in which every picture is read")
+    """Add to *parser* the options that `candidates` needs."""
+    parser.add_argument(
+        "--twins",
+        nargs="+",
+        metavar="NAME",
+        default=[],
+        help="also use a copy of these checkpoints with random weights",
+    )
+    parser.add_argument("--side", type=int, metavar="PIXELS", help="read every image in this size")
 
 
 @contextmanager
 def candidates(
     root: Path, twins: Sequence[str] = (), side: int | None = None
 ) -> Iterator[dict[Modality, list[Path]]]:
-    """Yield the checkpoints of texts and of pictures, the smallest first, twins of some behind them."""
+    """Yield the checkpoints for texts and for images, smallest first, each twin after its original."""
     models: dict[Modality, list[Path]] = {"text": [], "image": []}
     with tempfile.TemporaryDirectory() as temporary:
         paths = sorted((root / "models").glob("*/*"), key=size)
-        there = {path.name for path in paths}
+        existing = {path.name for path in paths}
         for path in paths:
-            kind = reads(path)
-            if kind in models:
-                read = path if side is None or kind == "text" else resized(path, Path(temporary), side)
-                models[kind].append(read)
-                if path.name in twins and path.name + SUFFIX not in there:
-                    models[kind].append(twin(read, Path(temporary)))
+            modality = modality_of(path)
+            if modality in models:
+                resize = side is not None and modality == "image"
+                read = resized(path, Path(temporary), side) if resize else path
+                models[modality].append(read)
+                if path.name in twins and path.name + SUFFIX not in existing:
+                    models[modality].append(twin(read, Path(temporary)))
         unknown = set(twins) - {path.name for found in models.values() for path in found}
         if unknown:
             raise SystemExit(f"no checkpoint {', '.join(sorted(unknown))}")
         yield models
 
 
-def reads(checkpoint: Path) -> Modality:
-    """Return what *checkpoint* reads, by its preprocessor."""
+def modality_of(checkpoint: Path) -> Modality:
+    """Return the modality that *checkpoint* reads, by its preprocessor."""
     preprocessor = checkpoint / PREPROCESSOR
     if not preprocessor.exists():
         return "text"
@@ -114,12 +120,12 @@ def reads(checkpoint: Path) -> Modality:
 
 
 def resized(checkpoint: Path, at: Path, side: int) -> Path:
-    """Return a copy of *checkpoint* that reads pictures of *side* × *side* pixels."""
+    """Return a copy of *checkpoint* that reads images in *side* × *side* pixels."""
     copy = at / checkpoint.name
     shutil.copytree(checkpoint, copy)
     preprocessor = copy / PREPROCESSOR
-    said = json.loads(preprocessor.read_text())
-    preprocessor.write_text(json.dumps(said | {"size": {"height": side, "width": side}}))
+    settings = json.loads(preprocessor.read_text())
+    preprocessor.write_text(json.dumps(settings | {"size": {"height": side, "width": side}}))
     return copy
 
 
@@ -128,7 +134,7 @@ def size(checkpoint: Path) -> int:
 
 
 def twin(checkpoint: Path, at: Path) -> Path:
-    """Return a copy of *checkpoint* whose weights were drawn, not learnt."""
+    """Return a copy of *checkpoint* with random weights."""
     copy = at / f"{checkpoint.name}{SUFFIX}"
     shutil.copytree(checkpoint, copy, ignore=shutil.ignore_patterns("*.safetensors"))
     torch.manual_seed(0)
@@ -139,21 +145,21 @@ def twin(checkpoint: Path, at: Path) -> Path:
 def embed(
     dataset: str, sample: Sample, models: dict[Modality, list[Path]], recipe: Recipe, folder: Path
 ) -> None:
-    """Write the labels, and the features of each checkpoint that are not there yet."""
+    """Write the labels, and the features of each checkpoint that the folder does not have yet."""
     print(f"{dataset}: {sample.draw.rows} rows, {dict(sample.draw.classes)}", flush=True)
     labels = folder / f"{dataset}__y.npy"
     if labels.exists() and not np.array_equal(np.load(labels), sample.labels):
-        raise SystemExit(f"{labels}: of other rows; name another folder")
+        raise SystemExit(f"{labels} belongs to other rows; use another folder")
     save(labels, sample.labels)
-    for modality, model in ((kind, model) for kind in sample.inputs for model in models[kind]):
+    for modality, model in ((of, model) for of in sample.inputs for model in models[of]):
         file = folder / f"{dataset}__{model.name}.npy"
         if file.exists():
             continue
         begun = time.perf_counter()
         try:
             features = computed(model, sample, modality, recipe)
-        except Exception as error:  # a stranger's checkpoint may fail anywhere
-            print(f"  {model.name:32} left out: {type(error).__name__}: {error}", flush=True)
+        except Exception as error:  # checkpoints of others may fail anywhere
+            print(f"  {model.name:32} skipped: {type(error).__name__}: {error}", flush=True)
             continue
         save(file, features)
         shape = " × ".join(map(str, features.shape))
@@ -171,7 +177,7 @@ def computed(model: Path, sample: Sample, modality: Modality, recipe: Recipe) ->
 
 
 def save(file: Path, array: npt.NDArray[Any]) -> None:
-    """Write *file* whole or not at all."""
+    """Write *file* completely or not at all."""
     partial = file.with_name(file.name + ".partial")
     with partial.open("wb") as opened:
         np.save(opened, array)

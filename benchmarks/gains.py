@@ -1,7 +1,7 @@
 """How much does fine-tuning add to the accuracy of a linear head on the frozen features?
 
-Both are shares of right rows that were not trained on. Fine-tuning trained on 300 rows; the head is fitted to
-as many, and to the 1,000 of a default scan, which gives it an advantage.
+Both are accuracies on rows that were not trained on. Fine-tuning trained on 300 rows. The head is fitted to
+300, and to the 1,000 of a default scan, which gives it an advantage.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from lists import Array, List
-from tables import print_table
+from tables import print_table, signed
 
 from hubscan.scores import linear_head
 from hubscan.scores.accuracy import head_accuracy
@@ -47,5 +47,9 @@ def _head(features: Array, labels: Array) -> float:
 
 def _line(title: str, points: Array) -> list[str]:
     """Return a line for *points* (checkpoints, rows of the head)."""
-    cells = [f"{np.median(one):+.1f} ({one.min():+.1f} to {one.max():+.1f})" for one in points.T if len(one)]
+    cells = [
+        f"{signed(np.median(one))} ({signed(one.min())} to {signed(one.max())})"
+        for one in points.T
+        if len(one)
+    ]
     return [title, str(len(points)), *cells]

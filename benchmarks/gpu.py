@@ -1,12 +1,12 @@
-"""How fast features come on a GPU, beside the CPU of the same machine.
+"""How many rows per second does hubscan read on a GPU, compared with the CPU of the same machine?
 
     python benchmarks/gpu.py
 
-Encoders of the usual shapes with random weights, made on the spot: speed does not depend on what a
-network has learnt, and nothing has to be brought along. Rows a second in one extraction of each,
-after a warm-up, in float32 and, on the GPU, in bfloat16 as well, which is what a checkpoint that was
-stored in it computes in there; on a machine without a GPU the CPU column alone. Pictures come as JPEG
-files, so what it takes to decode and resize them counts; texts are cut into tokens before.
+Encoders of common shapes with random weights, made by the script: speed does not depend on what a network has
+learnt, and no download is needed. The table shows rows per second in one extraction after a warm-up, in
+float32 and, on the GPU, also in bfloat16, which hubscan uses there for checkpoints that are stored in it.
+Without a GPU only the CPU is measured. Images are JPEG files, so decoding and resizing count; texts are
+tokenised beforehand.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 import torch
 from PIL import Image
+from tables import print_table
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import (
     BertConfig,
@@ -41,29 +42,31 @@ ROWS = {"cpu": 32, "auto": 2000}
 COLUMNS: list[tuple[str, str, Precision]] = [
     ("CPU", "cpu", "float32"),
     ("GPU", "auto", "float32"),
-    ("GPU, bf16", "auto", "bfloat16"),
+    ("GPU, bfloat16", "auto", "bfloat16"),
 ]
 
 
 def main() -> None:
     """Print the table."""
-    makers: dict[Modality, Callable[..., None]] = {"text": bert, "image": vit}
     columns = COLUMNS if torch.cuda.is_available() else COLUMNS[:1]
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"
-    titles = "".join(f"{title:>12}" for title, _, _ in columns)
-    print(f"{'rows/s':16}{'parameters':>12}{titles}   ({gpu}; {os.cpu_count()} CPU cores)")
-    for modality, make in makers.items():
-        for name, shape in SHAPES.items():
-            with tempfile.TemporaryDirectory() as folder:
-                make(Path(folder), *shape)
-                found = [speed(Path(folder), modality, device, dtype) for _, device, dtype in columns]
-            cells = "".join(f"{rows_per_second:12.1f}" for rows_per_second, _ in found)
-            print(f"{modality + ' ' + name:16}{found[0][1] / 1e6:10.1f} M{cells}", flush=True)
+    print(f"Rows per second ({gpu}; {os.cpu_count()} CPU cores)\n")
+    lines = (line(modality, name, columns) for modality in MAKERS for name in SHAPES)
+    print_table(["", "parameters", *(title for title, _, _ in columns)], lines)
+
+
+def line(modality: Modality, name: str, columns: Sequence[tuple[str, str, Precision]]) -> list[str]:
+    """Return the line of one encoder."""
+    with tempfile.TemporaryDirectory() as folder:
+        MAKERS[modality](Path(folder), *SHAPES[name])
+        found = [speed(Path(folder), modality, device, dtype) for _, device, dtype in columns]
+    speeds = [f"{one:.1f}" if one < 10 else f"{one:,.0f}" for one, _ in found]
+    return [f"{modality}, {name}", f"{found[0][1] / 1e6:.0f} M", *speeds]
 
 
 def speed(folder: Path, modality: Modality, device: str, dtype: Precision) -> tuple[float, int]:
-    """Return rows a second, of texts of 20 to 400 words or pictures of 256 × 256, and parameters."""
-    rows = texts(ROWS[device]) if modality == "text" else pictures(ROWS[device])
+    """Return rows per second (texts of 20 to 400 words, images of 256 × 256 pixels) and parameters."""
+    rows = texts(ROWS[device]) if modality == "text" else images(ROWS[device])
     encoder = encoders.load(folder, modality, dtype=dtype)
     extract(encoder, rows[:16], device)
     found = extract(encoder, rows, device)
@@ -71,13 +74,13 @@ def speed(folder: Path, modality: Modality, device: str, dtype: Precision) -> tu
 
 
 def texts(count: int) -> Sequence[Input]:
-    """Return *count* texts of differing lengths."""
+    """Return *count* texts of different lengths."""
     rng = np.random.default_rng(0)
     return [" ".join(rng.choice(WORDS, rng.integers(20, 400))) for _ in range(count)]
 
 
-def pictures(count: int) -> Sequence[Input]:
-    """Return *count* JPEG files, of which sixteen differ."""
+def images(count: int) -> Sequence[Input]:
+    """Return *count* JPEG files, sixteen different ones."""
     rng = np.random.default_rng(0)
     files = []
     for _ in range(16):
@@ -88,7 +91,7 @@ def pictures(count: int) -> Sequence[Input]:
 
 
 def bert(folder: Path, width: int, layers: int, heads: int) -> None:
-    """Save a BERT with a vocabulary of WORDS."""
+    """Save a BERT with the vocabulary WORDS."""
     special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
     words = Tokenizer(models.WordLevel({w: i for i, w in enumerate([*special, *WORDS])}, unk_token="[UNK]"))
     words.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
@@ -99,11 +102,13 @@ def bert(folder: Path, width: int, layers: int, heads: int) -> None:
 
 
 def vit(folder: Path, width: int, layers: int, heads: int) -> None:
-    """Save a ViT for pictures of 224 × 224 in patches of 16."""
+    """Save a ViT for images of 224 × 224 pixels in patches of 16."""
     ViTImageProcessorPil(size={"height": 224, "width": 224}).save_pretrained(folder)
     shape: dict[str, Any] = {"hidden_size": width, "num_hidden_layers": layers, "num_attention_heads": heads}
     ViTModel(ViTConfig(**shape, intermediate_size=4 * width)).save_pretrained(folder)
 
+
+MAKERS: dict[Modality, Callable[..., None]] = {"text": bert, "image": vit}
 
 if __name__ == "__main__":
     main()

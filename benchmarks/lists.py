@@ -20,7 +20,7 @@ REPETITIONS = 40
 
 Array = npt.NDArray[Any]
 Cell = dict[str, Any]
-"""One line of fine_tuned.jsonl: what fine-tuning one checkpoint on one dataset gave."""
+"""One line of fine_tuned.jsonl: the result of fine-tuning one checkpoint on one dataset."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class List:
     dataset: str
     folder: Path
     cells: Mapping[str, Cell]  # by checkpoint
-    single: bool  # of one modality
+    single: bool  # one modality only
 
     @cached_property
     def labels(self) -> Array:
@@ -53,8 +53,8 @@ class List:
     def repeated(self) -> Array:
         """Return fine-tuned accuracies (repetitions, checkpoints) with other test rows and trainings.
 
-        They are the measured ones plus normal noise of their standard errors. All checkpoints share their
-        test rows, so in fact differences between them vary less.
+        They are the measured ones plus normal noise with their standard errors. In reality all checkpoints
+        share their test rows, so differences between them vary less.
         """
         errors = np.array([cell["error"] for cell in self.cells.values()])
         noise = np.random.default_rng(0).normal(size=(REPETITIONS, len(errors)))
@@ -62,7 +62,7 @@ class List:
 
 
 def lists_of(origin: str, cells: Sequence[Cell], folder: Path) -> list[List]:
-    """Return the lists that *cells* make, of checkpoints whose features are in *folder*."""
+    """Return the lists of those checkpoints in *cells* whose features are in *folder*."""
     datasets: dict[str, dict[str, dict[str, Cell]]] = defaultdict(lambda: defaultdict(dict))
     for cell in averaged(cells):
         if (folder / f"{cell['dataset']}__{cell['model']}.npy").exists():

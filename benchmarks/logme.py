@@ -1,11 +1,12 @@
-"""What LogME takes, beside the fixed-point code that is copied everywhere. Prints one table.
+"""What does LogME cost, compared with the fixed-point code that most tools copy? Prints one table.
 
     python benchmarks/logme.py                   # d = 2 048, n = 5 000, K = 20: about two minutes
     python benchmarks/logme.py --all             # more rows, columns and classes: about ten
 
-All on the same features with as many BLAS threads, in interleaved rounds; CPU seconds (of all threads)
-are medians. `usual` decomposes FᵀF where n > d, `straight` the features themselves, as tools of today do.
-What both give stops short of the maximum where n ≥ d, and leaves d − n terms out where n < d.
+All get the same features and the same number of BLAS threads, in interleaved rounds. CPU seconds are those of
+all threads; the table shows medians. `usual` decomposes FᵀF where n > d. `straight` decomposes the features
+themselves, as current tools do. Both stop short of the maximum where n ≥ d, and leave out d − n terms where
+n < d.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from tables import print_table
 from threadpoolctl import threadpool_info
 
 from hubscan.scores.logme import log_evidence
@@ -30,12 +32,12 @@ STEPS, CLOSE, GUARD = 11, 1e-3, 1e-5
 
 
 def usual(features: Array, labels: Array) -> float:
-    """The well-known algorithm: singular vectors, then for each class α and β in turn from 1 and 1."""
+    """Return LogME by the well-known algorithm: singular vectors, then α and β of each class by turns."""
     return by_fixed_point(features, labels, *directions(features))
 
 
 def straight(features: Array, labels: Array) -> float:
-    """The same where singular vectors are those of the features themselves, as in tools of today."""
+    """Return the same from the singular vectors of the features themselves, as current tools do."""
     return by_fixed_point(features, labels, *np.linalg.svd(features, full_matrices=False))
 
 
@@ -89,7 +91,7 @@ def evidence(
 
 
 def planted(n: int, d: int, classes: int) -> tuple[Array, Array]:
-    """Classes that a linear head tells apart in part, on a spectrum that falls as those of encoders do."""
+    """Return features with a spectrum like an encoder's, and labels that a linear head predicts in part."""
     rng = np.random.default_rng(0)
     labels = np.arange(n) % classes
     spread = (1.0 + np.arange(d)) ** -0.5
@@ -109,7 +111,8 @@ CODES: dict[str, Callable[[Array, Array], float]] = {
 }
 
 
-def row(n: int, d: int, classes: int, rounds: int) -> str:
+def row(n: int, d: int, classes: int, rounds: int) -> list[str]:
+    """Return one line of the table."""
     features, labels = planted(n, d, classes)
     log_evidence(features[:200], labels[:200] % 2)  # starts the threads
     runs: dict[str, list[tuple[float, float, float]]] = {name: [] for name in CODES}
@@ -118,9 +121,17 @@ def row(n: int, d: int, classes: int, rounds: int) -> str:
             runs[name].append(seconds(function, features, labels))
     cpu = {name: statistics.median(run[0] for run in times) for name, times in runs.items()}
     values = {name: times[0][2] for name, times in runs.items()}
-    taken = " | ".join(f"{cpu[name]:.2f}" for name in CODES)
-    ratios = " | ".join(f"{cpu[name] / cpu['ours']:.1f}" for name in ("usual", "straight"))
-    return f"| {n} | {d} | {classes} | {taken} | {ratios} | {values['usual']:.6f} | {values['ours']:.6f} |"
+    taken = [f"{cpu[name]:.2f}" for name in CODES]
+    ratios = [f"{cpu[name] / cpu['ours']:.1f}" for name in ("usual", "straight")]
+    return [
+        f"{n:,}",
+        f"{d:,}",
+        f"{classes:,}",
+        *taken,
+        *ratios,
+        f"{values['usual']:.6f}",
+        f"{values['ours']:.6f}",
+    ]
 
 
 def table(sizes: list[tuple[int, int, int]], rounds: int) -> None:
@@ -128,15 +139,13 @@ def table(sizes: list[tuple[int, int, int]], rounds: int) -> None:
         (pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"), default=1
     )
     print(f"{threads} BLAS threads, {rounds} rounds, CPU seconds\n")
-    print("| n | d | K | usual | straight | ours | usual, × | straight, × | usual gives | LogME |")
-    print("|---|---|---|---|---|---|---|---|---|---|")
-    for n, d, classes in sizes:
-        print(row(n, d, classes, rounds), flush=True)
+    titles = ["n", "d", "K", *CODES, "usual, ×", "straight, ×", "value, usual", "value, ours"]
+    print_table(titles, (row(*size, rounds) for size in sizes))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--all", action="store_true", help="more sizes than the one")
+    parser.add_argument("--all", action="store_true", help="more sizes")
     parser.add_argument("--rounds", type=int, default=3)
     asked = parser.parse_args()
     table(MAIN + (MORE if asked.all else []), asked.rounds)

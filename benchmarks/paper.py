@@ -1,15 +1,15 @@
-"""Reproduce the paper's agreement with fine-tuned accuracy, and compare one eps for all experiments.
+"""Do we reproduce the agreement with fine-tuned accuracy that the paper published, and does one eps fit all?
 
     python benchmarks/paper.py DATA_FOLDER
 
-*DATA_FOLDER* holds cells.json (a cell is one experiment: candidates, their fine-tuned accuracy, the
+*DATA_FOLDER* contains cells.json (a cell is one experiment: candidates, their fine-tuned accuracy, the
 published scores of other metrics, the published agreement) and spectra.npz (eigenvalues of the features
 of each candidate).
 
-First compares ours with every published value of TransRate, and with every published agreement:
-Pearson's r, Kendall's τ and weighted Kendall's τ (`scipy.stats.weightedtau` with its defaults), of
-TransRate at the authors' settings and of the other metrics. Ends with an error if one differs. Then
-prints one table of weighted Kendall's τ, one column per cell.
+The script first compares hubscan's results with every published value of TransRate, and with every published
+agreement: Pearson's r, Kendall's τ and weighted Kendall's τ (`scipy.stats.weightedtau` with its defaults) of
+TransRate at the authors' settings and of the other metrics. It ends with an error if one differs. Then it
+prints one table of weighted Kendall's τ, with one column per cell.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from scipy.stats import kendalltau, pearsonr, weightedtau
+from tables import fraction, print_table
 
 from hubscan.scores import transrate_from_spectra
 
@@ -86,13 +87,14 @@ def main(folder: Path) -> None:
         f"All {agreements} published agreements are reproduced to the fourth decimal, "
         f"and all {values} published values of TransRate to six digits.\n"
     )
-    print("weighted Kendall's τ".ljust(40) + "".join(f"{cell.name:>9}" for cell in cells) + f"{'mean':>9}")
+    lines = []
     for title, scores in rankings(cells):
         taus = [
             STATISTICS["weighted_kendall"](numbers, cell.accuracy)
             for numbers, cell in zip(scores, cells, strict=True)
         ]
-        print(f"{title:40}" + "".join(f"{tau:9.3f}" for tau in (*taus, np.mean(taus))))
+        lines.append([title, *(fraction(tau, 3) for tau in (*taus, np.mean(taus)))])
+    print_table(["weighted Kendall's τ", *(cell.name for cell in cells), "mean"], lines)
 
 
 def compare(cell: Cell) -> int:
@@ -115,7 +117,7 @@ def compare(cell: Cell) -> int:
 
 def rankings(cells: Sequence[Cell]) -> Iterator[tuple[str, list[list[float]]]]:
     """Yield each row of the table: its title, and the scores of the candidates of each cell."""
-    yield "TransRate, eps chosen per cell", [at_paper_eps(cell) for cell in cells]
+    yield "TransRate, eps chosen per cell, as published", [at_paper_eps(cell) for cell in cells]
     for title, setting in SETTINGS.items():
         yield f"TransRate, {title}", [list(map(setting, cell.candidates)) for cell in cells]
     yield "LogME, published", [cell.scores["logme"] for cell in cells]

@@ -1,14 +1,14 @@
-"""What the metrics cost. Prints one table of CPU seconds for each width of features.
+"""What do the metrics cost? Prints one table of CPU seconds, with a row for each width of features.
 
     python benchmarks/scores.py                  # n = 1,000, five classes: about a minute on one core
     python benchmarks/scores.py --rows 5000 --classes 200
 
 `transrate` is everything that ranking by it takes: value, null from five shuffles, interval from ten halves,
 and the accuracy of the linear head. `value alone` leaves out null and interval. The other metrics are timed
-without null and interval as well; each of these repeats costs them as much again, or half the rows.
+without them, too: each shuffle would cost as much as the value, and each half as much as half the rows.
 
-All on the same features with as many BLAS threads, in interleaved rounds; CPU seconds (of all threads) are
-medians.
+All metrics get the same features and the same number of BLAS threads, in interleaved rounds. CPU seconds are
+those of all threads; the table shows medians.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from typing import Any
 import logme
 import numpy as np
 import numpy.typing as npt
+from tables import fraction, print_table
 from threadpoolctl import threadpool_limits
 
 from hubscan import scores
@@ -41,9 +42,9 @@ METRICS: dict[str, Callable[[Array, Array], Any]] = {
 
 
 def seconds(rows: int, width: int, classes: int, rounds: int) -> dict[str, float]:
-    """Return the median CPU seconds of each metric."""
+    """Return the median CPU seconds that each metric takes."""
     features, labels = logme.planted(rows, width, classes)
-    features = features.astype(np.float32)  # as encoders give them
+    features = features.astype(np.float32)  # the type that encoders return
     taken: dict[str, list[float]] = {name: [] for name in METRICS}
     for _ in range(rounds):
         for name, metric in METRICS.items():
@@ -57,16 +58,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--rows", type=int, default=1000)
     parser.add_argument("--classes", type=int, default=5)
-    parser.add_argument("--threads", type=int, default=1, help="of BLAS")
-    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--threads", type=int, default=1, help="threads of BLAS")
+    parser.add_argument("--rounds", type=int, default=7, help="repetitions of each measurement")
     asked = parser.parse_args()
     with threadpool_limits(asked.threads):
         print(f"n = {asked.rows:,}, {asked.classes} classes, {asked.threads} thread(s), CPU seconds\n")
-        print(f"| d | {' | '.join(METRICS)} |\n|{'---|' * (len(METRICS) + 1)}")
-        seconds(200, 64, 2, 1)  # imports, and buffers of the libraries
-        for width in WIDTHS:
-            found = seconds(asked.rows, width, asked.classes, asked.rounds)
-            print(f"| {width:,} | {' | '.join(f'{taken:.2f}' for taken in found.values())} |", flush=True)
+        seconds(200, 64, 2, 1)  # warm-up: imports, and buffers of the libraries
+        measured = (seconds(asked.rows, width, asked.classes, asked.rounds) for width in WIDTHS)
+        lines = (
+            [f"{width:,}", *map(fraction, found.values())]
+            for width, found in zip(WIDTHS, measured, strict=True)
+        )
+        print_table(["d", *METRICS], lines)
 
 
 if __name__ == "__main__":

@@ -1,13 +1,13 @@
 """How many rows does a ranking need, and what do rare classes and wrong labels do to it?
 
     python benchmarks/sensitivity.py FOLDER...                       # as features.py writes them
-    python benchmarks/sensitivity.py FOLDER... --truth FILE...       # also rare classes and wrong labels
+    python benchmarks/sensitivity.py FOLDER... --accuracies FILE...  # also rare classes and wrong labels
 
 *Rows*: the order of the encoders by `transrate` from n rows, compared with the order from all rows (2,000 at
-most), for K randomly chosen classes; one table for each folder. *Rare classes* (every other class has so many
-rows for each row of the last class) and *wrong labels* (a share of the labels is replaced by random ones):
-the order by `transrate`, compared with fine-tuned accuracy, which saw neither. Cells are weighted Kendall's
-τ, the mean over datasets and samples.
+most), for K randomly chosen classes; one table for each folder. *Rare classes* (the last class has fewer rows
+than every other class) and *wrong labels* (a share of the labels is replaced by random ones): the order by
+`transrate`, compared with fine-tuned accuracy, which was measured without either. Each number is the weighted
+Kendall's τ, the mean over datasets and samples.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import numpy as np
 from fine_tuned import known
 from lists import FEWEST, Array, List, lists_of
 from scipy.stats import weightedtau
-from tables import print_table
+from tables import fraction, print_table
 
 from hubscan.scores import transrate
 
@@ -37,14 +37,18 @@ Found = dict[tuple[Any, Any], list[float]]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="What the rows behind a ranking have to be like.")
-    parser.add_argument("folders", type=Path, nargs="+", metavar="FOLDER")
-    parser.add_argument("--truth", type=Path, nargs="+", default=[], help="one for each FOLDER")
+    parser = argparse.ArgumentParser(
+        description="How a ranking depends on the number of rows, rare classes and wrong labels."
+    )
+    parser.add_argument("folders", type=Path, nargs="+", metavar="FOLDER", help="written by features.py")
+    parser.add_argument(
+        "--accuracies", type=Path, nargs="+", default=[], help="file of accuracies for each FOLDER"
+    )
     asked = parser.parse_args()
     for folder in asked.folders:
         print_rows(folder)
-    if asked.truth:
-        for folder, file in zip(asked.folders, asked.truth, strict=True):
+    if asked.accuracies:
+        for folder, file in zip(asked.folders, asked.accuracies, strict=True):
             print_spoilt([one for one in lists_of(file.stem, known(file), folder) if one.single])
 
 
@@ -58,8 +62,9 @@ def print_rows(folder: Path) -> None:
             for seed in range(SAMPLES):
                 for n, kendall in _of_rows(labels, features, count, seed):
                     found[count, n].append(kendall)
-    print(f"\n**{folder.name}: {len(widths)} encoders of width {min(widths)} to {max(widths)}**\n")
-    _print(found, "classes", [k for k in CLASSES if any(key[0] == k for key in found)], ROWS)
+    print(f"\n**{folder.name}: {len(widths)} encoders of width {min(widths):,} to {max(widths):,}**\n")
+    counts = [k for k in CLASSES if any(key[0] == k for key in found)]
+    _print(found, "classes", counts, ROWS, "n = {:,}")
 
 
 def _datasets(folder: Path) -> Iterator[tuple[Array, list[Array]]]:
@@ -83,7 +88,7 @@ def _of_rows(labels: Array, features: Sequence[Array], count: int, seed: int) ->
 
 
 def print_spoilt(lists: Sequence[List]) -> None:
-    """Print the agreement with fine-tuned accuracy of rows that are spoilt in some way."""
+    """Print the agreement with fine-tuned accuracy for rows with a rare class or wrong labels."""
     found: dict[str, Found] = {"rare": defaultdict(list), "wrong": defaultdict(list)}
     for one in lists:
         features = one.features
@@ -95,15 +100,15 @@ def print_spoilt(lists: Sequence[List]) -> None:
                         values = [_score(x[rows], labels) for x in features]
                         kendall = float(weightedtau(values, one.accuracies).statistic)
                         found[way][f"n = {n:,}", amount].append(kendall)
-    corners = {"rare": "rows of every other class for each of the last", "wrong": "share of wrong labels"}
-    for way, corner in corners.items():
-        print(f"\n**{lists[0].origin}, {len(lists)} lists**\n")
-        amounts = RARITIES if way == "rare" else WRONG
-        _print(found[way], corner, [f"n = {n:,}" for n in SPOILT_ROWS], amounts)
+    print(f"\n**{lists[0].origin}, {len(lists)} lists**\n")
+    sizes = [f"n = {n:,}" for n in SPOILT_ROWS]
+    _print(found["rare"], "rows of every other class for each row of the last", sizes, RARITIES, "{}")
+    print()
+    _print(found["wrong"], "share of wrong labels", sizes, WRONG, "{:.0%}")
 
 
 def _spoilt(labels: Array, n: int, way: str, amount: float, rng: np.random.Generator) -> tuple[Array, Array]:
-    """Return *n* rows, and the labels that are given for them."""
+    """Return *n* rows and the labels to score them with."""
     order = rng.permutation(len(labels))
     names = np.unique(labels)
     if way == "wrong":
@@ -123,13 +128,13 @@ def _score(features: Array, labels: Array) -> float:
     return transrate(features, labels, nulls=0, halves=0).value
 
 
-def _print(found: Found, corner: str, rows: Sequence[Any], columns: Sequence[Any]) -> None:
+def _print(found: Found, corner: str, rows: Sequence[Any], columns: Sequence[Any], title: str) -> None:
     def cell(row: Any, column: Any) -> str:
         values = found.get((row, column))
-        return f"{np.mean(values):.2f}" if values else ""
+        return fraction(np.mean(values)) if values else ""
 
     lines = [[str(row), *(cell(row, column) for column in columns)] for row in rows]
-    print_table([corner, *(f"{column:,}" for column in columns)], lines)
+    print_table([corner, *(title.format(column).replace("%", " %") for column in columns)], lines)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
-"""What each step of a scan takes, on the demo's checkpoints and data.
+"""How long does each step of a scan take, on the demo's checkpoints and data?
 
     python benchmarks/steps.py .demo
 
-Commands run as a user runs them, against the loopback Hub; short ones in interleaved rounds, of which
-the median is shown. CPU seconds include the worker's. `hubscan demo --build-only --folder .demo` first.
+First run `hubscan demo --build-only --folder .demo`. Commands start as a user starts them, with the
+demo's Hub on this machine. Short ones run in interleaved rounds, and the table shows their median. CPU
+seconds include those of the worker.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ import time
 from collections import defaultdict
 from pathlib import Path
 
+from tables import print_table
+
 from hubscan.cli.demo import COMMANDS
 from hubscan.demo.hub import Hub, serve
 
@@ -26,7 +29,7 @@ TEXT, IMAGES = COMMANDS
 SHORT = {
     "start: --help": "hubscan --help",
     "search: query alone": "hubscan search --task text-classification --format quiet",
-    "draw: 400 of 25 000 texts, and query": f"{TEXT} --dry-run",
+    "sample: 400 of 25,000 texts, and query": f"{TEXT} --dry-run",
 }
 LONG = {
     "text, 5 checkpoints, cold": f"{TEXT} --run text",
@@ -48,14 +51,15 @@ def main(folder: Path) -> None:
                 rounds[name].append(measured(command, hub, Path(home)))
         for name, command in LONG.items():
             rounds[name].append(measured(command, hub, Path(home)))
-    print(f"{'step':40}{'wall s':>9}{'CPU s':>9}{'MB sent':>9}")
+    lines = []
     for name, found in rounds.items():
         wall, cpu, sent = (statistics.median(column) for column in zip(*found, strict=True))
-        print(f"{name:40}{wall:9.2f}{cpu:9.2f}{sent / 1e6:9.1f}")
+        lines.append([name, f"{wall:.2f}", f"{cpu:.2f}", f"{sent / 1e6:.1f}"])
+    print_table(["step", "seconds", "CPU seconds", "MB sent"], lines)
 
 
 def measured(command: str, hub: Hub, home: Path) -> Measured:
-    """Run *command* and return what it took."""
+    """Run *command*; return its time and the bytes that the Hub sent."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("HF_")} | {
         "HF_ENDPOINT": hub.endpoint,
         "HF_HOME": str(home),
