@@ -3,7 +3,7 @@
     python benchmarks/gpu.py
 
 Encoders of common shapes with random weights, made by the script: speed does not depend on what a network has
-learnt, and no download is needed. The table shows rows per second in one extraction after a warm-up, in
+learned, and no download is needed. The table shows rows per second in one extraction after a warm-up, in
 float32 and, on the GPU, also in bfloat16, which hubscan uses there for checkpoints that are stored in it.
 Without a GPU only the CPU is measured. Images are JPEG files, so decoding and resizing count; texts are
 tokenised beforehand.

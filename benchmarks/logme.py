@@ -32,7 +32,7 @@ STEPS, CLOSE, GUARD = 11, 1e-3, 1e-5
 
 
 def usual(features: Array, labels: Array) -> float:
-    """Return LogME by the well-known algorithm: singular vectors, then α and β of each class by turns."""
+    """Return LogME by the well-known algorithm: singular vectors, then α and β of each class alternately."""
     return by_fixed_point(features, labels, *directions(features))
 
 

@@ -98,7 +98,7 @@ def main(folder: Path) -> None:
 
 
 def compare(cell: Cell) -> int:
-    """Return how many published agreements of *cell* there are, after comparing each with ours.
+    """Compare each published agreement of *cell* with ours; return how many there are.
 
     Raises:
         SystemExit: if one differs in the fourth decimal, or a value of TransRate by a millionth.

@@ -1,18 +1,23 @@
-"""Small encoders brought up for the truth: what they have seen, how long and how large they are is known.
+"""Pretrain a pool of small checkpoints that differ in ways we know, for `fine_tuned.py` to fine-tune.
 
-    python benchmarks/small_models.py ROOT --teachers ZOO  # minutes; goes on where it was cut off
-    python benchmarks/small_models.py ROOT --teachers ZOO --only image  # one kind: two processes share it
+    python benchmarks/small_models.py ROOT --teachers ZOO  # continues where it was interrupted
+    python benchmarks/small_models.py ROOT --teachers ZOO --only image  # so that two processes share the work
 
-*ROOT* holds `datasets/<org>/<name>` as for `features.py`; there comes out `ROOT/models/nursery/<name>`, an
-ordinary checkpoint of transformers with a card: BERTs of 2 and 4 layers by masked words, by the labels of
-texts or by the vectors of a teacher; ResNets, ConvNeXts and ViTs of 32 × 32 pixels by labels, by the turn of
-a picture (Gidaris et al., ICLR 2018, arXiv 1803.07728), by hidden patches or by a teacher, too (FitNets,
-Romero et al., ICLR 2015, arXiv 1412.6550). Teachers are real checkpoints, `ZOO/models/<org>/<name>`. The name
-says which: family, depth and width, objective, source, and the share of the steps that was done, in per cent.
+*ROOT* contains `datasets/<org>/<name>` as for `features.py`. The script writes ordinary transformers
+checkpoints with a card to `ROOT/models/pool/<name>`:
 
-They differ as the encoders do that TransRate was tried on (Huang et al., ICML 2022, arXiv 2106.09362): in
-source, objective, size, architecture and stage. Rows that `fine_tuned.py` and `features.py` draw are left out
-so that no target's row was seen with its label. The emoji are all drawn; they are learnt from without labels.
+- BERTs of 2 and 4 layers, pretrained on masked words, on the labels of texts, or on a teacher's vectors;
+- ResNets, ConvNeXts and ViTs for images of 32 × 32 pixels, pretrained on labels, on rotations ("turns" in
+  names; Gidaris et al., ICLR 2018, arXiv 1803.07728), on hidden patches, or on a teacher's vectors (FitNets,
+  Romero et al., ICLR 2015, arXiv 1412.6550).
+
+Teachers are real checkpoints in `ZOO/models/<org>/<name>`. A checkpoint's name says its family, depth and
+width, objective, source, and the percentage of the training steps that it has seen.
+
+The checkpoints differ as those in the TransRate paper do (Huang et al., ICML 2022, arXiv 2106.09362): in
+source, objective, size, architecture and stage of training. Rows in the samples of `fine_tuned.py` and
+`features.py` are left out, so no checkpoint has seen a row of its targets with its label. The emoji are
+sampled completely; therefore they are only used without labels.
 """
 
 from __future__ import annotations
@@ -55,31 +60,31 @@ from hubscan.sample import draw
 Kind = Literal["text", "image"]
 Objective = Literal["untrained", "words", "labels", "turns", "patches", "distilled"]
 
-DRAWN: Final = ((0, 2_000), (1, 2_400))  # seed and rows of what is scored, and of what is fine-tuned on
-UNLABELLED: Final = "emoji"  # drawn whole, names and pictures
+SAMPLED: Final = ((0, 2_000), (1, 2_400))  # seed and rows of the samples for scoring and for fine-tuning
+UNLABELLED: Final = "emoji"  # sampled completely, names and images
 TEACHERS: Final[dict[Kind, str]] = {"text": "all-MiniLM-L6-v2", "image": "efficientnet_lite0"}
-TAUGHT_ROWS: Final[dict[Kind, int]] = {"text": 6_000, "image": 3_000}  # of a source
+DISTILLED_ROWS: Final[dict[Kind, int]] = {"text": 6_000, "image": 3_000}  # per source
 TEXTS: Final = ("imdb", "rotten_tomatoes", "spam_assassin", "shop_reviews")
-LABELLED: Final = ("imdb", "rotten_tomatoes", "shop_reviews")  # spam has hardly a row left
-PICTURES: Final = ("fashion_mnist", "mnist_10k", UNLABELLED)
-MOST_ROWS: Final[dict[Kind, int]] = {"text": 25_000, "image": 8_000}  # of a source
-VOCABULARY_ROWS: Final = 8_000  # of a source
+LABELLED: Final = ("imdb", "rotten_tomatoes", "shop_reviews")  # spam_assassin has hardly a row left
+IMAGES: Final = ("fashion_mnist", "mnist_10k", UNLABELLED)
+MOST_ROWS: Final[dict[Kind, int]] = {"text": 25_000, "image": 8_000}  # per source
+VOCABULARY_ROWS: Final = 8_000  # per source
 TOKENS: Final = 32
-CHUNKS: Final = 6  # of a long text
+CHUNKS: Final = 6  # per text, at most
 CHARACTERS: Final = 1_000  # enough for those chunks
 VOCABULARY: Final = 6_000
 SPECIAL: Final = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 SIDE: Final = 32
 PATCH: Final = 8
-HIDDEN: Final = {"words": 0.15, "patches": 0.5}  # share of the tokens and of the patches
-TURNS: Final = 4
+HIDDEN: Final = {"words": 0.15, "patches": 0.5}  # share of tokens or patches
+ROTATIONS: Final = 4  # by multiples of 90°
 RATE: Final = 1e-3
 BATCH: Final[dict[Kind, int]] = {"text": 32, "image": 64}
 
 
 @dataclass(frozen=True)
-class Pupil:
-    """One course of training; each of its stages is a checkpoint."""
+class Pretraining:
+    """How to pretrain one network; each of its stages becomes a checkpoint."""
 
     family: Literal["bert", "resnet", "convnext", "vit"]
     depth: int
@@ -87,24 +92,24 @@ class Pupil:
     objective: Objective
     sources: tuple[str, ...] = ()
     steps: int = 0
-    stages: tuple[int, ...] = (100,)  # per cent of the steps
+    stages: tuple[int, ...] = (100,)  # percentages of the steps
 
     @property
     def kind(self) -> Kind:
-        """What it reads."""
+        """The modality of the network."""
         return "text" if self.family == "bert" else "image"
 
     def name(self, stage: int) -> str:
-        """Return the checkpoint's name after *stage* per cent of the steps."""
+        """Return the name of the checkpoint after *stage* percent of the steps."""
         if self.objective == "untrained":
             return f"{self.family}-{self.depth}x{self.width}-untrained"
         source = "mix" if len(self.sources) > 1 else self.sources[0].partition("_")[0]
         return f"{self.family}-{self.depth}x{self.width}-{self.objective}-{source}-{stage:03}"
 
 
-def _text_pupils() -> Iterator[Pupil]:
-    words = Pupil("bert", 2, 64, "words", ("imdb",), 1_500)
-    labels = Pupil("bert", 2, 64, "labels", ("imdb",), 3_000, (3, 10, 30, 100))
+def _for_texts() -> Iterator[Pretraining]:
+    words = Pretraining("bert", 2, 64, "words", ("imdb",), 1_500)
+    labels = Pretraining("bert", 2, 64, "labels", ("imdb",), 3_000, (3, 10, 30, 100))
     shorter = replace(labels, steps=1_500, stages=(100,))
     yield replace(words, objective="untrained", stages=(0,))
     yield replace(words, objective="untrained", stages=(0,), width=128)
@@ -121,7 +126,7 @@ def _text_pupils() -> Iterator[Pupil]:
     yield replace(shorter, sources=LABELLED, width=128, steps=3_000, stages=(30, 100))
     yield replace(shorter, depth=4)
     yield replace(shorter, width=32)
-    distilled = Pupil("bert", 2, 64, "distilled", (*TEXTS, UNLABELLED), 3_000, (10, 30, 100))
+    distilled = Pretraining("bert", 2, 64, "distilled", (*TEXTS, UNLABELLED), 3_000, (10, 30, 100))
     yield distilled
     yield replace(distilled, width=128, stages=(100,))
     yield replace(distilled, depth=4, stages=(100,))
@@ -130,11 +135,11 @@ def _text_pupils() -> Iterator[Pupil]:
     yield replace(distilled, sources=(UNLABELLED,), width=128, stages=(30, 100))
 
 
-def _image_pupils() -> Iterator[Pupil]:
-    usual = Pupil("resnet", 3, 64, "labels", ("fashion_mnist",), 1_000, (10, 30, 100))
+def _for_images() -> Iterator[Pretraining]:
+    usual = Pretraining("resnet", 3, 64, "labels", ("fashion_mnist",), 1_000, (10, 30, 100))
     wide = replace(usual, width=128, steps=500, stages=(100,))
-    vit = Pupil("vit", 3, 64, "labels", ("fashion_mnist",), 800, (30, 100))
-    convnext = Pupil("convnext", 3, 96, "labels", ("fashion_mnist",), 500)
+    vit = Pretraining("vit", 3, 64, "labels", ("fashion_mnist",), 800, (30, 100))
+    convnext = Pretraining("convnext", 3, 96, "labels", ("fashion_mnist",), 500)
     for one in (usual, wide, vit):
         yield replace(one, objective="untrained", stages=(0,))
     yield from (usual, wide, vit, convnext)
@@ -143,73 +148,75 @@ def _image_pupils() -> Iterator[Pupil]:
     yield replace(usual, objective="turns", steps=500, stages=(100,))
     yield replace(wide, sources=("fashion_mnist", "mnist_10k"))
     yield replace(vit, objective="turns", sources=("emoji",), stages=(100,))
-    yield replace(vit, objective="patches", sources=PICTURES, stages=(100,))
+    yield replace(vit, objective="patches", sources=IMAGES, stages=(100,))
     yield replace(convnext, sources=("mnist_10k",))
     distilled = replace(usual, objective="distilled", sources=(UNLABELLED,), stages=(30, 100))
     yield distilled
     yield replace(distilled, sources=("fashion_mnist",), stages=(100,))
     yield replace(distilled, width=128, steps=500, stages=(100,))
     yield replace(vit, objective="distilled", sources=(UNLABELLED,), stages=(100,))
-    yield replace(convnext, objective="distilled", sources=PICTURES)
+    yield replace(convnext, objective="distilled", sources=IMAGES)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Small encoders of known upbringing.")
-    parser.add_argument("root", type=Path, help="holds datasets/<org>/<name>; models/nursery is made")
-    parser.add_argument("--teachers", type=Path, required=True, help="holds models/<org>/<name>")
-    parser.add_argument("--only", choices=("text", "image"), help="one kind")
+    parser = argparse.ArgumentParser(description="Pretrain a pool of small checkpoints.")
+    parser.add_argument(
+        "root", type=Path, help="contains datasets/<org>/<name>; the script writes models/pool"
+    )
+    parser.add_argument("--teachers", type=Path, required=True, help="contains models/<org>/<name>")
+    parser.add_argument("--only", choices=("text", "image"), help="pretrain for this modality only")
     asked = parser.parse_args()
     torch.set_flush_denormal(True)
-    pupils = {"text": _text_pupils, "image": _image_pupils}
-    for kind in (asked.only,) if asked.only else pupils:
-        for pupil in pupils[kind]():
-            bring_up(pupil, asked.root, asked.teachers)
+    pool = {"text": _for_texts, "image": _for_images}
+    for kind in (asked.only,) if asked.only else pool:
+        for plan in pool[kind]():
+            pretrain(plan, asked.root, asked.teachers)
 
 
-# -- training -------------------------------------------------------------------------------------
+# -- pretraining ----------------------------------------------------------------------------------
 
 
-def bring_up(pupil: Pupil, root: Path, teachers: Path) -> None:
-    """Train *pupil* and write its stages, unless they are all there."""
-    finished = {stage: root / "models" / "nursery" / pupil.name(stage) for stage in pupil.stages}
+def pretrain(plan: Pretraining, root: Path, teachers: Path) -> None:
+    """Pretrain a network and write its stages, unless all of them exist."""
+    finished = {stage: root / "models" / "pool" / plan.name(stage) for stage in plan.stages}
     if all(folder.exists() for folder in finished.values()):
         return
     begun = time.perf_counter()
-    seed = zlib.crc32(pupil.name(100).encode())
+    seed = zlib.crc32(plan.name(100).encode())
     torch.manual_seed(seed)
-    network = _network(pupil)
-    if pupil.objective == "untrained":
-        _write(network, pupil, 0, 0, finished[0], root)
+    network = _network(plan)
+    if plan.objective == "untrained":
+        _write(network, plan, 0, 0, finished[0], root)
         return
-    task = _task(pupil, network, root, teachers)
+    task = _task(plan, network, root, teachers)
     losses = []
-    due = {pupil.steps * stage // 100: folder for stage, folder in finished.items()}
-    for step, loss in enumerate(_steps(pupil, network, task, np.random.default_rng(seed)), 1):
+    due = {plan.steps * stage // 100: folder for stage, folder in finished.items()}
+    for step, loss in enumerate(_steps(plan, network, task, np.random.default_rng(seed)), 1):
         losses.append(loss)
         if step in due and not due[step].exists():
             network.eval()
-            _write(network, pupil, 100 * step // pupil.steps, step, due[step], root)
+            _write(network, plan, 100 * step // plan.steps, step, due[step], root)
             network.train()
-    print(f"{pupil.name(100):44} loss {np.mean(losses[:20]):.2f} to {np.mean(losses[-20:]):.2f}, "
+    print(f"{plan.name(100):44} loss {np.mean(losses[:20]):.2f} to {np.mean(losses[-20:]):.2f}, "
           f"{time.perf_counter() - begun:.0f} s", flush=True)  # fmt: skip
 
 
 @dataclass
 class Task:
-    """What is learnt: a head, how many rows there are, and the loss of some of them."""
+    """A head to train, the number of rows, and the loss for some of them."""
 
     head: nn.Module
     rows: int
     loss: Callable[[torch.Tensor, np.random.Generator], torch.Tensor]
 
 
-def _steps(pupil: Pupil, network: nn.Module, task: Task, rng: np.random.Generator) -> Iterator[float]:
+def _steps(plan: Pretraining, network: nn.Module, task: Task, rng: np.random.Generator) -> Iterator[float]:
     weights = [*network.parameters(), *task.head.parameters()]
     optimiser = torch.optim.AdamW(weights, lr=RATE, weight_decay=0.01)
-    warmed = torch.optim.lr_scheduler.LinearLR(optimiser, 0.05, total_iters=pupil.steps // 10)
+    warmed = torch.optim.lr_scheduler.LinearLR(optimiser, 0.05, total_iters=plan.steps // 10)
     network.train()
-    for _ in range(pupil.steps):
-        rows = torch.from_numpy(rng.integers(0, task.rows, BATCH[pupil.kind]))
+    for _ in range(plan.steps):
+        rows = torch.from_numpy(rng.integers(0, task.rows, BATCH[plan.kind]))
         optimiser.zero_grad()
         loss = task.loss(rows, rng)
         loss.backward()  # type: ignore[no-untyped-call]
@@ -219,60 +226,61 @@ def _steps(pupil: Pupil, network: nn.Module, task: Task, rng: np.random.Generato
         yield float(loss.detach())
 
 
-def _task(pupil: Pupil, network: Any, root: Path, teachers: Path) -> Task:
-    if pupil.objective == "distilled":
-        return _distilled(pupil, network, root, teachers)
-    tasks = {"words": _words, "labels": _labels, "turns": _turns, "patches": _patches}
-    return tasks[pupil.objective](pupil, network, root)
+def _task(plan: Pretraining, network: Any, root: Path, teachers: Path) -> Task:
+    if plan.objective == "distilled":
+        return _distilled(plan, network, root, teachers)
+    tasks = {"words": _words, "labels": _labels, "turns": _rotations, "patches": _patches}
+    return tasks[plan.objective](plan, network, root)
 
 
-def _labels(pupil: Pupil, network: Any, root: Path) -> Task:
-    """Classes of the sources side by side, read from what hubscan reads: the mean, class token or pooler."""
-    inputs, labels = _labelled(pupil, root)
-    head = nn.Linear(pupil.width, int(labels.max()) + 1)
+def _labels(plan: Pretraining, network: Any, root: Path) -> Task:
+    """Predict the classes of all sources from the vector that hubscan reads: mean, class token or pooler."""
+    inputs, labels = _labelled(plan, root)
+    head = nn.Linear(plan.width, int(labels.max()) + 1)
 
     def loss(rows: torch.Tensor, _: np.random.Generator) -> torch.Tensor:
-        return functional.cross_entropy(head(_vectors(pupil, network, inputs[rows])), labels[rows])
+        return functional.cross_entropy(head(_vectors(plan, network, inputs[rows])), labels[rows])
 
     return Task(head, len(labels), loss)
 
 
-def _turns(pupil: Pupil, network: Any, root: Path) -> Task:
-    pictures, _ = _labelled(pupil, root)
-    head = nn.Linear(pupil.width, TURNS)
+def _rotations(plan: Pretraining, network: Any, root: Path) -> Task:
+    """Predict by which multiple of 90° an image is rotated."""
+    images, _ = _labelled(plan, root)
+    head = nn.Linear(plan.width, ROTATIONS)
 
     def loss(rows: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
-        turns = torch.from_numpy(rng.integers(0, TURNS, len(rows)))
-        turned = torch.stack([
-            torch.rot90(pictures[row], int(turn), (1, 2)) for row, turn in zip(rows, turns, strict=True)
+        quarters = torch.from_numpy(rng.integers(0, ROTATIONS, len(rows)))
+        rotated = torch.stack([
+            torch.rot90(images[row], int(times), (1, 2)) for row, times in zip(rows, quarters, strict=True)
         ])  # fmt: skip
-        return functional.cross_entropy(head(_vectors(pupil, network, turned)), turns)
+        return functional.cross_entropy(head(_vectors(plan, network, rotated)), quarters)
 
-    return Task(head, len(pictures), loss)
+    return Task(head, len(images), loss)
 
 
-def _patches(pupil: Pupil, network: Any, root: Path) -> Task:
-    """Pixels of patches that were made grey."""
-    pictures, _ = _labelled(pupil, root)
-    head = nn.Linear(pupil.width, 3 * PATCH * PATCH)
+def _patches(plan: Pretraining, network: Any, root: Path) -> Task:
+    """Predict the pixels of patches that were made grey."""
+    images, _ = _labelled(plan, root)
+    head = nn.Linear(plan.width, 3 * PATCH * PATCH)
 
     def loss(rows: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
-        given = pictures[rows]
+        given = images[rows]
         side = SIDE // PATCH
         hidden = torch.from_numpy(rng.random((len(rows), side, side)) < HIDDEN["patches"])
         seen = given.masked_fill(hidden.repeat_interleave(PATCH, 1).repeat_interleave(PATCH, 2)[:, None], 0.0)
         states = network(pixel_values=seen).last_hidden_state[:, 1:]
         wanted = functional.unfold(given, PATCH, stride=PATCH).transpose(1, 2)
-        there = hidden.flatten(1)
-        return functional.mse_loss(head(states[there]), wanted[there])
+        masked = hidden.flatten(1)
+        return functional.mse_loss(head(states[masked]), wanted[masked])
 
-    return Task(head, len(pictures), loss)
+    return Task(head, len(images), loss)
 
 
-def _words(pupil: Pupil, network: Any, root: Path) -> Task:
-    """Tokens that were hidden: eight tenths masked, a tenth another, a tenth as it was, as in BERT."""
-    chunks = torch.cat([_tensor(root, source, "text") for source in pupil.sources])
-    head = nn.Sequential(nn.Linear(pupil.width, pupil.width), nn.GELU(), nn.LayerNorm(pupil.width))
+def _words(plan: Pretraining, network: Any, root: Path) -> Task:
+    """Predict hidden tokens: of ten, eight are masked, one is replaced and one is kept, as in BERT."""
+    chunks = torch.cat([_tensor(root, source, "text") for source in plan.sources])
+    head = nn.Sequential(nn.Linear(plan.width, plan.width), nn.GELU(), nn.LayerNorm(plan.width))
     table = network.embeddings.word_embeddings.weight
 
     def loss(rows: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
@@ -288,58 +296,58 @@ def _words(pupil: Pupil, network: Any, root: Path) -> Task:
     return Task(head, len(chunks), loss)
 
 
-def _distilled(pupil: Pupil, network: Any, root: Path, teachers: Path) -> Task:
-    """What a real checkpoint makes of the same rows: its vectors, each number of one variance."""
-    most = TAUGHT_ROWS[pupil.kind]
-    inputs = torch.cat([_tensor(root, source, pupil.kind)[:most] for source in pupil.sources])
-    wanted = torch.cat([_taught(root, teachers, source, pupil.kind) for source in pupil.sources])
+def _distilled(plan: Pretraining, network: Any, root: Path, teachers: Path) -> Task:
+    """Predict the vectors of a real checkpoint for the same rows, each dimension scaled to variance 1."""
+    most = DISTILLED_ROWS[plan.kind]
+    inputs = torch.cat([_tensor(root, source, plan.kind)[:most] for source in plan.sources])
+    wanted = torch.cat([_teacher_vectors(root, teachers, source, plan.kind) for source in plan.sources])
     wanted = (wanted - wanted.mean(0)) / wanted.std(0).clamp(min=1e-6)
-    head = nn.Linear(pupil.width, wanted.shape[1])
+    head = nn.Linear(plan.width, wanted.shape[1])
 
     def loss(rows: torch.Tensor, _: np.random.Generator) -> torch.Tensor:
-        return functional.mse_loss(head(_vectors(pupil, network, inputs[rows])), wanted[rows])
+        return functional.mse_loss(head(_vectors(plan, network, inputs[rows])), wanted[rows])
 
     return Task(head, len(inputs), loss)
 
 
-def _vectors(pupil: Pupil, network: Any, inputs: torch.Tensor) -> torch.Tensor:
+def _vectors(plan: Pretraining, network: Any, inputs: torch.Tensor) -> torch.Tensor:
     """Return (rows, width) as hubscan pools the family."""
-    if pupil.family == "bert":
-        there = (inputs != 0).long()
-        states = network(input_ids=inputs, attention_mask=there).last_hidden_state
-        mean: torch.Tensor = (states * there[..., None]).sum(1) / there.sum(1, keepdim=True)
+    if plan.family == "bert":
+        tokens = (inputs != 0).long()
+        states = network(input_ids=inputs, attention_mask=tokens).last_hidden_state
+        mean: torch.Tensor = (states * tokens[..., None]).sum(1) / tokens.sum(1, keepdim=True)
         return mean
     output = network(pixel_values=inputs)
-    if pupil.family == "convnext":
+    if plan.family == "convnext":
         pooled: torch.Tensor = output.pooler_output
         return pooled
     states = output.last_hidden_state
-    one: torch.Tensor = states[:, 0] if pupil.family == "vit" else states.mean((2, 3))
+    one: torch.Tensor = states[:, 0] if plan.family == "vit" else states.mean((2, 3))
     return one
 
 
 # -- networks -------------------------------------------------------------------------------------
 
 
-def _network(pupil: Pupil) -> Any:
-    d = pupil.width
+def _network(plan: Pretraining) -> Any:
+    d = plan.width
     common: dict[str, Any] = {
         "hidden_size": d,
-        "num_hidden_layers": pupil.depth,
+        "num_hidden_layers": plan.depth,
         "num_attention_heads": d // 32,
         "intermediate_size": 2 * d,
     }
-    if pupil.family == "bert":
+    if plan.family == "bert":
         config = BertConfig(vocab_size=VOCABULARY, max_position_embeddings=TOKENS, **common)
         return BertModel(config, add_pooling_layer=False)
-    if pupil.family == "vit":
+    if plan.family == "vit":
         return ViTModel(ViTConfig(image_size=SIDE, patch_size=PATCH, **common), add_pooling_layer=False)
-    widths = [d >> (pupil.depth - 1 - stage) for stage in range(pupil.depth)]
-    depths = [1] * pupil.depth
-    if pupil.family == "convnext":
+    widths = [d >> (plan.depth - 1 - stage) for stage in range(plan.depth)]
+    depths = [1] * plan.depth
+    if plan.family == "convnext":
         return ConvNextModel(
             ConvNextConfig(
-                num_stages=pupil.depth, hidden_sizes=widths, depths=depths, patch_size=4, image_size=SIDE
+                num_stages=plan.depth, hidden_sizes=widths, depths=depths, patch_size=4, image_size=SIDE
             )
         )
     return ResNetModel(
@@ -347,30 +355,30 @@ def _network(pupil: Pupil) -> Any:
     )
 
 
-def _write(network: Any, pupil: Pupil, stage: int, step: int, folder: Path, root: Path) -> None:
-    """Make the checkpoint aside, then let it appear by one rename."""
-    aside = folder.parents[2] / ".partial" / folder.name
-    aside.mkdir(parents=True, exist_ok=True)
-    network.save_pretrained(aside)
-    (_tokenizer(root) if pupil.kind == "text" else _processor()).save_pretrained(aside)
-    (aside / "README.md").write_text(_card(pupil, stage, step, folder.name))
+def _write(network: Any, plan: Pretraining, stage: int, step: int, folder: Path, root: Path) -> None:
+    """Write the checkpoint to a temporary folder, then rename it."""
+    partial = folder.parents[2] / ".partial" / folder.name
+    partial.mkdir(parents=True, exist_ok=True)
+    network.save_pretrained(partial)
+    (_tokenizer(root) if plan.kind == "text" else _processor()).save_pretrained(partial)
+    (partial / "README.md").write_text(_card(plan, stage, step, folder.name))
     folder.parent.mkdir(parents=True, exist_ok=True)
-    aside.replace(folder)
+    partial.replace(folder)
 
 
-def _card(pupil: Pupil, stage: int, step: int, name: str) -> str:
+def _card(plan: Pretraining, stage: int, step: int, name: str) -> str:
     return f"""---
 library_name: transformers
 license: other
 ---
 # {name}
 
-Made by hubscan's `benchmarks/small_models.py` to measure rankings with; of no other use.
+Made by hubscan's `benchmarks/small_models.py` to test rankings; it has no other use.
 
 ```
-source: {", ".join(pupil.sources) if step else "none"}
-objective: {pupil.objective}
-steps: {step} of {BATCH[pupil.kind]} rows, {stage} % of {pupil.steps if step else 0}
+source: {", ".join(plan.sources) if step else "none"}
+objective: {plan.objective}
+steps: {step} of {BATCH[plan.kind]} rows, {stage} % of {plan.steps if step else 0}
 ```
 """
 
@@ -380,14 +388,14 @@ steps: {step} of {BATCH[pupil.kind]} rows, {stage} % of {pupil.steps if step els
 
 @cache
 def _rows(root: Path, name: str, kind: Kind) -> tuple[list[Any], np.ndarray[Any, np.dtype[np.int64]]]:
-    """Return at most `MOST_ROWS` rows of a source, in a random order, without those that are drawn of it."""
+    """Return at most `MOST_ROWS` rows of a source in random order, without those in the samples."""
     (folder,) = datasets(root, [name])
     file = next(iter(sorted(folder.glob("**/train-*.parquet"))))
     table = pq.read_table(file, columns=[kind, "label"])
     left = np.random.default_rng(0).permutation(len(table))
     if name != UNLABELLED:
-        drawn = [draw(SampleRequest(str(folder), samples=n, seed=seed)).row_ids for seed, n in DRAWN]
-        left = left[~np.isin(left, np.concatenate(drawn))]
+        sampled = [draw(SampleRequest(str(folder), samples=n, seed=seed)).row_ids for seed, n in SAMPLED]
+        left = left[~np.isin(left, np.concatenate(sampled))]
     chosen = table.take(left[: MOST_ROWS[kind]])
     values = chosen[kind].to_pylist()
     if kind == "image":
@@ -397,17 +405,17 @@ def _rows(root: Path, name: str, kind: Kind) -> tuple[list[Any], np.ndarray[Any,
 
 @cache
 def _tensor(root: Path, name: str, kind: Kind) -> torch.Tensor:
-    """Return the tokens of each piece of a text, or the pixels of each picture."""
+    """Return the tokens of each chunk of the texts, or the pixels of each image."""
     if kind == "text":
         return _chunks(root, name)[0]
-    pictures = [decode(value) for value in _rows(root, name, kind)[0]]
-    return _processor()(pictures, return_tensors="pt")["pixel_values"]  # type: ignore[no-any-return]
+    images = [decode(value) for value in _rows(root, name, kind)[0]]
+    return _processor()(images, return_tensors="pt")["pixel_values"]  # type: ignore[no-any-return]
 
 
 @cache
-def _taught(root: Path, teachers: Path, name: str, kind: Kind) -> torch.Tensor:
-    """Return the teacher's vectors of the first `TAUGHT_ROWS` pieces or pictures of a source, (rows, d)."""
-    most = TAUGHT_ROWS[kind]
+def _teacher_vectors(root: Path, teachers: Path, name: str, kind: Kind) -> torch.Tensor:
+    """Return the teacher's vectors for the first `DISTILLED_ROWS` chunks or images of a source, (rows, d)."""
+    most = DISTILLED_ROWS[kind]
     if kind == "text":
         inputs = _tokenizer(root).batch_decode(_tensor(root, name, kind)[:most], skip_special_tokens=True)
     else:
@@ -418,23 +426,23 @@ def _taught(root: Path, teachers: Path, name: str, kind: Kind) -> torch.Tensor:
     )
 
 
-def _labelled(pupil: Pupil, root: Path) -> tuple[torch.Tensor, torch.Tensor]:
-    if pupil.objective == "labels" and UNLABELLED in pupil.sources:
-        raise ValueError(f"{UNLABELLED} is drawn whole, so it must not be learnt from by label")
+def _labelled(plan: Pretraining, root: Path) -> tuple[torch.Tensor, torch.Tensor]:
+    if plan.objective == "labels" and UNLABELLED in plan.sources:
+        raise ValueError(f"{UNLABELLED} is sampled completely, so its labels are not for pretraining")
     labels, first = [], 0
-    for source in pupil.sources:
-        own = torch.from_numpy(_rows(root, source, pupil.kind)[1])
-        if pupil.kind == "text":
-            own = own[_chunks(root, source)[1]]  # a piece has the label of its text
+    for source in plan.sources:
+        own = torch.from_numpy(_rows(root, source, plan.kind)[1])
+        if plan.kind == "text":
+            own = own[_chunks(root, source)[1]]  # a chunk has the label of its text
         labels.append(own + first)
         first += int(own.max()) + 1
-    inputs = [_tensor(root, source, pupil.kind) for source in pupil.sources]
+    inputs = [_tensor(root, source, plan.kind) for source in plan.sources]
     return torch.cat(inputs), torch.cat(labels)
 
 
 @cache
 def _chunks(root: Path, name: str) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return pieces of texts, each as the tokenizer would give it, and which text each is of."""
+    """Return chunks of texts, each as the tokenizer returns it, and the text that each belongs to."""
     cls, sep, pad = (SPECIAL.index(word) for word in ("[CLS]", "[SEP]", "[PAD]"))
     texts = [text[:CHARACTERS] for text in _rows(root, name, "text")[0]]
     found, owners = [], []
@@ -448,7 +456,7 @@ def _chunks(root: Path, name: str) -> tuple[torch.Tensor, torch.Tensor]:
 
 @cache
 def _tokenizer(root: Path) -> PreTrainedTokenizerFast:
-    """Return the one tokenizer of all, of word pieces of all sources."""
+    """Return the tokenizer that all checkpoints share, with word pieces of all sources."""
     tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
     tokenizer.normalizer = normalizers.BertNormalizer()
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 
 def print_table(titles: Sequence[str], lines: Iterable[Sequence[str]]) -> None:
-    """Print a table, each of *lines* as soon as it is there."""
+    """Print a table, each line as soon as it is computed."""
     print("| " + " | ".join(titles) + " |")
     print("|" + "---|" * len(titles))
     for cells in lines:
