@@ -71,7 +71,7 @@ def main() -> None:
         "--seed",
         type=int,
         default=TRAINING.seed,
-        help="of the split into train, validation and test rows, and of the order",
+        help="random seed of the split and of the training",
     )
     tune.add_argument("--precision", choices=("float32", "mixed"), default=TRAINING.precision)
     tune.add_argument("--device", default="auto")
