@@ -120,7 +120,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunHere]:
             "license: no effect",
         ),
         (["rank", "--dataset", "x", "--max-params", "lots"], 2, "max_params: should be a valid integer"),
-        (["rank", "--dataset", "x", "--metric", "luck"], 2, "unknown metric 'luck'; there are: transrate"),
+        (["rank", "--dataset", "x", "--metric", "luck"], 2, "unknown metric 'luck'. Metrics: transrate"),
         (["rank", "--resume"], 2, "--resume needs --run DIR"),
         (["rank", "--nonsense"], 2, "No such option"),
         (["rnak"], 2, "no such command 'rnak'; did you mean 'rank'?"),

@@ -61,7 +61,7 @@ def test_features_that_were_removed_are_a_skipped_line_with_advice(cli: Cli) -> 
     assert cli("cache", "prune", "--keep", "0").returncode == 0
     gone = cli("score", "run", "--metric", "logme", **NOWHERE)
     assert gone.returncode == 1
-    assert "no longer in the cache; hubscan rank --recipe run/recipe.yaml makes them" in gone.stderr
+    assert "no longer in the cache; hubscan rank --recipe run/recipe.yaml recomputes them" in gone.stderr
 
 
 def test_each_layer_can_stand_for_itself_or_the_best_for_its_checkpoint(cli: Cli, tmp_path: Path) -> None:
@@ -86,6 +86,6 @@ def test_a_metric_that_there_is_not_is_named_with_those_there_are(cli: Cli) -> N
     done = cli("score", ".", "--metric", "luck")
     assert done.returncode == 1 and "no run here" in done.stderr
     done = cli("rank", *TWO, "--metric", "luck")
-    assert done.returncode == 2 and "there are: transrate, " in done.stderr
+    assert done.returncode == 2 and "Metrics: transrate, " in done.stderr
     done = cli("rank", *TWO, "--metric", "transfer")
     assert done.returncode == 2 and "'transfer' was replaced by 'transrate' (version 4)" in done.stderr

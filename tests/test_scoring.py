@@ -153,7 +153,21 @@ def test_a_metric_that_transrate_replaced_is_refused_with_a_hint(name: str) -> N
         check(("knn", name))
 
 
-def test_an_unknown_metric_is_refused_with_those_there_are() -> None:
-    with pytest.raises(RecipeError, match=r"unknown metric 'logm'; there are: transrate, .*logme.*size"):
-        check(("logm",))
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (("logmee",), r"unknown metric 'logmee'; did you mean 'logme'\? Metrics: transrate, .*logme.*size$"),
+        (("knn", "hscor", "prob"), r"unknown metrics 'hscor', 'prob'; did you mean 'hscore', 'probe'\?"),
+        (("luck",), r"unknown metric 'luck'\. Metrics: transrate"),
+        ((), "name at least one. Metrics: transrate"),
+    ],
+)
+def test_an_unknown_metric_is_refused_with_the_closest_and_all_names(
+    names: tuple[str, ...], said: str
+) -> None:
+    with pytest.raises(RecipeError, match=said):
+        check(names)
+
+
+def test_every_metric_is_known() -> None:
     check(NAMES)

@@ -1,4 +1,4 @@
-"""The metrics beside `transrate`, by the names of `--metric`."""
+"""All metrics except `transrate`, by their names on the command line (`--metric`)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""Score the features of one checkpoint by the metrics that a scan asks for, layer by layer."""
+"""Score the features of one checkpoint, layer by layer, with the metrics of a scan."""
 
 from __future__ import annotations
 
+import difflib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -24,35 +25,44 @@ FAILURES: Final = (ValueError, ArithmeticError, np.linalg.LinAlgError)
 
 @dataclass(frozen=True)
 class Assessed:
-    """What the features of one checkpoint are found to be worth."""
+    """Scores and accuracy of each layer of one checkpoint, and the predictions of its linear heads."""
 
     layers: dict[str, Layer]
     left_out: dict[str, LeftOut] = field(default_factory=dict)  # by layer
 
 
 def check(metrics: Sequence[str]) -> None:
-    """Refuse unknown metrics.
+    """Check that all *metrics* exist and that there is at least one.
 
     Raises:
-        RecipeError: naming those there are.
+        RecipeError: naming the unknown metrics, the closest existing ones and all metrics.
     """
+    everything = f"Metrics: {', '.join(NAMES)}"
+    if not metrics:
+        raise RecipeError(f"metrics: name at least one. {everything}")
     unknown = [name for name in metrics if name not in NAMES]
-    if not unknown and metrics:
-        return
     replaced = [name for name in unknown if name in REPLACED]
     if replaced:
-        raise RecipeError(f"metrics: {replaced[0]!r} was replaced by 'transrate' (version 4); ask for that")
-    raise RecipeError(f"metrics: unknown metric {', '.join(unknown)!r}; there are: {', '.join(NAMES)}")
+        raise RecipeError(f"metrics: {replaced[0]!r} was replaced by 'transrate' (version 4); use that")
+    if unknown:
+        close = [match for name in unknown for match in difflib.get_close_matches(name, NAMES, n=1)]
+        hint = f"; did you mean {_quoted(close)}?" if close else "."
+        noun = "metric" if len(unknown) == 1 else "metrics"
+        raise RecipeError(f"metrics: unknown {noun} {_quoted(unknown)}{hint} {everything}")
+
+
+def _quoted(names: Sequence[str]) -> str:
+    return ", ".join(map(repr, names))
 
 
 def by_layer(features: Features, sample: Sample, request: ScoringRequest) -> Assessed:
     """Return the scores of every layer and the accuracy of a linear head on it.
 
-    The first metric ranks, and has its null and interval. Whatever else fails to be computed is noted in
-    `Layer.failures` and loses nothing else.
+    The first metric ranks, so only its scores have a null and an interval. If another metric or the
+    accuracy cannot be computed, `Layer.failures` says why and the rest is kept.
 
     Raises:
-        ValueError: if the metric that ranks cannot be computed.
+        ValueError: if the ranking metric cannot be computed.
     """
     found = Assessed({})
     for name, matrix in features.layers.items():
@@ -65,10 +75,11 @@ def by_layer(features: Features, sample: Sample, request: ScoringRequest) -> Ass
 
 
 def layer_fields(found: Assessed, wanted: str) -> dict[str, Any]:
-    """Return what a `Scored` says of its layers: which one stands for the checkpoint, and its scores.
+    """Return the fields of a `Scored` that describe its layers: the one that represents it, and its scores.
 
-    That is the last one, or their mean, unless the "best" or "each" is wanted. A best of many is a little
-    lucky: its interval does not know that it was chosen.
+    With *wanted* "last" or "mean" there is only one layer. With "best" and "each" the layer with the highest
+    score represents the checkpoint. Choosing the best of several is optimistic, and its interval does not
+    account for that choice.
     """
     layers = found.layers
     single = wanted in ("last", "mean")
@@ -86,7 +97,7 @@ def layer_fields(found: Assessed, wanted: str) -> dict[str, Any]:
 
 @dataclass
 class _Scoring:
-    """The metrics of one layer; the head comes with `transrate`, or by itself where that is not asked for."""
+    """Computes the metrics of one layer; `transrate` also gives the head, which is otherwise fitted alone."""
 
     matrix: Any  # (n, width)
     parameters: int
@@ -107,7 +118,7 @@ class _Scoring:
             raise ValueError(f"{name} cannot be computed: {error}") from error
         if not math.isfinite(score.value):
             raise ValueError(f"{name} cannot be computed: its value is {score.value}")
-        if not ranks or name == "size":  # which no rows are needed for
+        if not ranks or name == "size":  # size does not depend on the rows
             return score
         found = notes(score, np.asarray(self.sample.labels), self._available())
         return replace(score, notes=(*score.notes, *found))
@@ -145,7 +156,7 @@ class _Scoring:
 
 
 def _layer(scoring: _Scoring) -> Layer:
-    """Return the scores of one layer; only a failure of the metric that ranks is an error."""
+    """Return the scores of one layer; only a failure of the ranking metric is an error."""
     first, *others = dict.fromkeys(scoring.request.metrics)
     scores, failures = {first: scoring.score(first)}, {}
     for name in others:
@@ -166,10 +177,10 @@ def _leading(layer: Layer) -> Score:
 
 
 def log_size(parameters: int) -> float:
-    """Return log₁₀ of the number of *parameters*, so that 1 more is ten times as many.
+    """Return log₁₀ of the number of *parameters*: one unit more means ten times as many.
 
-    Larger checkpoints fine-tune better so often that the plain list by size beats most published
-    metrics on the usual benchmark (arXiv 2510.06448); a metric should be seen beside it.
+    Larger checkpoints fine-tune better so often that sorting by size beats most published metrics on the
+    usual benchmark (arXiv 2510.06448). Compare any other metric with this baseline.
 
     Raises:
         ValueError: if there is not at least one parameter.
