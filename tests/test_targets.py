@@ -40,16 +40,16 @@ def test_dtype_and_shape_decide_what_labels_are(labels: Any, kind: str) -> None:
         (np.array(["a", "b"]), "not <U1"),
         (np.array([None, 1]), "not object"),
         (np.array([1j, 2]), "not complex128"),
-        (np.zeros((2, 2, 2)), "got"),
-        (np.array(1), "got"),
+        (np.zeros((2, 2, 2)), "expected"),
+        (np.array(1), "expected"),
         ([4, 4, 4], "one class"),
         (np.array([], int), "one class"),
         (np.array([]), "constant target"),
         ([2.5, 2.5], "constant target"),
         ([1.0, np.nan], "NaN"),
         ([1.0, np.inf], "NaN"),
-        (np.array([[0, 2], [1, 0]]), "0 and 1 only"),
-        (np.array([[0.5, 0], [1, 0]]), "0 and 1 only"),
+        (np.array([[0, 2], [1, 0]]), "only 0 and 1"),
+        (np.array([[0.5, 0], [1, 0]]), "only 0 and 1"),
         (np.array([[0, np.nan], [1, 0]]), "NaN"),
         (np.array([[0, 1], [0, 1]]), "every label column is constant"),
         (np.zeros((3, 0), int), "every label column is constant"),
@@ -79,7 +79,7 @@ def test_features_that_are_no_finite_matrix_are_refused(features: Any, said: str
 
 
 def test_labels_and_features_have_as_many_rows() -> None:
-    with pytest.raises(ValueError, match="as many labels as rows"):
+    with pytest.raises(ValueError, match="as many labels as rows expected"):
         checked(np.zeros((3, 2)), [0, 1])
 
 
@@ -109,7 +109,7 @@ def test_each_label_is_a_problem_against_the_rest_and_classes_are_one_problem() 
     assert [c.tolist() for _, c in problems] == [[1, 1, 0, 1], [0, 1, 1, 0]]
     ((weight, classes),) = as_targets([5, 3, 5]).problems()
     assert (weight, classes.tolist()) == (1.0, [1, 0, 1])
-    with pytest.raises(ValueError, match="no one class"):
+    with pytest.raises(ValueError, match="no single class"):
         _ = several.classes
 
 

@@ -1,16 +1,17 @@
-"""Metrics: features (n, d) and labels in, one `Score` out, higher is better. One metric a file.
+"""Metrics that estimate from features and labels how well a checkpoint will do; one file each.
 
-Pure functions for anybody's arrays or tensors::
+They are pure functions of features (n, d) and labels, arrays or tensors. Each returns one `Score`, and higher
+is better::
 
     from hubscan.scores import knn, logme, transrate
 
     score = transrate(features, labels)   # .value in nats per row, with .low .high .null
     score.accuracy                        # of a linear head on rows it was not fitted to: .value .error .kind
     logme(features, labels).value         # nulls=20 adds .null, halves=20 adds .low and .high
-    knn(tokens, tags, groups=sentence)    # rows that belong together do not predict one another
+    knn(tokens, tags, groups=sentence)    # rows of one group do not predict each other
 
-Labels are (n,) integers for classes, (n,) floats for numbers, (n, L) columns of 0 and 1 for several labels
-a row; with token labels each token is a row.
+Labels are (n,) integers for classes, (n,) floats for numbers, or (n, L) columns of 0 and 1 for several labels
+per row. With token labels, each token is a row.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How often predictions are right: accuracy, balanced accuracy, R² or micro-F1, with its standard error."""
+"""Measure predictions: accuracy, balanced accuracy, R² or micro-F1, with its standard error."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ Array = npt.NDArray[Any]
 
 
 def kind_of_accuracy(labels: npt.ArrayLike, *, representative: bool) -> AccuracyKind:
-    """Return which number describes predictions of *labels* best.
+    """Return the kind of accuracy that suits *labels*.
 
-    Of classes it is the share of right rows if the sample is *representative*, that is, if classes have
-    the shares that they have where the rows come from; otherwise it is the mean recall over classes.
+    For classes it is the share of correct rows if the sample is *representative* (the classes have the same
+    shares as in the data that it was drawn from), and otherwise the mean recall over classes. For numbers it
+    is R², for several labels micro-F1.
     """
     kind = kind_of(labels)
     if kind == "numbers":
@@ -32,33 +33,34 @@ def kind_of_accuracy(labels: npt.ArrayLike, *, representative: bool) -> Accuracy
 def head_accuracy(
     head: LinearHead, labels: npt.ArrayLike, groups: npt.ArrayLike | None = None, *, representative: bool
 ) -> Accuracy:
-    """Return how well the left-out predictions of *head* agree with *labels*."""
+    """Return the accuracy of *head* on left-out rows."""
     kind = kind_of_accuracy(labels, representative=representative)
     return accuracy(head_predictions(head, labels), labels, kind, groups)
 
 
 def head_predictions(head: LinearHead, labels: npt.ArrayLike) -> Array:
-    """Return the left-out predictions of *head* in the terms of *labels*: classes, numbers, or 0 and 1.
+    """Return the left-out predictions of *head* in the format of *labels*: classes, numbers, or 0 and 1.
 
-    A class wins by the largest output. All labels share one threshold, at which micro-F1 is largest.
+    The class with the largest output wins. Several labels share one threshold: the one with the largest
+    micro-F1.
     """
     array, outputs = as_array(labels), head.left_out
     if head.targets.kind == "numbers":
         return np.asarray(outputs[:, 0])
     if head.targets.kind == "classes":
         return np.asarray(np.unique(array)[outputs.argmax(axis=1)])
-    predicted = array.astype(np.uint8)  # a column that is the same for all rows is predicted as it is
+    predicted = array.astype(np.uint8)  # a constant column is predicted correctly
     predicted[:, varying(array)] = outputs > best_threshold(outputs, head.targets.columns)
     return predicted
 
 
 def as_predicted(predictions: Array) -> Predicted:
-    """Return *predictions*, (n,) or (n, L), as plain Python numbers, which travel as JSON."""
+    """Return *predictions*, (n,) or (n, L), as plain Python numbers, which JSON can hold."""
     return tuple(map(tuple, predictions.tolist())) if predictions.ndim == 2 else tuple(predictions.tolist())
 
 
 def varying(columns: Array) -> npt.NDArray[np.bool_]:
-    """Return which label *columns* (n, L) of 0 and 1 hold both, (L,)."""
+    """Return which label *columns* (n, L) contain both 0 and 1, (L,)."""
     return np.asarray((columns == 1).any(axis=0) & (columns == 0).any(axis=0))
 
 
@@ -67,7 +69,7 @@ def best_threshold(outputs: Matrix64, columns: Matrix64) -> float:
     order = np.argsort(-outputs, axis=None, kind="stable")
     ranked, right = outputs.ravel()[order], columns.ravel()[order]
     f1 = 2.0 * np.cumsum(right) / (np.arange(1, len(right) + 1) + right.sum())
-    ends = np.flatnonzero(np.append(np.diff(ranked) < 0, True))  # equal outputs fall on one side
+    ends = np.flatnonzero(np.append(np.diff(ranked) < 0, True))  # the threshold never separates equal outputs
     last = int(ends[f1[ends].argmax()])
     below = ranked[last + 1] if last + 1 < len(ranked) else ranked[last] - 1.0
     return float((ranked[last] + below) / 2.0)
@@ -76,34 +78,34 @@ def best_threshold(outputs: Matrix64, columns: Matrix64) -> float:
 def accuracy(
     predicted: npt.ArrayLike, labels: npt.ArrayLike, kind: AccuracyKind, groups: npt.ArrayLike | None = None
 ) -> Accuracy:
-    """Return how well *predicted* agrees with *labels*, as a number of the given *kind*.
+    """Return the accuracy of *predicted* against *labels*, of the given *kind*.
 
-    **error** is the standard error of the value when other rows, or other *groups* (n,) of rows, had been
-    drawn: the value is linearised in the rows, and the contributions of a group are added up.
+    **error** is the standard error over other samples of rows, or of *groups* of rows. It comes from the
+    influence of each row on the value, to first order; the influences within a group are added up.
 
     Args:
         predicted: (n,) classes or numbers, or (n, L) of 0 and 1.
-        labels: likewise.
-        kind: "accuracy", the share of right rows; "balanced_accuracy", the mean recall over classes; "r2",
+        labels: the true values, of the same shape.
+        kind: "accuracy", the share of correct rows; "balanced_accuracy", the mean recall over classes; "r2",
             1 − Σ(y−ŷ)²/Σ(y−ȳ)²; "micro_f1", 2TP/(2TP+FP+FN) over all labels that vary.
-        groups: names of what belongs together.
+        groups: (n,) the name of each row's group.
 
     Raises:
-        ValueError: if the shapes do not fit.
+        ValueError: if *predicted* and *labels* differ in shape, or *groups* are invalid.
     """
     given, wanted = as_array(predicted), as_array(labels)
     if given.shape != wanted.shape:
-        raise ValueError(f"predictions of the labels' shape {wanted.shape} expected, got {given.shape}")
+        raise ValueError(f"predictions have shape {given.shape}, labels {wanted.shape}; they should be equal")
     value = float(resampled(given, wanted, kind, np.ones((1, len(wanted))))[0])
     error = _standard_error(_influence(given, wanted, kind, value), groups_of(groups, len(wanted)))
     return Accuracy(value, error, kind, _also(given, wanted, kind))
 
 
 def resampled(predicted: Array, labels: Array, kind: AccuracyKind, weights: Matrix64) -> Matrix64:
-    """Return the value for each of several weightings of the rows, *weights* (s, n): (s,).
+    """Return the value (s,) under each of several weightings of the rows, *weights* (s, n).
 
-    With bootstrap counts as weights these are the values of bootstrap samples. Classes without a row in a
-    sample do not count in its balanced accuracy.
+    If the weights are bootstrap counts, these are the values of bootstrap samples. Balanced accuracy ignores
+    classes that have no row in a sample.
     """
     if kind == "accuracy":
         return np.asarray(weights @ (predicted == labels) / weights.sum(axis=1))
@@ -118,7 +120,7 @@ def resampled(predicted: Array, labels: Array, kind: AccuracyKind, weights: Matr
 
 
 def _influence(predicted: Array, labels: Array, kind: AccuracyKind, value: float) -> Matrix64:
-    """Return how much each row moves the value, to first order, (n,)."""
+    """Return the influence of each row on the value, to first order, (n,)."""
     if kind == "accuracy":
         return np.asarray(((predicted == labels) - value) / len(labels))
     if kind == "balanced_accuracy":
@@ -140,7 +142,7 @@ def _standard_error(influence: Matrix64, groups: Classes | None) -> float:
 
 
 def _also(predicted: Array, labels: Array, kind: AccuracyKind) -> dict[str, float]:
-    """Return what stands beside the value: how it looks when each class counts alike, or by ranks alone."""
+    """Return secondary values: those that weigh all classes equally, or depend only on ranks."""
     once = np.ones((1, len(labels)))
     if kind == "r2":
         return {"spearman": _correlation(_ranks(predicted), _ranks(labels))}
@@ -194,7 +196,7 @@ def _f1_of_classes(predicted: Array, labels: Array) -> Matrix64:
 
 
 def _ranks(numbers: Array) -> Matrix64:
-    """Return the place of each number among all, equal ones sharing the mean of theirs, (n,)."""
+    """Return the rank of each number (n,); equal numbers share the mean of their ranks."""
     _, inverse, counts = np.unique(numbers, return_inverse=True, return_counts=True)
     middle: Matrix64 = np.cumsum(counts) - (counts - 1) / 2.0
     return middle[inverse]

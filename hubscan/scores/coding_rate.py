@@ -1,4 +1,4 @@
-"""The coding rate: features in, the nats that code them out (Ma, Derksen, Hong & Wright, 2007)."""
+"""Compute the coding rate of features: the nats needed to code them (Ma, Derksen, Hong & Wright, 2007)."""
 
 from __future__ import annotations
 
@@ -10,17 +10,16 @@ from scipy.linalg import cholesky, svdvals
 
 Matrix64: TypeAlias = npt.NDArray[np.float64]
 
-LOUD: Final = 3e3  # root of the mean energy of a row over eps; its square times rounding is 2e-9
+LOUD: Final = 3e3  # root of (mean energy of a row) / eps; its square times float64 rounding is 2e-9
 
 
 def coding_rate(features: Matrix64, eps: float) -> float:
     """Return R(Z, eps) = ½ log det(I + ZᵀZ / (n·eps)) in nats.
 
-    The rows of *features* Z (n, d) are taken as they are: neither centred nor scaled. As
+    The rows of *features* Z (n, d) are neither centred nor scaled here. Because
     det(I_d + ZᵀZ/a) = det(I_n + ZZᵀ/a), the smaller Gram matrix is factored: O(n·d·min(n, d)).
-    Where the energy of a row is so large, in units of *eps*, that rounding would pass for variance
-    next to the identity, singular values are taken, those that are rounding as zero.
-    A matrix without rows needs no nats.
+    If the rows are so large in units of *eps* that rounding would count as variance, singular values are
+    used instead, and those within rounding count as zero. A matrix without rows has rate 0.
     """
     n, d = features.shape
     if n == 0:
@@ -30,7 +29,7 @@ def coding_rate(features: Matrix64, eps: float) -> float:
     gram = features.T @ features if d <= n else features @ features.T
     gram /= n * eps
     gram.flat[:: len(gram) + 1] += 1.0
-    # I + Gram is positive definite whatever the features, so the cheapest factorisation serves.
+    # I + Gram is always positive definite, so Cholesky, the cheapest factorisation, is enough.
     diagonal = cholesky(gram, lower=True, overwrite_a=True, check_finite=False).diagonal()
     return float(np.log(diagonal).sum())
 
@@ -45,7 +44,7 @@ def _by_singular_values(features: Matrix64, scale: float) -> float:
 def conditional_rate(features: Matrix64, labels: npt.NDArray[np.integer[Any]], eps: float) -> float:
     """Return R(Z, eps | Y) = Σ_c (n_c/n) · R(Z_c, eps) in nats.
 
-    *labels* (n,) may be any integers; numbers that do not occur are no classes.
+    *labels* (n,) may be any integers; only those that occur count as classes.
     """
     order = np.argsort(labels, kind="stable")
     _, counts = np.unique(labels, return_counts=True)

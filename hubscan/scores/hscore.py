@@ -1,4 +1,4 @@
-"""The H-score with a shrunk covariance: how much of the features' spread lies between the classes."""
+"""The H-score with a shrunk covariance: how much of the features' variance is between classes."""
 
 from __future__ import annotations
 
@@ -13,22 +13,23 @@ from hubscan.scores.targets import Classes, Matrix64, checked
 
 
 def h_score(features: npt.ArrayLike, labels: npt.ArrayLike) -> float:
-    """Return the shrunk H-score, between 0 and K − 1 for K classes; it has no unit.
+    """Return the shrunk H-score: how much of the features' variance is between classes.
 
-    With S (d, d) the covariance of the features (over n), B that of the class means weighted by
-    their rows, α the shrinkage of Ledoit & Wolf (2004) and μ = tr S / d::
+    It is between 0 and K − 1 for K classes and has no unit. With S (d, d) the covariance of the features
+    (divided by n), B that of the class means weighted by class size, α the shrinkage of Ledoit & Wolf (2004)
+    and μ = tr S / d::
 
         H = tr( [(1−α)·S + α·μ·I]⁻¹ · (1−α)·B )
 
-    Rotating, moving or scaling the features changes nothing. Numbers are cut at their quantiles
-    into classes first (`quantile_classes`); of several labels, each is held against the rest and
-    the mean is weighted by how often the label occurs, so that it is between 0 and 1.
+    The score does not change when the features are rotated, shifted or scaled. Numeric labels are first cut
+    into classes at their quantiles (`quantile_classes`). With several labels, each is scored against the rest
+    and the mean is weighted by label frequency, so it is between 0 and 1.
 
-    Source: Bao et al., ICIP 2019, as shrunk by Ibrahim, Ponomareva & Mazumder, ECML 2022
-    (arXiv 2110.06893). α is scikit-learn's (`sklearn.covariance.LedoitWolf`): for one column 0.
+    Source: Bao et al., ICIP 2019, with the shrinkage of Ibrahim, Ponomareva & Mazumder, ECML 2022
+    (arXiv 2110.06893). α is scikit-learn's (`sklearn.covariance.LedoitWolf`); it is 0 for one column.
 
-    Departures: a well-known implementation multiplies the two matrices entry by entry and leaves
-    the bound K − 1; this is the product. Features that are constant score 0.
+    Departures: a well-known implementation multiplies the two matrices elementwise and exceeds the bound
+    K − 1; this is the matrix product. Constant features score 0.
 
     Cost O(n·d·min(n, d)): with Z the centred features and WᵀZ the class means, d > n turns
     WᵀZ(aI + cZᵀZ)⁻¹ZᵀW into WᵀG(aI + cG)⁻¹W, where G = ZZᵀ is n by n.
@@ -38,7 +39,7 @@ def h_score(features: npt.ArrayLike, labels: npt.ArrayLike) -> float:
         labels: (n,) classes, (n, L) of 0 and 1, or (n,) floats; see `hubscan.scores.targets`.
 
     Raises:
-        ValueError: if the shapes do not fit, a number is not finite, or the labels are constant.
+        ValueError: if the shapes do not match, a number is not finite, or the labels are constant.
     """
     matrix, targets = checked(features, labels)
     z = centred(matrix)
@@ -58,7 +59,7 @@ def h_score(features: npt.ArrayLike, labels: npt.ArrayLike) -> float:
 
 @dataclass(frozen=True, slots=True)
 class _Scatter:
-    """The shrunk covariance aI + c·S, held as the Gram matrix of the shorter side of Z."""
+    """The shrunk covariance aI + c·S, stored as the smaller Gram matrix of Z."""
 
     gram: Matrix64  # (m, m) ZZᵀ/n where n < d, else ZᵀZ/n
     shrinkage: float  # α; a = αμ and c = 1 − α
@@ -66,22 +67,22 @@ class _Scatter:
     over_rows: bool
 
     def solve(self, right: Matrix64) -> Matrix64:
-        """Return (aI + c·gram)⁻¹ right, or with its pseudo-inverse where there is no inverse."""
+        """Return (aI + c·gram)⁻¹ right, with the pseudo-inverse if the matrix is singular."""
         shrunk = (1.0 - self.shrinkage) * self.gram
         shrunk.flat[:: len(shrunk) + 1] += self.shrinkage * self.mean_variance
         if self.shrinkage > 1e-12:
             try:
                 return np.asarray(cho_solve(cho_factor(shrunk, lower=True, overwrite_a=True), right))
-            except LinAlgError:  # rounding alone: a > 0 makes it positive definite
+            except LinAlgError:  # only through rounding: a > 0 makes it positive definite
                 pass
         return np.asarray(np.linalg.pinv(shrunk, rcond=1e-12, hermitian=True) @ right)
 
 
 def _ledoit_wolf(z: Matrix64, gram: Matrix64) -> float:
-    """Return the share α of the identity that estimates the covariance of *z* with the least error.
+    """Return the weight α of the identity in the shrunk covariance of *z* with the least expected error.
 
-    The squared error of S is (Σ_i ‖z_i‖⁴/n − ‖S‖²)/n, its squared distance from μI is ‖S‖² − dμ²;
-    α is their ratio, at most 1.
+    The squared error of S is (Σ_i ‖z_i‖⁴/n − ‖S‖²)/n and its squared distance from μI is ‖S‖² − dμ²;
+    α is the ratio of the two, at most 1.
     """
     n, d = z.shape
     if d == 1:
@@ -94,7 +95,7 @@ def _ledoit_wolf(z: Matrix64, gram: Matrix64) -> float:
 
 
 def _averages(problems: list[tuple[float, Classes]]) -> Matrix64:
-    """Return W (n, K) such that WWᵀ takes Z to the weighted sum of its between-class scatters, ZᵀWWᵀZ."""
+    """Return W (n, K) such that ZᵀWWᵀZ is the weighted sum of the between-class scatters of Z."""
     blocks = []
     for weight, classes in problems:
         counts = np.bincount(classes)

@@ -1,4 +1,4 @@
-"""Leave-one-out nearest neighbours: whether rows that lie together are labelled alike."""
+"""Leave-one-out nearest neighbours: whether rows with similar features have similar labels."""
 
 from __future__ import annotations
 
@@ -22,38 +22,38 @@ def nearest_neighbours(
     k: int = NEIGHBOURS,
     groups: npt.ArrayLike | None = None,
 ) -> float:
-    """Return how well each row's label follows from the *k* other rows nearest to it in direction.
+    """Return how well the *k* nearest other rows predict the label of each row.
 
-    The prediction is the mean of the neighbours' label columns. Classes: accuracy of the most
-    frequent class; numbers: R²; multi-label: average precision, weighted by how often a label
-    occurs (`hubscan.scores.prediction`). 1 is best; there is no bias with the width to correct.
+    The prediction is the mean of the neighbours' label columns. It is judged by the accuracy of the most
+    frequent class, by R² for numbers, and by average precision weighted by label frequency for several
+    labels (`hubscan.scores.prediction`). 1 is best. Width causes no bias that needs correcting.
 
-    Nearest is by cosine: how long a feature vector is tells more of the input's length and of the
-    encoder than of its content, and one long row would be nobody's neighbour. Rotating the
-    features, or multiplying any row by a positive number, changes nothing; moving them does. A row
-    of zeros has cosine 0 with every other.
+    Distance is cosine distance: the length of a feature vector depends more on the length of the input and on
+    the encoder than on the content, and a single long row would be nobody's neighbour. The score does not
+    change when the features are rotated or a row is multiplied by a positive number; it does when they are
+    shifted. A row of zeros has cosine 0 with every other row.
 
-    k = 5: one neighbour is noisy, and the rows of a class of n_c cannot win by much when k exceeds
-    2·n_c, so that more would write off small classes. With fewer than k other rows, all are taken.
+    k = 5 because one neighbour is noisy, while a class of n_c rows can hardly win a vote when k exceeds
+    2·n_c, so a larger k would ignore small classes. If there are fewer than k other rows, all are used.
 
-    Ties: rows as near as the k-th share the places that are left, and classes of equal votes share
-    the win. So neither the order of the rows nor the names of the classes matter. Constant features
-    score below chance, 0 for balanced classes: a row that is left out leaves its class a minority.
+    Ties: rows as near as the k-th share the remaining places, and classes with equally many votes share the
+    win. Neither the order of the rows nor the names of the classes matter. Constant features score below
+    chance, and 0 for balanced classes, because leaving a row out makes its class a minority.
 
     Cost O(n²·d) time; cosines are held for a block of rows at a time, 64 MB.
 
     Args:
         features: (n, d) finite real numbers of any type, or a tensor; computed in float64.
         labels: (n,) classes, (n, L) of 0 and 1, or (n,) floats; see `hubscan.scores.targets`.
-        k: how many neighbours, at least 1.
-        groups: (n,) names; rows of one group, as the words of a sentence, are not one another's neighbours.
+        k: the number of neighbours, at least 1.
+        groups: (n,) names; rows of one group, such as the words of a sentence, are never neighbours.
 
     Raises:
-        ValueError: if the shapes do not fit, a number is not finite, the labels are constant, or
-            k < 1, or all rows are of one group.
+        ValueError: if the shapes do not match, a number is not finite, the labels are constant, k < 1, or all
+            rows are in one group.
     """
     if k < 1:
-        raise ValueError(f"k ≥ 1 neighbours expected, got {k}")
+        raise ValueError(f"k is {k}, but at least 1 neighbour is needed")
     matrix, targets = checked(features, labels)
     z = _directions(matrix)
     n = len(z)
@@ -66,16 +66,16 @@ def nearest_neighbours(
 
 
 def _directions(matrix: Matrix64) -> Matrix64:
-    """Return the rows of *matrix* with length 1; a row of zeros stays one."""
+    """Return the rows of *matrix* scaled to length 1; rows of zeros stay zero."""
     largest = np.abs(matrix).max(axis=1, keepdims=True)
-    z = matrix / np.where(largest > 0, largest, 1.0)  # its square is inside float64 for any row
+    z = matrix / np.where(largest > 0, largest, 1.0)  # keeps the squares within float64
     length = np.linalg.norm(z, axis=1, keepdims=True)
     z /= np.where(length > 0, length, 1.0)
     return z
 
 
 def _shares(z: Matrix64, groups: Classes, some: slice, k: int) -> sparse.csr_array:
-    """Return the share (m, n) that every row has in the prediction of *some* rows."""
+    """Return the weight (m, n) of every row in the prediction for *some* rows."""
     cosines = z[some] @ z.T
     cosines[groups[some, None] == groups] = -np.inf
     kth = np.partition(cosines, -k, axis=1)[:, -k, None]

@@ -1,4 +1,4 @@
-"""A ridge regression of the labels on frozen features, and its predictions for rows that were left out."""
+"""Fit the linear head, a ridge regression of the labels on frozen features, and predict left-out rows."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from hubscan.scores.net_rate import Decomposed, decomposed
 from hubscan.scores.resampling import groups_of
 from hubscan.scores.targets import Classes, Matrix64, Targets, as_targets, same_rows
 
-LEAST_FREE = 1e-12  # of a row: how much of it the other rows do not fix, at least
+LEAST_FREE = 1e-12  # lower bound on 1 − leverage
 LARGEST = float(np.finfo(np.float64).max)
 
 
 @dataclass(frozen=True)
 class LinearHead:
-    """A linear head, with one ridge penalty for all its outputs."""
+    """A linear head with one ridge penalty for all its outputs."""
 
     targets: Targets
     found: Decomposed
     penalty: float  # in units of the scaled rows
-    left_out: Matrix64  # (n, T) outputs for each row when it, and what belongs to it, is left out
+    left_out: Matrix64  # (n, T) outputs for each row by a fit without that row and its group
 
     @property
     def ridge(self) -> float:
-        """Return Λ in squared units of the features; 0 if no feature varies."""
+        """Return Λ in squared units of the features, or 0 if no feature varies."""
         if self.found.space is None:
             return 0.0
         scale = self.found.rows.scale
@@ -54,18 +54,18 @@ def linear_head(
 ) -> LinearHead:
     """Return the linear head for *features* (n, d): a ridge regression of the label columns.
 
-    Classes have one column each, 1 in the rows of the class and 0 elsewhere.
+    Each class has one column, which is 1 in the rows of the class and 0 elsewhere.
 
-    All columns share the Λ at which the score `transrate`, summed over them before each is set to at least 0,
-    is largest. All rows choose it, the left-out ones too; that is one number for the whole head.
+    All columns share one Λ: the one that maximises the weighted sum of their `transrate` terms, before each
+    term is raised to at least 0. All rows take part in choosing this one number, the left-out ones too.
 
-    With H = U·diag(w/(w+Λ))·Uᵀ + 1/n the output for a row that is left out is::
+    With H = U·diag(w/(w+Λ))·Uᵀ + 1/n, the output for a left-out row is::
 
         ŷ₋ᵢ = (ŷᵢ − hᵢᵢ·yᵢ)/(1 − hᵢᵢ) + ȳ − ȳ₋ᵢ
 
-    which equals a fit to the other rows at the same Λ, with the class shares of all rows. Without the last
-    two terms, leaving a row out would move the intercept against its own class, and noise would read far
-    below chance. Rows of one of *groups* are left out together, by the same formula with blocks of H.
+    This equals a fit to the other rows at the same Λ, but with the class shares of all rows. Without the last
+    two terms, leaving a row out would shift the intercept away from its class, and noise would score far
+    below chance. Rows of one group (*groups* (n,)) are left out together, with blocks of H in the formula.
 
     Raises:
         ValueError: as `transrate`.
@@ -77,7 +77,7 @@ def linear_head(
 
 
 def head_of(found: Decomposed, targets: Targets, groups: Classes | None) -> LinearHead:
-    """Return the linear head for decomposed features; the first of the orders is that of the labels."""
+    """Return the linear head for decomposed features, whose first order is the original one of the labels."""
     means = targets.columns.mean(axis=0)
     if found.space is None:
         return LinearHead(targets, found, 0.0, np.tile(means, (len(found.rows), 1)))
@@ -90,7 +90,7 @@ def head_of(found: Decomposed, targets: Targets, groups: Classes | None) -> Line
 def _shifts(
     space: RowSpace, kept: Matrix64, projected: Matrix64, units: Matrix64, groups: Classes | None
 ) -> Matrix64:
-    """Return how far from the mean each left-out row is predicted, (n, T), for columns of length 1."""
+    """Return the prediction for each left-out row minus the mean, (n, T), for columns of length 1."""
     n = len(units)
     errors, leverage = np.empty_like(units), np.empty(n)
     algebra = space.algebra
@@ -113,7 +113,7 @@ def _shifts(
 
 
 def _members(groups: Classes, sizes: Classes, rank: int) -> Iterator[Classes]:
-    """Yield the groups of several rows: g groups of m rows at a time, (g, m); large ones one by one."""
+    """Yield the groups with several rows: g groups of m rows at a time, (g, m), or one at a time if large."""
     order = np.argsort(groups, kind="stable")
     starts = np.cumsum(sizes) - sizes
     for size in np.unique(sizes[sizes > 1]):
@@ -134,7 +134,7 @@ def _left_out_together(space: RowSpace, kept: Matrix64, members: Classes, errors
 
 
 def _large_group(space: RowSpace, kept: Matrix64, members: Classes, errors: Matrix64) -> Matrix64:
-    """Return the same by the r + 1 dimensions, which are fewer: I + B(I − BᵀB)⁻¹Bᵀ."""
+    """Return the same for a group with more rows than the r + 1 dimensions, as I + B(I − BᵀB)⁻¹Bᵀ."""
     width = space.rank + 1
     gram, along = np.zeros((width, width)), np.zeros((width, errors.shape[1]))
     for places in blocks_of(len(members), width):

@@ -1,4 +1,4 @@
-"""A function of features and labels in, a metric out: with its name, version, null and interval."""
+"""Wrap a function of features and labels as a metric with a name, a version, a null and an interval."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ Function = Callable[..., float]
 class Metric:
     """A named function of (features, labels); higher is better.
 
-    Called like the function it returns a `Score` with the value alone. `nulls` shuffles of the
-    labels add what the function gives to them, in the mean and with its spread; `halves` of the
-    sample, drawn without replacement within the classes, add a 95 % interval: their spread is that
-    of the whole among samples (a delete-half jackknife; see `transrate`).
+    Called like the function, it returns a `Score` with only a value. `nulls` adds the mean and standard
+    deviation of the function over that many shuffles of the labels. `halves` adds a 95 % interval from that
+    many halves of the sample, drawn without replacement within the classes: they vary as much as whole
+    samples vary among themselves (a delete-half jackknife; see `transrate`).
     """
 
     name: str
     version: int
     function: Function
-    repeats: int = 20  # how many shuffles and halves stand behind a ranking by it
-    predicts: bool = False  # some rows from others, which are not to be of the same group
+    repeats: int = 20  # shuffles and halves when it ranks
+    predicts: bool = False  # predicts rows from other rows, which then need to be of other groups
 
     def __post_init__(self) -> None:
-        """Take over what the function says about itself."""
+        """Take over the docstring of the function."""
         object.__setattr__(self, "__doc__", self.function.__doc__)
 
     def __call__(
@@ -48,12 +48,12 @@ class Metric:
     ) -> Score:
         """Return the score of *features* (n, d) for *labels*.
 
-        Rows that belong together, as the words of one sentence do, have the same name among *groups*
-        (n,): halves keep them together, and a metric that predicts rows from others does not use them
-        for one another.
+        *groups* (n,) names the group of each row, such as the sentence of a word. Halves keep a group
+        together, and a metric that predicts rows from other rows does not use rows of the same group.
 
         Raises:
-            ValueError: if the metric is not defined for them, or they cannot be used.
+            ValueError: if the metric is not defined for these labels, or the features, labels or groups
+                are invalid.
         """
         rows, rng = as_array(labels), np.random.default_rng(seed)
         together = groups_of(groups, len(rows))

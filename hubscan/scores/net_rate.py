@@ -1,4 +1,4 @@
-"""The coding rate that a label saves minus the cost of the features, at each distortion of a lattice."""
+"""Compute the terms of TransRate: the coding rate that a label saves minus the cost of the features."""
 
 from __future__ import annotations
 
@@ -15,44 +15,44 @@ from hubscan.scores.targets import Classes, Matrix64, Targets
 
 STEP: Final = 0.25
 STRENGTHS: Final = np.arange(-8.0, 14.0 + STEP, STEP)  # log ρ, with Λ = tr(ZᵀZ)/(nρ)
-UNEXPLAINED: Final = 1e-9  # share of a column that no features explain, at least: keeps the value finite
+UNEXPLAINED: Final = 1e-9  # least unexplained share of a label column, which keeps the value finite
 TINY: Final = 1e-300
-ROUNDING: Final = 1e-13  # a column that varies by less than this share of its numbers is constant
+ROUNDING: Final = 1e-13  # a column that varies by less than this share of its largest number is constant
 
 
 @dataclass(frozen=True)
 class NetRates:
-    """Nats per row for each column of the labels, at each distortion of the lattice."""
+    """The net rate of each label column at each distortion of the lattice, in nats per row."""
 
     nats: Matrix64  # (S, T)
     unit: float  # Λ at log ρ = 0
 
     @property
     def largest(self) -> Matrix64:
-        """Return the largest value of each column, (T,)."""
+        """Return the maximum over distortions for each column, (T,)."""
         return _peak(self.nats)[0]
 
     def ridge(self, weights: Matrix64) -> float:
-        """Return the one Λ for all columns at which the sum weighted by *weights* (T,) is largest."""
+        """Return the common Λ that maximises the sum of the columns weighted by *weights* (T,)."""
         place = float(_peak((self.nats @ weights)[:, None])[1][0])
         return self.unit * float(np.exp(-(STRENGTHS[0] + STEP * place)))
 
 
 @dataclass(frozen=True)
 class Decomposed:
-    """Features in the coordinates U of their rows, and several orders of the labels projected on U."""
+    """Decomposed features, and the labels in several row orders projected on the left singular vectors."""
 
     rows: Rows
     space: RowSpace | None  # None if no feature varies
-    units: Matrix64  # (n, T) label columns, centred and of length 1
-    lengths: Matrix64  # (T,) the lengths that they had
+    units: Matrix64  # (n, T) label columns, centred and scaled to length 1
+    lengths: Matrix64  # (T,) their lengths before that
     projections: list[Matrix64]  # (r, T) Uᵀy for each order
 
     def net_rates(self, place: int) -> NetRates:
-        """Return the net rates of the labels in the order number *place*.
+        """Return the net rates of the labels in order number *place*.
 
-        With q = yᵀZ(ZᵀZ + ΛI)⁻¹Zᵀy the saved rate ½ log det(S_T + Λ/n) − ½ log det(S_W + Λ/n) of a centred
-        indicator y of length 1 is −½ log(1 − q).
+        For a centred indicator y of length 1, the saved rate ½ log det(S_T + Λ/n) − ½ log det(S_W + Λ/n)
+        equals −½ log(1 − q) with q = yᵀZ(ZᵀZ + ΛI)⁻¹Zᵀy.
         """
         if self.space is None:
             return NetRates(np.zeros((len(STRENGTHS), self.units.shape[1])), 1.0)
@@ -66,7 +66,7 @@ class Decomposed:
 
 
 def decomposed(rows: Rows, targets: Targets, orders: Sequence[Classes]) -> Decomposed:
-    """Return *rows* decomposed, with *targets* in each of *orders* (n,) projected on their coordinates."""
+    """Decompose *rows*, and project *targets* in each of *orders* (n,) on their left singular vectors."""
     units, lengths = _units(targets.columns)
     if rows.constant:
         return Decomposed(rows, None, units, lengths, [])
@@ -82,9 +82,9 @@ def decomposed(rows: Rows, targets: Targets, orders: Sequence[Classes]) -> Decom
 
 
 def _units(columns: Matrix64) -> tuple[Matrix64, Matrix64]:
-    """Return *columns* (n, T), centred and of length 1, and the lengths that they had (T,).
+    """Return *columns* (n, T) centred and scaled to length 1, and their lengths before that (T,).
 
-    A column that does not vary becomes 0.
+    A constant column becomes 0.
     """
     largest = np.abs(columns).max(axis=0).clip(min=TINY)
     off = columns / largest
@@ -96,9 +96,9 @@ def _units(columns: Matrix64) -> tuple[Matrix64, Matrix64]:
 
 
 def _peak(values: Matrix64) -> tuple[Matrix64, Matrix64]:
-    """Return the largest value of each column of *values* (S, T) and its place on the lattice, (T,) each.
+    """Return the maximum of each column of *values* (S, T) and its place on the lattice, (T,) each.
 
-    Between lattice points it is the vertex of the parabola through the best one and its neighbours.
+    Between lattice points, it is the vertex of the parabola through the best point and its neighbours.
     """
     columns = np.arange(values.shape[1])
     best = values.argmax(axis=0)

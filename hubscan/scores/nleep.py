@@ -1,4 +1,4 @@
-"""N-LEEP: how well the label follows from the cluster that a row falls into."""
+"""N-LEEP: how well the cluster of a row predicts its label."""
 
 from __future__ import annotations
 
@@ -13,41 +13,41 @@ from hubscan.scores.targets import Classes, Matrix64, checked
 
 VARIANCE_KEPT = 0.8
 CLUSTERS_PER_CLASS = 5
-ROWS_PER_CLUSTER = 5  # a cluster of one row would know that row's label
-DIGITS = 10  # of components, whose variance is 1 in the mean
+ROWS_PER_CLUSTER = 5  # a cluster of one row would determine that row's label
+DIGITS = 10  # decimals kept of the components, whose mean variance is 1
 
 
 def n_leep(features: npt.ArrayLike, labels: npt.ArrayLike, *, seed: int = 0) -> float:
-    """Return N-LEEP, the mean log posterior of the labels in nats, at most 0.
+    """Return N-LEEP: how well clusters of the features predict the labels, in nats per row, at most 0.
 
-    The features are reduced to the principal components that hold 80 % of their variance, a mixture
-    of 5K Gaussians is fitted to them, and with P(z|x) the posterior of cluster z::
+    The features are reduced to the principal components with 80 % of their variance, and a mixture of 5K
+    Gaussians is fitted to them. With P(z|x) the posterior of cluster z, N-LEEP is the mean log posterior of
+    the labels::
 
         N-LEEP = 1/n · Σ_i log Σ_z P(y_i|z) P(z|x_i),   P(y|z) = Σ_{i: y_i=y} P(z|x_i) / Σ_i P(z|x_i)
 
-    It cannot be compared between numbers of classes: at chance it is −H(Y), the entropy of the
-    labels, which is also the score of constant features. Numbers are cut at their quantiles into
-    classes first (`quantile_classes`); of several labels, each is held against the rest (K = 2, the
-    same ten clusters for all) and the mean is weighted by how often the label occurs. A class of
-    one row is a class like any other; its row brings its own share of P(y|z), so that no logarithm
-    is infinite.
+    Scores for different numbers of classes are not comparable: at chance, and for constant features, the
+    score is −H(Y), where H(Y) is the entropy of the labels. Numeric labels are first cut into classes at
+    their quantiles (`quantile_classes`). With several labels, each is scored against the rest (K = 2, with
+    the same ten clusters for all), and the mean is weighted by label frequency. A class of one row is
+    treated like any other; its row contributes to P(y|z) itself, so no logarithm is infinite.
 
     Source: Li et al., *Ranking Neural Checkpoints*, CVPR 2021 (arXiv 2011.11200).
 
-    Departures: clusters have diagonal covariances; in principal components they start without
-    correlation, and full ones are singular where a cluster has fewer rows than components, as it
-    has here (2 000 rows, 20 classes: 20 rows). There are never more than n/5 clusters. Features are
-    brought to variance 1 in the mean of the components, so that the 1e-6 that scikit-learn adds to
-    variances means the same at every scale. Rows are put into an order of their own, so that the
-    seeded start does not depend on theirs. Some copies drop the logarithm; here it stands.
+    Departures: clusters have diagonal covariances. Principal components are uncorrelated at the start, and
+    full covariances are singular if a cluster has fewer rows than components, as here (2 000 rows and 20
+    classes give 20 rows per cluster). There are never more than n/5 clusters. The components are scaled to a
+    mean variance of 1, so the 1e-6 that scikit-learn adds to variances has the same effect at every scale.
+    Rows are sorted by their first component, so the seeded initialisation does not depend on their order.
+    Some copies omit the logarithm; this one does not.
 
     Args:
         features: (n, d) finite real numbers of any type, or a tensor; computed in float64.
         labels: (n,) classes, (n, L) of 0 and 1, or (n,) floats; see `hubscan.scores.targets`.
-        seed: of the start of the mixture; the same seed gives the same score.
+        seed: random seed for the initial mixture; the same seed gives the same score.
 
     Raises:
-        ValueError: if the shapes do not fit, a number is not finite, or the labels are constant.
+        ValueError: if the shapes do not match, a number is not finite, or the labels are constant.
     """
     matrix, targets = checked(features, labels)
     problems = targets.problems()
@@ -57,9 +57,9 @@ def n_leep(features: npt.ArrayLike, labels: npt.ArrayLike, *, seed: int = 0) -> 
 
 
 def _components(z: Matrix64) -> Matrix64:
-    """Return the principal components (n, p) of the centred *z* that hold 80 %, with mean variance 1.
+    """Return the principal components (n, p) of the centred *z* with 80 % of its variance, mean variance 1.
 
-    From the smaller Gram matrix. The sign of each is such that its third moment is positive.
+    They are computed from the smaller Gram matrix. The sign of each makes its third moment positive.
     """
     if not z.any():
         return np.zeros((len(z), 1))
@@ -72,19 +72,19 @@ def _components(z: Matrix64) -> Matrix64:
 
 
 def _posterior(components: Matrix64, clusters: int, seed: int) -> Matrix64:
-    """Return P(z|x) (n, clusters) of each row, with fewer clusters where rows are few or repeated."""
-    from sklearn.exceptions import ConvergenceWarning  # two seconds to import
+    """Return P(z|x) (n, clusters) of each row, with fewer clusters if there are few or repeated rows."""
+    from sklearn.exceptions import ConvergenceWarning  # takes two seconds to import
     from sklearn.mixture import GaussianMixture
 
-    # Rows in another order give components that differ in their last digits, and once in a thousand samples
-    # that is enough for k-means to start from another row. Without these digits they are the same numbers.
+    # The order of the rows changes the last digits of the components, which in one of a thousand samples is
+    # enough for k-means to start from another row. Rounding removes those digits.
     components = np.round(components, DIGITS)
     order = np.argsort(components[:, 0], kind="stable")
     distinct = len(np.unique(components, axis=0))
     clusters = max(1, min(clusters, len(components) // ROWS_PER_CLUSTER, distinct))
     mixture = GaussianMixture(clusters, covariance_type="diag", random_state=seed)
     with warnings.catch_warnings():
-        # A hundred steps are enough for a score; rows that differ by rounding alone are one cluster.
+        # A hundred steps are enough for a score; rows that differ only by rounding form one cluster.
         warnings.simplefilter("ignore", ConvergenceWarning)
         mixture.fit(components[order])
     return np.asarray(mixture.predict_proba(components))

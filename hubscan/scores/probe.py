@@ -1,4 +1,4 @@
-"""A cross-validated linear probe: what a linear head on frozen features gets right on unseen rows."""
+"""A cross-validated linear probe: how well a linear head on frozen features predicts unseen rows."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hubscan.scores.prediction import agreement
 from hubscan.scores.resampling import FOLDS, folds, groups_of
 from hubscan.scores.targets import Kind, Matrix64, checked
 
-PENALTIES = 10.0 ** np.arange(-5, 3.5, 0.5)  # of the mean non-zero eigenvalue of ZᵀZ
+PENALTIES = 10.0 ** np.arange(-5, 3.5, 0.5)  # in units of the mean non-zero eigenvalue of ZᵀZ
 
 
 def linear_probe(
@@ -19,37 +19,36 @@ def linear_probe(
 ) -> float:
     """Return how well a ridge regression of the label columns predicts rows that it was not fitted to.
 
-    Five folds; in each, on the rows outside it alone, features are standardised, and the penalty is
-    the best of seventeen for leave-one-out predictions, which follow in closed form: for a number
-    the least squared error, for classes and labels the largest cosine with the columns. (Squared
-    error punishes a heavy penalty for its small predictions, whose order is all that counts; in
-    simulation it cost up to 4 points of accuracy.) The predictions of the five folds are judged
-    together. Classes: accuracy of the largest column; numbers: R², negative if worse than the mean;
-    multi-label: average precision, weighted by how often a label occurs
-    (`hubscan.scores.prediction`). 1 is best.
+    There are five folds. For each, features are standardised and the penalty is chosen on the other rows
+    only: the best of seventeen by leave-one-out predictions, which have a closed form. Best means the least
+    squared error for numbers, and the largest cosine with the label columns for classes and labels. (Squared
+    error penalises a heavy penalty for its small predictions, although only their order counts; in simulation
+    it cost up to 4 points of accuracy.) The predictions of all folds are judged together: by accuracy for
+    classes, by R² for numbers (negative if worse than the mean), and by average precision weighted by label
+    frequency for several labels (`hubscan.scores.prediction`). 1 is best.
 
-    Ridge on one-hot columns and not logistic regression: it is exact, with nothing to iterate, to
-    converge or to seed. The two are within a point of each other on simulated features of 512 and
-    more columns; with few columns ridge is lower (scikit-learn's digits, 64 columns: 0.936 against
+    Ridge regression on one-hot columns replaces logistic regression because it is exact: nothing iterates,
+    needs to converge or depends on a seed. The two are within a point of each other on simulated features of
+    512 and more columns; with few columns ridge is lower (scikit-learn's digits, 64 columns: 0.936 against
     0.969).
 
-    The folds are those of `hubscan.scores.folds`: neither the order of the rows nor the names of the
-    classes matter. A class of one row cannot be learnt from the others: that row counts as an error.
+    The folds come from `hubscan.scores.resampling.folds`: neither the order of the rows nor the names of the
+    classes matter. A class of one row cannot be learnt from the others, so that row counts as an error.
 
-    Cost O(n·d·min(n, d)), five times with the eigenvectors.
+    Cost O(n·d·min(n, d)), with eigenvectors, five times.
 
     Args:
         features: (n, d) finite real numbers of any type, or a tensor; computed in float64.
         labels: (n,) classes, (n, L) of 0 and 1, or (n,) floats; see `hubscan.scores.targets`.
-        groups: (n,) names; rows of one group, as the words of a sentence, go into one fold.
+        groups: (n,) names; rows of one group, such as the words of a sentence, go into one fold.
 
     Raises:
-        ValueError: if the shapes do not fit, a number is not finite, the labels are constant, there
-            are fewer than 4 rows, or all of them are of one group.
+        ValueError: if the shapes do not match, a number is not finite, the labels are constant, there
+            are fewer than 4 rows, or all rows are in one group.
     """
     matrix, targets = checked(features, labels)
     if len(matrix) < 4:
-        raise ValueError(f"at least 4 rows expected for folds and a penalty, got {len(matrix)}")
+        raise ValueError(f"{len(matrix)} rows: cross-validation needs at least 4")
     z = centred(matrix)
     y = targets.columns / np.abs(targets.columns).max(axis=0)
     together = groups_of(groups, len(z))
@@ -63,7 +62,7 @@ def linear_probe(
 
 
 def _ridge(seen: Matrix64, y: Matrix64, unseen: Matrix64, kind: Kind) -> Matrix64:
-    """Return what ridge regression of *y* (n, T) on *seen* (n, d) predicts for *unseen* (m, d)."""
+    """Return the predictions for *unseen* (m, d) of a ridge regression of *y* (n, T) on *seen* (n, d)."""
     (z, other), target = standardised(seen, unseen), y - y.mean(axis=0)
     sigma, left, right = singular(z)
     along = left.T @ target
@@ -76,10 +75,10 @@ def _ridge(seen: Matrix64, y: Matrix64, unseen: Matrix64, kind: Kind) -> Matrix6
 
 
 def _left_out(left: Matrix64, share: Matrix64, along: Matrix64, target: Matrix64) -> Matrix64:
-    """Return what each row (n, T) is predicted, less the mean, by a fit to the other rows.
+    """Return the prediction for each row (n, T), minus the mean, by a fit to the other rows.
 
-    y − (y − ŷ)/(1 − h), with the mean of all rows for that of the others: leaving a row out pulls
-    the mean away from it, which at a heavy penalty would turn every prediction around.
+    The formula is y − (y − ŷ)/(1 − h), but with the mean of all rows in place of that of the others: leaving
+    a row out shifts the mean away from it, which at a heavy penalty would reverse every prediction.
     """
     n = len(left)
     leverage = np.square(left) @ share + 1.0 / n
@@ -97,16 +96,16 @@ def _cosine(predicted: Matrix64, target: Matrix64) -> float:
 
 
 def standardised(seen: Matrix64, unseen: Matrix64) -> tuple[Matrix64, Matrix64]:
-    """Return both less the mean of *seen* and over its deviation; a column constant there becomes 0."""
+    """Return both standardised by the mean and deviation of *seen*; a column constant there becomes 0."""
     mean, spread = seen.mean(axis=0), seen.std(axis=0)
-    scale = np.where(spread > 1e-13, spread, np.inf)  # features are at most 1: below lies rounding
+    scale = np.where(spread > 1e-13, spread, np.inf)  # features are at most 1, so less is rounding
     return (seen - mean) / scale, (unseen - mean) / scale
 
 
 def singular(z: Matrix64) -> tuple[Matrix64, Matrix64, Matrix64]:
     """Return σ (r,), U (n, r) and V (d, r) of Z = U √σ Vᵀ, from the smaller Gram matrix.
 
-    Directions with less than 1e-12 of the largest σ are left out: they are rounding.
+    Directions with less than 1e-12 of the largest σ are rounding and are left out.
     """
     over_rows = len(z) <= z.shape[1]
     sigma, vectors = eigh(z @ z.T if over_rows else z.T @ z, driver="evd")

@@ -1,8 +1,7 @@
-"""The four numbers that circulate under the name TransRate, each exactly as it does (arXiv 2106.09362).
+"""The four published versions of TransRate, each reproduced exactly (arXiv 2106.09362).
 
-`hubscan.scores.transrate` is none of them; they are here to compare with. Numeric labels are cut into
-classes at their quantiles; of multi-label rows each label is a problem of its own, one against the
-rest, weighted by how often it occurs.
+They are here for comparison; `hubscan.scores.transrate` differs from all four. Numeric labels are cut into
+classes at their quantiles. With several labels, each is scored against the rest, weighted by label frequency.
 """
 
 from __future__ import annotations
@@ -21,40 +20,40 @@ EPS: Final = 1e-4
 
 
 def listing(features: npt.ArrayLike, labels: npt.ArrayLike) -> float:
-    """Return the number of the paper's ten-line listing, which most libraries copy, in nats.
+    """Return TransRate by the paper's ten-line listing, which most libraries copy, in nats.
 
-    R(Z, eps) − (1/K) Σ_c R(Z_c, eps) with Z (n, d) centred but not scaled, eps = 1e-4 and the K classes
-    of *labels* (n,) weighted alike, however many rows they have. It depends on the features' scale. A
-    class number that does not occur is no class here; in the listing it divides by zero.
+    R(Z, eps) − (1/K) Σ_c R(Z_c, eps) with Z (n, d) centred but not scaled, eps = 1e-4, and equal weights for
+    the K classes of *labels* (n,), however many rows they have. It depends on the scale of the features.
+    Departure: class numbers that do not occur are ignored; the listing divides by zero.
     """
     return _over_problems(_listing, features, labels)
 
 
 def equation(features: npt.ArrayLike, labels: npt.ArrayLike) -> float:
-    """Return the number of the paper's equation, in nats; it is never negative.
+    """Return TransRate by the paper's equation, in nats; it is never negative.
 
     R(Z, eps) − Σ_c (n_c/n) R(Z_c, eps) with Z (n, d) centred but not scaled and eps = 1e-4. It depends
-    on the features' scale.
+    on the scale of the features.
     """
     return _over_problems(_equation, features, labels)
 
 
 def plain(features: npt.ArrayLike, labels: npt.ArrayLike) -> float:
-    """Return the number of the published experiments without projection, in nats a direction.
+    """Return TransRate as in the published experiments without projection, in nats per dimension.
 
-    Rows (n, d) are brought to unit length, centred, and to unit length again; eigenvalues are divided
-    by their sum, classes weighted by n_c/n, and the rate by the rank. eps = 1e-4, where the experiments
-    chose one from 1e-5 to 1e-2 for every table.
+    Rows (n, d) are scaled to unit length, centred, and scaled to unit length again. Eigenvalues are divided
+    by their sum, classes weighted by n_c/n, and the rate is divided by the rank. eps = 1e-4; the experiments
+    chose it for each table, from 1e-5 to 1e-2.
     """
     return _over_problems(_plain, features, labels)
 
 
 def projected(features: npt.ArrayLike, labels: npt.ArrayLike) -> float:
-    """Return the number of the published model selection, in nats a direction.
+    """Return TransRate as in the published model selection, in nats per dimension.
 
-    Centred rows (n, d) are projected by cov⁺·S_B, S_B the scatter of the class means scaled to trace 1;
-    the class means are removed in the classes, which are weighted by n_c/n; the rate is divided by the
-    rank. eps = 1e-4, where the experiments chose one from 1e-5 to 1e-1 for every table.
+    Centred rows (n, d) are projected by cov⁺·S_B, where S_B is the scatter of the class means scaled to trace
+    1. Within classes the class mean is removed; classes are weighted by n_c/n, and the rate is divided by the
+    rank. eps = 1e-4; the experiments chose it for each table, from 1e-5 to 1e-1.
     """
     return _over_problems(_projected, features, labels)
 

@@ -1,4 +1,4 @@
-"""TransRate (Huang et al., ICML 2022, arXiv 2106.09362), at a distortion that the data chooses."""
+"""TransRate (Huang et al., ICML 2022, arXiv 2106.09362), at a distortion chosen from the data."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from hubscan.scores.targets import Classes, Targets, as_targets, same_rows
 
 VERSION: Final = 4
 NULLS: Final = 5
-HALVES: Final = 10  # behind the interval
+HALVES: Final = 10  # for the interval
 STUDENT: Final = 2.262  # 97.5 % quantile of Student's t for ten halves
 
 
@@ -32,37 +32,40 @@ def transrate(
     representative: bool = False,
     seed: int = 0,
 ) -> Score:
-    """Return `transrate@4`: the coding rate that the labels save, minus the cost of coding the features.
+    """Return `transrate@4`: how much the features reveal about the labels, in nats per row; 0 is chance.
 
-    With Z (n, d) the centred features, S_T = ZᵀZ/n their scatter, S_W the scatter within class c and within
-    the rest (both means removed), and w the eigenvalues of ZᵀZ::
+    It is TransRate with one within-class scatter, at the distortion that maximises the difference, minus the
+    cost of coding the features. With Z (n, d) the centred features, S_T = ZᵀZ/n their scatter, S_W the pooled
+    scatter within class c and within the rest (both means removed), and w the eigenvalues of ZᵀZ::
 
         value  = Σ_c (n_c/n) · max(0, max over Λ of saved(c, Λ) − R(Λ)/(n−1))
         saved  = ½ log det(S_T + Λ/n·I) − ½ log det(S_W + Λ/n·I)
         R(Λ)   = ½ Σ_i log(1 + w_i/Λ)
 
-    The unit is nats per row. *saved* is the coding rate that knowing the class saves when the class and the
-    rest are coded with one scatter; R is the paper's coding rate of the features at the distortion Λ/n. The
-    score departs from the paper in two ways. One scatter within classes replaces one per class: classes must
-    differ in place, and differences in spread count far less (nothing with two classes; up to .2 nats with 20
-    classes in more columns than rows). And each class gets the distortion that maximises its term, instead of
-    a constant tuned for each table. The cost R keeps that choice honest: noise scores about 0 at any width,
-    without any correction by shuffled labels.
+    *saved* is the coding rate saved by knowing whether a row belongs to the class, if the class and the rest
+    share one scatter. R is the paper's coding rate of the features at the distortion Λ/n.
 
-    The difference equals the log evidence per row of a ridge regression of the class indicator on the
-    features, relative to a model without features. Numbers take the place of the indicator as they are; of
-    several labels each column is one, weighted by its share of all positives.
+    Departures: one scatter within classes replaces one per class. Classes have to differ in their means;
+    differences in spread count far less (nothing with two classes; up to .2 nats with 20 classes in more
+    columns than rows). Each class gets the distortion that maximises its term, instead of a constant tuned
+    for each table. Subtracting R keeps that choice from overfitting: noise scores about 0 at any width,
+    without a correction by shuffled labels.
 
-    **null** is the mean over shuffled labels. **low** and **high** are the value ± 2.26 standard errors, from
-    the spread over ten halves of the sample, drawn without replacement within the classes (a delete-half
-    jackknife with Student's quantile). **accuracy** is that of the linear head (`linear_head`). The value
-    grows with n, as what can be learnt from n rows does: compare values at equal n only.
+    The maximised difference equals the log evidence of a ridge regression of the class indicator on the
+    features, relative to a model without features, at the most likely noise variance and per degree of
+    freedom (n − 1). Numbers replace the indicator directly. With several labels, each column is an indicator,
+    weighted by its share of all positives.
 
-    Rotation, scaling, shifts, constant columns and the names of the classes change nothing. Features that do
-    not vary score 0. The search covers log ρ in [−8, 14], where Λ = tr(ZᵀZ)/(nρ).
+    **null** is the mean over shuffled labels. **low** and **high** are the value ± 2.26 standard errors: the
+    standard deviation over ten halves of the sample, drawn without replacement within the classes, times
+    Student's quantile (a delete-half jackknife). **accuracy** is that of the linear head (`linear_head`). The
+    value grows with n, because more can be learnt from more rows: compare values at equal n only.
+
+    Rotating, scaling or shifting the features, adding constant columns and renaming the classes do not change
+    the value. Constant features score 0. The search covers log ρ in [−8, 14], where Λ = tr(ZᵀZ)/(nρ).
 
     Cost: one eigendecomposition of size min(n, d) for the labels, the shuffles and the head, and one of the
-    half's size for each half. Rows are read block by block where n ≥ 2d, so that features may lie on disk
+    half's size for each half. If n ≥ 2d, rows are read block by block, so features can stay on disk
     (`numpy.load(..., mmap_mode="r")`); only the halves are loaded. A torch tensor is computed on its device.
 
     Args:
@@ -70,14 +73,15 @@ def transrate(
         labels: (n,) class numbers, (n,) floats or (n, L) columns of 0 and 1; see `targets.kind_of`.
         groups: (n,) names; rows of one group (the words of a sentence, the records of a patient) stay
             together in halves and are left out together by the head.
-        nulls: how many shuffles; with 0 null is None.
-        halves: how many halves; with fewer than 2 there is no interval.
-        representative: whether the rows have the class shares of the data that they were drawn from. The
-            accuracy is then the share of right rows; otherwise it is the mean recall over classes.
-        seed: of the shuffles and halves; the same seed gives the same score.
+        nulls: number of shuffles; with 0, null is None.
+        halves: number of halves; with fewer than 2 there is no interval.
+        representative: whether the rows have the class shares of the data that they were drawn from. If so,
+            the accuracy is the share of correct rows; otherwise it is the mean recall over classes.
+        seed: random seed for the shuffles and halves; the same seed gives the same score.
 
     Raises:
-        ValueError: if the shapes do not fit, a feature is not finite, or there is one class or group only.
+        ValueError: if the shapes do not match, a number is not finite, the labels are constant, or all rows
+            are in one group.
     """
     score, head = score_and_head(features, labels, groups=groups, nulls=nulls, halves=halves, seed=seed)
     return replace(score, accuracy=head_accuracy(head, labels, groups, representative=representative))
@@ -120,7 +124,7 @@ def _value(found: Decomposed, targets: Targets, place: int) -> float:
 def _standard_error(
     features: Any, targets: Targets, groups: Classes | None, halves: int, rng: np.random.Generator
 ) -> float | None:
-    """Return the spread over halves; n/2 rows drawn from n vary among themselves as n do among samples."""
+    """Return the standard deviation over halves of the rows, which estimates that over whole samples."""
     if halves < 2:
         return None
     strata = targets.values if targets.kind == "classes" else np.zeros(len(targets), np.int64)

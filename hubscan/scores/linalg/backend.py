@@ -1,4 +1,4 @@
-"""What the coding rates ask of dense linear algebra, so that it runs where the features lie."""
+"""The protocol of dense linear algebra for the metrics, so that they run on the device of the features."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from hubscan.scores.targets import Matrix64
 Block: TypeAlias = Any
 """A float64 matrix, (rows, columns): a numpy array, or a torch tensor on its device.
 
-Between these the signs of arithmetic, `@`, slices, `.T`, `.mT` and `.sum(axis)` mean the same.
+Arithmetic operators, `@`, slices, `.T`, `.mT` and `.sum(axis)` mean the same for both.
 """
 
 
 class Backend(Protocol):
-    """The rest: what the two libraries spell differently, or one of them does slowly when spelt the same."""
+    """Operations that the two libraries spell differently, or that one does slowly in the common spelling."""
 
     def double(self, features: Any) -> Block:
-        """Return *features* in float64, where they are to be computed with."""
+        """Return *features* in float64 on the device that computes."""
         ...
 
     def block(self, matrix: npt.NDArray[Any]) -> Block:
-        """Return a copy of *matrix* where the features lie."""
+        """Return *matrix* on the device that computes."""
         ...
 
     def host(self, block: Block) -> Matrix64:
@@ -31,7 +31,7 @@ class Backend(Protocol):
         ...
 
     def extremes(self, block: Block) -> tuple[Matrix64, Matrix64]:
-        """Return the least and the largest number of each column; NaN where there is one."""
+        """Return the minimum and maximum of each column; NaN if the column contains one."""
         ...
 
     def gram(self, rows: Block) -> Block:
@@ -39,9 +39,9 @@ class Backend(Protocol):
         ...
 
     def eigh(self, symmetric: Block) -> tuple[Matrix64, Block]:
-        """Return the eigenvalues, ascending, and the eigenvectors in columns."""
+        """Return the eigenvalues in ascending order and the eigenvectors as columns."""
         ...
 
     def orthonormal(self, gram: Block) -> Block:
-        """Return T, upper triangular, with Tᵀ·gram·T = I: what turns A into orthonormal A·T, gram = AᵀA."""
+        """Return the upper triangular T with Tᵀ·gram·T = I; A·T is orthonormal if gram = AᵀA."""
         ...

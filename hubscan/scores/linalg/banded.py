@@ -1,9 +1,8 @@
-"""A symmetric matrix in, a band matrix of the same spectrum out: what is left to do is cheap for any shift.
+"""Reduce a symmetric matrix to a band matrix with the same spectrum, which is cheap to solve for many shifts.
 
-Evidence asks for log det(A + λI) and bᵀ(A + λI)⁻¹b at many λ. Eigenvectors answer that after ~9 m³
-operations, half of them as slow as memory; orthogonal reduction to a band takes 4/3 m³, nearly all
-in products of matrices, and leaves O(m) for each λ (the first stage of Bischof, Lang & Sun, ACM
-TOMS 26, 2000).
+LogME needs log det(A + λI) and bᵀ(A + λI)⁻¹b at many λ. Eigenvectors give that after about 9 m³ operations,
+half of them limited by memory bandwidth. Orthogonal reduction to a band takes 4/3 m³, nearly all in matrix
+products, and then O(m) for each λ (the first stage of Bischof, Lang & Sun, ACM TOMS 26, 2000).
 """
 
 from __future__ import annotations
@@ -16,20 +15,20 @@ from scipy.linalg import blas, lapack
 
 from hubscan.scores.targets import Matrix64
 
-WIDTH = 64  # of the band: wider makes the products more efficient, narrower makes each λ cheaper
+WIDTH = 64  # a wider band makes the products more efficient, a narrower one makes each λ cheaper
 
 
 @dataclass(frozen=True, slots=True)
 class Band:
-    """QᵀAQ and QᵀB for some orthogonal Q that is never formed."""
+    """QᵀAQ and QᵀB for an orthogonal Q that is never formed."""
 
     diagonals: Matrix64  # (width + 1, m), LAPACK's lower storage: row i is the i-th diagonal below
     columns: Matrix64  # (m, K) QᵀB
 
     def shifted(self, shift: float) -> tuple[float, Matrix64, float]:
-        """Return log det(A + shift·I), diag(Bᵀ(A + shift·I)⁻¹B) (K,), and 1 over the condition, roughly.
+        """Return log det(A + shift·I), diag(Bᵀ(A + shift·I)⁻¹B) (K,), and roughly 1 / condition number.
 
-        Where rounding leaves A + shift·I without a Cholesky factor, all three are NaN.
+        If A + shift·I has no Cholesky factor because of rounding, all three are NaN.
         """
         ab = self.diagonals.copy(order="F")
         ab[0] += shift
@@ -45,7 +44,7 @@ class Band:
 def banded(a: Matrix64, b: Matrix64, width: int = WIDTH) -> Band:
     """Return the band form of the symmetric *a* (m, m) and of *b* (m, K).
 
-    Each step reflects one panel of columns to zero below the band, from both sides:
+    Each step zeroes one panel of columns below the band with a reflection from both sides:
     with Q = I − VTVᵀ and Y = AVT, QᵀAQ = A − XVᵀ − VXᵀ where X = Y − ½V(TᵀVᵀY).
     """
     rest, columns = np.asfortranarray(a.T), np.array(b, order="F")

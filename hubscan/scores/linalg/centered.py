@@ -1,7 +1,7 @@
-"""Features as they come in, their rows centred and scaled out, a block at a time.
+"""Centre and scale features block by block.
 
-Nothing here, nor in what reads from here, makes a copy of all rows when they are many: features that
-lie on disk (`numpy.load(..., mmap_mode="r")`) may be larger than memory.
+If there are many rows, neither this module nor its callers copy all of them at once, so features on disk
+(`numpy.load(..., mmap_mode="r")`) can be larger than memory.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from hubscan.scores.linalg.backend import Backend, Block
 from hubscan.scores.linalg.choose import backend_of
 from hubscan.scores.targets import Classes, Matrix64, check_matrix, is_tensor
 
-BLOCK_NUMBERS = 2**22  # in a block, 32 MiB; fewer than this are a single block
+BLOCK_NUMBERS = 2**22  # per block, 32 MiB; fewer numbers are a single block
 
 
 @dataclass(frozen=True)
 class Rows:
-    """n rows of q numbers each, less their means; the largest number of all is 1."""
+    """n rows of q numbers each, centred and scaled so that the largest number is 1."""
 
     source: Any  # (n, q) array or tensor of real numbers
     algebra: Backend
     unit: float  # the largest number of the source
-    start: Block  # (q,) the first row of source/unit, which a constant column equals exactly
-    mean: Block  # (q,) of source/unit − start
-    spread: Block  # (q,) the largest number after that; ∞ for a column constant up to rounding
+    start: Block  # (q,) the first row of source/unit; a constant column equals it exactly
+    mean: Block  # (q,) mean of source/unit − start
+    spread: Block  # (q,) the largest number after centring; ∞ for a column constant up to rounding
 
     def __len__(self) -> int:
         """Return n."""
@@ -42,12 +42,12 @@ class Rows:
 
     @property
     def constant(self) -> bool:
-        """Return whether no column varies."""
+        """Return whether all columns are constant."""
         return not np.isfinite(self.spreads).any()
 
     @property
     def scale(self) -> float:
-        """Return what a number of the source is divided by; 1 if no column varies."""
+        """Return the divisor of the numbers of the source; 1 if no column varies."""
         return self.unit * float(self.spreads[np.isfinite(self.spreads)].max(initial=0.0) or 1.0)
 
     @property
@@ -67,7 +67,7 @@ class Rows:
         return self._made(self.source[rows])
 
     def blocks(self) -> Iterator[tuple[slice, Block]]:
-        """Yield all rows, as places and numbers; a single block unless they are many."""
+        """Yield all rows as pairs of a slice and its block; a single block unless there are many rows."""
         if self._small():
             yield slice(0, len(self)), self._whole
             return
@@ -92,18 +92,18 @@ class Rows:
 def rows_of(features: object) -> Rows:
     """Return the rows of *features*, a real array or torch tensor (n, d) of any precision.
 
-    Columns that are constant up to the rounding of their numbers become exactly zero. Scaling by
-    the largest number keeps the squares of 1e-200 and of 1e200 inside float64.
+    Columns that are constant up to rounding become exactly zero. Scaling by the largest number keeps the
+    squares of 1e-200 and of 1e200 within float64.
 
     Raises:
-        ValueError: if they are not a matrix of at least one row and column, or not finite.
+        ValueError: if they are not a matrix with at least one row and one column, or not finite.
     """
     source: Any = features if is_tensor(features) else np.asarray(features)
     check_matrix(source)
     algebra = backend_of(source)
     extremes = [algebra.extremes(algebra.double(source[at])) for at in blocks_of(*source.shape)]
     low, high = np.min([low for low, _ in extremes], axis=0), np.max([high for _, high in extremes], axis=0)
-    # The extremes are NaN or infinite when any number is, and need no mask of n·d bytes.
+    # The extremes are NaN or infinite if any number is, without a mask of n·d bytes.
     if not (np.isfinite(low).all() and np.isfinite(high).all()):
         raise ValueError("features contain NaN or infinite numbers")
     unit = float(max(np.abs(low).max(), np.abs(high).max())) or 1.0
@@ -115,7 +115,7 @@ def rows_of(features: object) -> Rows:
 
 
 def centred(features: Matrix64) -> Matrix64:
-    """Return *features* (n, d) less their column means, over their largest number, as a new array.
+    """Return *features* (n, d) minus their column means, scaled by the largest number, as a new array.
 
     Raises:
         ValueError: as `rows_of`.
@@ -125,14 +125,14 @@ def centred(features: Matrix64) -> Matrix64:
 
 
 def blocks_of(count: int, width: int) -> Iterator[slice]:
-    """Yield *count* things of *width* numbers each as places, so many at a time as make a block."""
+    """Yield slices that divide *count* items of *width* numbers each into blocks."""
     step = max(1, BLOCK_NUMBERS // width)
     for first in range(0, count, step):
         yield slice(first, min(first + step, count))
 
 
 def _spread(low: Matrix64, high: Matrix64, start: Matrix64, mean: Matrix64) -> Matrix64:
-    """Return what each centred column is divided by, (d,)."""
+    """Return the divisor of each centred column, (d,)."""
     spread = np.maximum(np.abs(low - start - mean), np.abs(high - start - mean))
     rounding = 8 * np.finfo(np.float64).eps * np.maximum(np.abs(low), np.abs(high))
     divisor: Matrix64 = np.where(spread > rounding, spread.max(), np.inf)

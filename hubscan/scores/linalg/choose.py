@@ -1,4 +1,4 @@
-"""Which backend computes with given features."""
+"""Choose the linear algebra backend for given features."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hubscan.scores.targets import is_tensor
 
 
 def backend_of(features: Any) -> Backend:
-    """Return the algebra for *features*: torch's for a tensor, numpy's for all else."""
+    """Return the backend for *features*: torch for a tensor, numpy for everything else."""
     if is_tensor(features):
         from hubscan.scores.linalg.torch_backend import TorchBackend
 

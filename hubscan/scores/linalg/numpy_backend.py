@@ -1,4 +1,4 @@
-"""Dense linear algebra on arrays in this process's memory: numpy, and LAPACK through SciPy."""
+"""Dense linear algebra on numpy arrays, with LAPACK through SciPy."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class NumpyBackend:
     """See `Backend`."""
 
     def double(self, features: Any) -> Block:
-        """Return *features* in float64; no copy of what is so already."""
+        """Return *features* in float64, without a copy if they already are."""
         return np.asarray(features).astype(np.float64, copy=False)
 
     def block(self, matrix: npt.NDArray[Any]) -> Block:
@@ -30,15 +30,15 @@ class NumpyBackend:
         return np.asarray(block)
 
     def extremes(self, block: Block) -> tuple[Matrix64, Matrix64]:
-        """Return the least and the largest number of each column."""
+        """Return the minimum and maximum of each column."""
         return block.min(axis=0), block.max(axis=0)
 
     def gram(self, rows: Block) -> Block:
-        """Return rowsᵀ·rows; numpy sees that it is symmetric and computes half of it."""
+        """Return rowsᵀ·rows; numpy detects that it is symmetric and computes only half of it."""
         return rows.T @ rows
 
     def eigh(self, symmetric: Block) -> tuple[Matrix64, Block]:
-        """Return eigenvalues and vectors, by divide and conquer."""
+        """Return eigenvalues and eigenvectors, by divide and conquer."""
         values, vectors = eigh(symmetric, driver="evd", check_finite=False)
         return values, vectors
 

@@ -1,4 +1,4 @@
-"""Decompose centred rows once: the score, its shuffles and the linear head all work in these coordinates."""
+"""Decompose centred rows once, for the score, its shuffles and the linear head."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from hubscan.scores.linalg.centered import Rows
 from hubscan.scores.targets import Classes, Matrix64
 
 RESOLUTION = 1e-11  # directions with a smaller share of the largest variance are rounding errors
-SLACK = 1e-7  # directions with a smaller share are not quite orthogonal when the Gram matrix gives them
+SLACK = 1e-7  # directions with a smaller share, computed from the Gram matrix, are not quite orthogonal
 
 
 @dataclass(frozen=True)
 class RowSpace:
     """The singular value decomposition X = U·√w·Rᵀ of n centred rows, without R.
 
-    U is kept in memory if X has more columns than rows, or nearly so; otherwise it is made from X block by
-    block, so that X may lie on disk.
+    U is kept in memory if X has more columns than rows, or nearly as many; otherwise it is computed from X
+    block by block, so X can stay on disk.
     """
 
     rows: Rows  # X (n, d)
     variances: Matrix64  # (r,) w, the non-zero eigenvalues of XᵀX, descending
-    turn: Block  # (d, r) U = X·turn, or None where d > n
-    u: Block  # (n, r) orthonormal columns of mean 0, or None
+    turn: Block  # (d, r) with U = X·turn, or None if d > n
+    u: Block  # (n, r) orthonormal columns of mean 0, or None if computed block by block
 
     @property
     def algebra(self) -> Backend:
@@ -39,7 +39,7 @@ class RowSpace:
         return len(self.variances)
 
     def blocks(self) -> Iterator[tuple[slice, Block]]:
-        """Yield the rows of U, as places and numbers (m, r)."""
+        """Yield the rows of U, as pairs of a slice and its block (m, r)."""
         if self.u is not None:
             yield slice(0, len(self.rows)), self.u
             return
@@ -52,7 +52,7 @@ class RowSpace:
 
 
 def row_space(rows: Rows) -> RowSpace:
-    """Return the row space of *rows*, from the eigenvectors of the smaller Gram matrix."""
+    """Return the row space of *rows*, computed from the eigenvectors of the smaller Gram matrix."""
     n, d = len(rows), rows.width
     algebra = rows.algebra
     if d <= n:
@@ -70,7 +70,7 @@ def row_space(rows: Rows) -> RowSpace:
 
 
 def _turn(rows: Rows, variances: Matrix64, vectors: Block) -> Block:
-    """Return T such that X·T has orthonormal columns, those of less variance clear of those of more."""
+    """Return T such that X·T has orthonormal columns, also in the directions of little variance."""
     turn = vectors / rows.algebra.block(np.sqrt(variances))
     if variances[-1] > SLACK * variances[0]:
         return turn

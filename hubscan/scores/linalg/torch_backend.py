@@ -1,4 +1,4 @@
-"""Dense linear algebra on torch tensors, on the device where they lie."""
+"""Dense linear algebra on torch tensors, on their own device."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class TorchBackend:
 
     @classmethod
     def beside(cls, features: torch.Tensor) -> TorchBackend:
-        """Return the algebra on the device of *features*; on the CPU where that one knows no float64."""
+        """Return the backend on the device of *features*, or on the CPU if that device has no float64."""
         return cls(torch.device("cpu") if features.device.type == "mps" else features.device)
 
     def double(self, features: Any) -> Block:
@@ -29,7 +29,7 @@ class TorchBackend:
         return features.detach().to(self.device).double()
 
     def block(self, matrix: npt.NDArray[Any]) -> Block:
-        """Return a tensor of *matrix* on the device."""
+        """Return *matrix* as a tensor on the device."""
         return torch.as_tensor(matrix, device=self.device)
 
     def host(self, block: Block) -> Matrix64:
@@ -37,7 +37,7 @@ class TorchBackend:
         return np.asarray(block.cpu())
 
     def extremes(self, block: Block) -> tuple[Matrix64, Matrix64]:
-        """Return the least and the largest number of each column."""
+        """Return the minimum and maximum of each column."""
         return self.host(block.amin(dim=0)), self.host(block.amax(dim=0))
 
     def gram(self, rows: Block) -> Block:
@@ -45,7 +45,7 @@ class TorchBackend:
         return rows.T @ rows
 
     def eigh(self, symmetric: Block) -> tuple[Matrix64, Block]:
-        """Return eigenvalues and vectors."""
+        """Return eigenvalues and eigenvectors."""
         values, vectors = torch.linalg.eigh(symmetric)
         return self.host(values), vectors
 
