@@ -1,4 +1,4 @@
-"""Fine-tune one checkpoint on part of a sample, and measure it on the rest.
+"""Fine-tune one checkpoint on part of a sample, and measure its accuracy on the test rows.
 
-`training` has the recipe, and `candidate.tuned` gives the result that a ranking is compared with.
+`training` has the procedure; `candidate.tuned` returns the result that a ranking is compared with.
 """

@@ -1,4 +1,4 @@
-"""Pictures and sounds as a network reads them, made once: fine-tuning reads each a hundred times."""
+"""Cache prepared images and audio clips: fine-tuning reads each of them about a hundred times."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import torch
 
 from hubscan.encoders.protocols import Batch, Prepared
 
-MOST_BYTES: Final = 1 << 29  # some 850 pictures of 224 × 224 pixels
+MOST_BYTES: Final = 1 << 29  # about 850 images of 224 × 224 pixels
 
 
 class CachedInputs:
-    """A `Prepared` of files that keeps what it makes of each row, as far as *most* bytes go.
+    """A `Prepared` for files that caches the tensors of each row, up to *most* bytes.
 
-    Rows whose own tensors have like shapes need no padding, so that a batch of them is its rows one after
-    another. Others are made together, each time, as the network's processor pads them.
+    If the tensors of all rows have the same shapes, a batch is the concatenation of its rows. Otherwise
+    nothing is cached: each batch is prepared together, because the network's processor pads it.
     """
 
     def __init__(self, prepared: Prepared, most: int = MOST_BYTES) -> None:
@@ -27,11 +27,11 @@ class CachedInputs:
 
     @property
     def lengths(self) -> Sequence[int]:
-        """The work in each row."""
+        """The length of each row, a measure of its cost."""
         return self._prepared.lengths
 
     def vectors(self, rows: Sequence[int]) -> Sequence[int]:
-        """Return which vectors *rows* give."""
+        """Return the numbers of the vectors that *rows* produce."""
         return self._prepared.vectors(rows)
 
     def batch(self, rows: Sequence[int]) -> Batch:
@@ -40,7 +40,7 @@ class CachedInputs:
             made = [self._one(row) for row in rows]
             if all(_shapes(one) == _shapes(made[0]) for one in made):
                 return {name: torch.cat([one[name] for one in made]) for name in made[0]}
-            self._alike, self._kept = False, {}  # of sounds of any length hardly two are alike
+            self._alike, self._kept = False, {}  # audio clips rarely have equal lengths
         return self._prepared.batch(rows)
 
     def _one(self, row: int) -> Batch:

@@ -16,7 +16,7 @@ from hubscan.scores.accuracy import as_predicted, kind_of_accuracy
 
 
 def tuned(candidate: Candidate, sample: Sample, job: Job, device: str, report: Report) -> Tuned | Skipped:
-    """Fine-tune *candidate* on rows of *sample*, read as *job* has them read, in float32."""
+    """Fine-tune *candidate* on *sample*, encoding its inputs as *job* says, with weights in float32."""
 
     def work(enter: Enter) -> Tuned:
         return _tuned(candidate, sample, job, device, enter, report)
@@ -37,21 +37,21 @@ def _tuned(
     enter("fetch")
     folder = fetch(candidate).folder
     enter("load")
-    request = replace(job.encoding, layers="last")  # fine-tuning reads no others
+    request = replace(job.encoding, layers="last")  # fine-tuning uses no other layer
     encoder = encoders.load(folder, candidate.modality, request, places=sample.places)
     enter("train")
     inputs = sample.inputs[candidate.modality]
     outcome = fine_tuned(
         encoder, inputs, sample, training, device, lambda done, all_: report("train", done, all_)
     )
-    held = tuple(split_rows(sample, training.seed).test.tolist())
+    test = tuple(split_rows(sample, training.seed).test.tolist())
     kind = kind_of_accuracy(sample.labels, representative=sample.draw.representative)
     predictions, frozen = as_predicted(outcome.predictions), as_predicted(outcome.frozen)
     return Tuned(
         candidate=candidate,
         training=training,
         measure=kind,
-        held=held,
+        held=test,
         rate=outcome.rate,
         epochs=outcome.epochs,
         settled=outcome.settled,
@@ -60,6 +60,6 @@ def _tuned(
         device=str(next(encoder.model.parameters()).device),
         predictions=predictions,
         frozen_predictions=frozen,
-        accuracy=value(predictions, held, sample, kind),
-        frozen_accuracy=value(frozen, held, sample, kind),
+        accuracy=value(predictions, test, sample, kind),
+        frozen_accuracy=value(frozen, test, sample, kind),
     )

@@ -1,4 +1,4 @@
-"""Weights that are trained in, their running average out, to be put in their place for a while."""
+"""Keep an exponential moving average (EMA) of the trained weights, to evaluate with."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 
 
 class WeightAverage:
-    """The exponential average of *weights* over so many *steps*, from what they are at first."""
+    """The exponential moving average of *weights* over about *steps* steps, from their initial values."""
 
     def __init__(self, weights: Sequence[torch.Tensor], steps: int) -> None:
         self._weights = [weight.detach() for weight in weights]
@@ -17,13 +17,13 @@ class WeightAverage:
         self._share = 1.0 / max(steps, 1)
 
     def follow(self) -> None:
-        """Move towards what the weights are now: a = a + (w − a)/steps."""
+        """Move the average towards the current weights: a = a + (w − a)/steps."""
         for average, weight in zip(self._average, self._weights, strict=True):
             average.lerp_(weight, self._share)
 
     @contextmanager
     def in_place(self) -> Iterator[None]:
-        """Let the weights be the average in the block, and then again what they were."""
+        """Replace the weights by the average within the block, and restore them afterwards."""
         self._swap()
         try:
             yield

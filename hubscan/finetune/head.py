@@ -1,4 +1,4 @@
-"""Frozen features in, the linear head that reads them best out: where fine-tuning starts from."""
+"""Fit a linear head to frozen features: the starting point of fine-tuning."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from hubscan.finetune.targets import Target
 if TYPE_CHECKING:
     from hubscan.finetune.split import Split
 
-PENALTIES: Final = (1e-4, 1e-3, 1e-2, 1e-1)  # on the squared weights; the rows that stop training choose
+PENALTIES: Final = (1e-4, 1e-3, 1e-2, 1e-1)  # on the squared weights; chosen by the validation rows
 STEPS: Final = 200
 LEAST_SPREAD: Final = 1e-6
 
 
 class Head(nn.Module):
-    """Levels every feature, by the mean and deviation that it had before training, and weighs them."""
+    """A linear layer on features standardised by their mean and deviation before fine-tuning."""
 
     mean: torch.Tensor  # (width,)
-    spread: torch.Tensor  # (width,) infinite where a feature is constant, which so becomes zero
+    spread: torch.Tensor  # (width,) infinite for constant features, which therefore become zero
 
     def __init__(self, features: torch.Tensor, outputs: int) -> None:
-        """Take the levels from *features* (n, width); the weights are zero."""
+        """Take mean and deviation from *features* (n, width), and set the weights to zero."""
         super().__init__()
         spread = features.std(0, correction=0)
         self.register_buffer("mean", features.mean(0))
@@ -34,23 +34,23 @@ class Head(nn.Module):
         nn.init.zeros_(self.linear.bias)
 
     def forward(self, vectors: torch.Tensor) -> torch.Tensor:
-        """Return (m, outputs) of *vectors* (m, width)."""
+        """Return the outputs (m, outputs) for *vectors* (m, width)."""
         given: torch.Tensor = self.linear((vectors - self.mean) / self.spread)
         return given
 
 
-def fitted(features: torch.Tensor, target: Target, parts: Split) -> Head:
-    """Return the head with the least loss on the rows to train on, penalised as suits those that stop it.
+def fitted(features: torch.Tensor, target: Target, split: Split) -> Head:
+    """Return the head fitted to the train rows, with the penalty that suits the validation rows best.
 
     Args:
         features: (n, width) float32 of all rows, on the CPU.
-        target: their labels.
-        parts: which rows are which; the held-out ones are not looked at.
+        target: the labels of all rows.
+        split: the train, validation and test rows; the test rows are not used.
     """
-    train, stop = torch.from_numpy(parts.train), torch.from_numpy(parts.validation)
+    train, validation = torch.from_numpy(split.train), torch.from_numpy(split.validation)
     heads = [_fitted(features[train], target, train, penalty) for penalty in PENALTIES]
     with torch.no_grad():
-        losses = [float(target.loss(head(features[stop]), stop)) for head in heads]
+        losses = [float(target.loss(head(features[validation]), validation)) for head in heads]
     return heads[losses.index(min(losses))]
 
 

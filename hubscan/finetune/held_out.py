@@ -1,4 +1,4 @@
-"""How well predictions for held-out rows agree with their labels."""
+"""Measure the accuracy of predictions for the test rows."""
 
 from __future__ import annotations
 
@@ -19,32 +19,33 @@ Predictions: TypeAlias = Predicted | npt.NDArray[Any]
 
 
 def values(
-    predictions: Predictions, held: Sequence[int], sample: Sample, kind: AccuracyKind, weights: Numbers
+    predictions: Predictions, test: Sequence[int], sample: Sample, kind: AccuracyKind, weights: Numbers
 ) -> Numbers:
-    """Return how well *predictions* agree with the labels, for each of several weightings: (s,).
+    """Return the accuracy of *predictions* under each of several weightings: (s,).
 
-    The other rows of the sample get no weight. They take part only so that the same label columns count
-    as in the head's accuracy: those that vary in the whole sample, even if all held-out rows are alike.
+    The other rows of the sample have weight zero. They are included only so that the same label columns count
+    as in the accuracy of the linear head: those that vary in the whole sample, even if they are constant in
+    the test rows.
 
     Args:
-        predictions: for each of the rows *held*, in the terms of the labels.
-        held: m rows of *sample*.
+        predictions: one for each of the *test* rows, in the format of the labels.
+        test: m rows of *sample*.
         sample: with the labels of all n rows.
-        kind: of the values.
+        kind: the kind of accuracy.
         weights: (s, m), such as bootstrap counts.
 
     Raises:
-        ValueError: if the predictions do not fit the rows and their labels.
+        ValueError: if the predictions do not match the rows and labels.
     """
-    rows = list(held)
+    rows = list(test)
     given = np.asarray(predictions)
     if given.shape != (len(rows), *sample.labels.shape[1:]):
-        raise ValueError(f"predictions for {len(rows)} held-out rows expected, got {given.shape}")
+        raise ValueError(f"predictions have shape {given.shape}, but there are {len(rows)} test rows")
     predicted, of_all = sample.labels.copy(), np.zeros((len(weights), len(sample.labels)))
     predicted[rows], of_all[:, rows] = given, weights
     return resampled(predicted, sample.labels, kind, of_all)
 
 
-def value(predictions: Predictions, held: Sequence[int], sample: Sample, kind: AccuracyKind) -> float:
-    """Return how well *predictions* for the rows *held* of *sample* agree with their labels."""
-    return float(values(predictions, held, sample, kind, np.ones((1, len(held))))[0])
+def value(predictions: Predictions, test: Sequence[int], sample: Sample, kind: AccuracyKind) -> float:
+    """Return the accuracy of *predictions* for the *test* rows of *sample*."""
+    return float(values(predictions, test, sample, kind, np.ones((1, len(test))))[0])

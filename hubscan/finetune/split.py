@@ -1,4 +1,4 @@
-"""The labels of a sample in; the rows to train on, to validate on and to test on, out."""
+"""Split a sample into train, validation and test rows."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from hubscan.records import Rows, Sample
 
 PATTERN: Final = "THTSTHTTTHTSTHTTTHTS"
-"""What every twenty rows of like label become: 12 to train on, 3 that say when to stop, 5 held out."""
+"""How every twenty rows of similar label are split: 12 train (T), 3 validation (S) and 5 test rows (H)."""
 
 
 class Split(NamedTuple):
-    """Numbers of rows, each in one part only."""
+    """Row numbers; each row is in one part only."""
 
     train: Rows
     validation: Rows
@@ -24,16 +24,16 @@ class Split(NamedTuple):
 
 
 def split_rows(sample: Sample, seed: int, pattern: str = PATTERN) -> Split:
-    """Return the parts of *sample*, 60, 15 and 25 % of each class, the same for every checkpoint.
+    """Return the split of *sample*: 60, 15 and 25 % of each class, the same for every checkpoint.
 
-    Rows are put in the order of their labels, in random order among equal ones, and dealt out: so
-    classes have their shares in every part, and so have the ranges of a number. Rows of a group, such as
-    the words of a sentence, go to one part together, by the label of the first; large groups are dealt
-    before small ones, so that the shares of rows stay close to those of groups. With several labels a row,
-    groups are dealt without regard to them. Another *pattern* of T, S and H gives other shares.
+    Rows are sorted by label, shuffled within equal labels, and assigned in turn by *pattern*, so every part
+    has its share of each class, or of each range of a number. Rows of a group, such as the words of a
+    sentence, stay together, and the label of the first row counts; large groups are assigned before small
+    ones, so that the shares of rows stay close to those of groups. With several labels per row, the labels
+    are ignored. Another *pattern* of T, S and H gives other shares.
 
     Raises:
-        RankingError: if there are so few groups that a part would be empty.
+        RankingError: if there are too few groups to fill every part.
     """
     groups = np.arange(len(sample.labels)) if sample.groups is None else sample.groups
     names, first, of_row, sizes = np.unique(
@@ -46,7 +46,7 @@ def split_rows(sample: Sample, seed: int, pattern: str = PATTERN) -> Split:
     dealt[order] = np.resize(np.array(list(pattern)), len(names))
     if sample.groups is not None and set(dealt.tolist()) < set(pattern):
         raise RankingError(
-            f"the rows form {len(names)} groups, too few to train, validate and test on different ones; "
-            "draw more --samples, or leave --group-column out"
+            f"the rows form {len(names)} groups, too few to train, validate and test on different groups; "
+            "raise --samples, or leave out --group-column"
         )
     return Split(*(np.flatnonzero(dealt[of_row] == part) for part in "TSH"))

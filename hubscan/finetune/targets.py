@@ -1,4 +1,4 @@
-"""The labels of a sample as a head is trained on them: its loss, and what its outputs predict."""
+"""The training target of a head: its loss, and how its outputs become predictions."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ if TYPE_CHECKING:
     from hubscan.records import Sample
 
 Given = tuple[torch.Tensor, torch.Tensor]
-"""What a head gives for some rows (m, outputs), and which rows these are (m,)."""
+"""The outputs of a head for some rows, (m, outputs), and the numbers of these rows, (m,)."""
 
 CONFIDENCES: Final = tuple(2.0 ** (power / 2) for power in range(-10, 5))
 
 
 @dataclass(frozen=True)
 class Target:
-    """Labels as a head is trained on them."""
+    """The labels of a sample, in the form in which a head is trained on them."""
 
     kind: LabelKind
-    values: torch.Tensor  # classes (n,) int64; numbers (n, 1), centred and of variance one; labels (n, L)
-    outputs: int  # numbers that a head gives for each row
+    values: torch.Tensor  # classes (n,) int64; numbers (n, 1), standardised; labels (n, L)
+    outputs: int  # outputs of a head for each row
     labels: npt.NDArray[Any]  # (n,) or (n, L), as in the sample
 
     @classmethod
@@ -53,15 +53,15 @@ class Target:
         return functional.mse_loss(given, wanted)
 
     def loss_at_best_confidence(self, given: torch.Tensor, rows: torch.Tensor) -> float:
-        """Return the least loss of *given* times a number (Guo et al., ICML 2017, arXiv 1706.04599)."""
+        """Return the least loss of *given* over temperatures (Guo et al., ICML 2017, arXiv 1706.04599)."""
         return min(float(self.loss(given * factor, rows)) for factor in CONFIDENCES)
 
     def predictions(self, test: Given, validation: Given) -> npt.NDArray[Any]:
-        """Return what a head predicts for the rows of *test*, in their order in the sample.
+        """Return the predictions of a head for the *test* rows, in their order in the sample.
 
-        These are classes (m,); numbers (m,) in the label's own units; or 0 and 1 for each label (m, L), at
-        the one threshold at which micro-F1 of the rows of *validation* is largest. A label column that is
-        the same for all rows of the sample is predicted as it is.
+        These are classes (m,), numbers (m,) in the units of the label, or 0 and 1 for each label (m, L). All
+        labels share one threshold, the one with the largest micro-F1 on the *validation* rows. A label column
+        that is constant in the sample is predicted correctly.
         """
         rows, given = _in_order(test)
         if self.kind in ("class", "token"):
@@ -80,7 +80,7 @@ def _spread(numbers: npt.NDArray[Any]) -> float:
 
 
 def _in_order(given: Given) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
-    """Return rows in ascending order, and what a head gives for each."""
+    """Return the rows in ascending order, and the outputs of the head for each."""
     outputs, rows = given
     order = torch.argsort(rows)
     return rows[order].numpy(), outputs[order].double().numpy()

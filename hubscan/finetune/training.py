@@ -1,4 +1,4 @@
-"""Fine-tune an encoder on some rows of a sample, and predict the held-out ones."""
+"""Fine-tune an encoder on the train rows of a sample, and predict the test rows."""
 
 from __future__ import annotations
 
@@ -36,23 +36,23 @@ if TYPE_CHECKING:
 
 WEIGHT_DECAY: Final = 0.01
 AVERAGED_EPOCHS: Final = 2
-PATIENT_STEPS: Final = 160  # at least, however few an epoch has
+PATIENT_STEPS: Final = 160  # least number of steps without improvement before a rate is given up
 LONGEST_GRADIENT: Final = 1.0
-PART_TOKENS: Final = 4_096  # what goes through at once; a step of `Training.batch` rows is made of parts
+PART_TOKENS: Final = 4_096  # per forward pass; a step of `Training.batch` rows consists of several
 LORA_RANK: Final = 16
-OF_TABLES: Final = 100.0  # the rate of a table of token vectors, by that of a network
+OF_TABLES: Final = 100.0  # learning rate of a table of token vectors relative to that of a network
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How one checkpoint came out."""
+    """The result of fine-tuning one checkpoint."""
 
-    predictions: npt.NDArray[Any]  # for the held-out rows in their order, see `Target.predictions`
-    frozen: npt.NDArray[Any]  # those of the head on frozen features, before any fine-tuning
-    rate: float | None  # the learning rate that did best; None if none did better than the frozen features
-    epochs: int  # trained with it until then
-    settled: bool  # whether every rate was tried until it got no better; else time or epochs ran out
-    trained: int  # weights that were trained
+    predictions: npt.NDArray[Any]  # for the test rows in their order, see `Target.predictions`
+    frozen: npt.NDArray[Any]  # the same by the head on frozen features, before fine-tuning
+    rate: float | None  # the best learning rate; None if none improved on the frozen features
+    epochs: int  # of training at that rate until the best state
+    settled: bool  # whether every rate stopped improving; otherwise time or epochs ran out
+    trained: int  # number of trained weights
 
 
 def fine_tuned(
@@ -64,23 +64,25 @@ def fine_tuned(
     progress: Progress | None = None,
     rows: Split | None = None,
 ) -> Outcome:
-    """Fine-tune *encoder* as *training* says, and return what it predicts for the held-out rows.
+    """Fine-tune *encoder* as *training* says, and return its predictions for the test rows.
 
-    A linear head is fitted to the frozen features first, and fine-tuning starts from there: a head of
-    chance would spoil what the encoder knows before it has learnt to read it (Kumar et al., ICLR 2022,
-    arXiv 2202.10054). Each learning rate is tried from that start with AdamW, its first epoch warming
-    up, until the rows that stop training have got no better for `patience` epochs and 160 steps: epochs
-    of eight steps, of 225 rows, are no time for a loss that rises first (MobileNet came to .925 of digits in
-    five of them, and to .971 in twenty; its frozen features give .917). What they are read with is the
-    average of the weights over the last two epochs or so, which is to a rate that stays what lowering it is
-    to one that does not (Izmailov et al., UAI 2018, arXiv 1803.05407). A table of token vectors is trained
-    with a hundred times each rate: a step moves a vector by the rate, nothing multiplies it on its way,
-    and most vectors have few steps (on four of five datasets it came out .4 to 1.4 points better, and .3
-    worse on one). The best state of all, the start among them, is what the held-out rows are read with.
-    *rows* are those of `parts`, unless they are given.
+    A linear head is fitted to the frozen features first, and fine-tuning starts from there: a randomly
+    initialised head would distort the pretrained features (Kumar et al., ICLR 2022, arXiv 2202.10054).
+
+    Each learning rate is tried from that start, with AdamW and one epoch of warm-up, until the validation
+    rows have not improved for `patience` epochs and 160 steps. The second condition matters for short epochs
+    (225 rows are eight steps), because the loss can rise at first: MobileNet reached .925 on digits in five
+    such epochs and .971 in twenty; its frozen features give .917. Validation uses the average of the weights
+    over about the last two epochs, which has the same effect as lowering the rate (Izmailov et al., UAI 2018,
+    arXiv 1803.05407). A table of token vectors is trained with a hundred times each rate: a step moves a
+    vector by just the rate, no layer amplifies it, and most vectors get few steps. On four of five datasets
+    this was .4 to 1.4 points better, and on one .3 worse.
+
+    The best of all states on the validation rows, including the start, predicts the test rows. *rows* is the
+    split; by default that of `split_rows`.
 
     Raises:
-        CheckpointError: if it cannot be trained in the way that was asked.
+        CheckpointError: if the encoder cannot be trained in the requested way.
     """
     with _without_denormals(), exact(next(encoder.model.parameters()).dtype):
         return _fine_tuned(encoder, inputs, sample, training, device, progress, rows)
@@ -88,7 +90,7 @@ def fine_tuned(
 
 @contextmanager
 def _without_denormals() -> Iterator[None]:
-    """Take numbers of 1e-40 for zero in the block: CPUs compute with them a hundred times more slowly."""
+    """Flush denormal numbers such as 1e-40 to zero in the block: they slow CPUs down a hundred times."""
     torch.set_flush_denormal(True)
     try:
         yield
@@ -105,7 +107,7 @@ def _fine_tuned(
     progress: Progress | None,
     rows: Split | None,
 ) -> Outcome:
-    set_seed(training.seed)  # numpy too: SpecAugment draws its masks from there
+    set_seed(training.seed)  # numpy too: SpecAugment draws its masks with it
     rows, target = rows or split_rows(sample, training.seed), Target.of(sample)
     features = torch.from_numpy(extract.extract(encoder, inputs, device).matrix)
     head = fitted(features, target, rows)
@@ -128,7 +130,7 @@ def _of_head(head: Head, features: torch.Tensor, rows: Rows) -> Given:
 
 
 class _Tuner:
-    """Tries the learning rates, and keeps the best state that it saw."""
+    """Tries the learning rates, and keeps the best state."""
 
     def __init__(
         self,
@@ -158,7 +160,7 @@ class _Tuner:
         self._settled = False
 
     def outcome(self, frozen: npt.NDArray[Any], progress: Progress | None) -> Outcome:
-        """Try every rate; return what the best state predicts for the held-out rows."""
+        """Try every rate, and return the predictions of the best state for the test rows."""
         settled = True
         pace = OF_TABLES if isinstance(self.encoder, StaticEncoder) else 1.0
         for number, rate in enumerate(pace * rate for rate in self.training.rates):
@@ -182,13 +184,13 @@ class _Tuner:
         return self.training.epochs * len(self.training.rates)
 
     def _epochs(self, rate: float) -> Iterator[tuple[int, float]]:
-        """Train with *rate*; yield each epoch's number and merit, until there are no better ones."""
+        """Train with *rate*, and yield the number and merit of each epoch until they stop improving."""
         optimiser = torch.optim.AdamW(list(self._weights()), lr=rate, weight_decay=WEIGHT_DECAY)
         steps = math.ceil(len(self.of_part.train) / self.training.batch)
         average = WeightAverage(list(self._weights()), AVERAGED_EPOCHS * steps)
         warmed = torch.optim.lr_scheduler.LinearLR(optimiser, 1 / (steps + 1), total_iters=steps)
         shuffle = np.random.default_rng(self.training.seed)
-        best, waited = -math.inf, 0  # the first epoch, which warms up, may well be worse than the start
+        best, waited = -math.inf, 0  # the first epoch, the warm-up, may be worse than the start
         self._settled = False
         for epoch in range(1, self.training.epochs + 1):
             for step in np.array_split(shuffle.permutation(self.of_part.train), steps):
@@ -239,16 +241,16 @@ class _Tuner:
 
     @torch.inference_mode()
     def _given(self, windows: Sequence[int]) -> Given:
-        """Return what the head gives for the rows in *windows*, and which rows those are."""
+        """Return the outputs of the head for the rows in *windows*, and the numbers of those rows."""
         self.network.eval()
         pairs = [self._forward(part) for part in self._in_parts(windows)]
         return torch.cat([given.float().cpu() for given, _ in pairs]), torch.cat([rows for _, rows in pairs])
 
     def _merit(self) -> float:
-        """Return how well the rows that stop training come out; nothing is worse than a NaN.
+        """Return minus the loss of the validation rows, after temperature scaling; −∞ if it is not finite.
 
-        That is their loss, which a hundred rows tell far better than their accuracy, at the confidence
-        that suits them best: a network that trains on grows too sure of itself before it gets worse.
+        With a hundred rows the loss is far more precise than the accuracy. Temperature scaling is needed
+        because a network becomes overconfident before its predictions get worse.
         """
         loss = self.target.loss_at_best_confidence(*self._given(self.of_part.validation.tolist()))
         return -loss if math.isfinite(loss) else -math.inf
@@ -258,11 +260,12 @@ class _Tuner:
 
 
 def _to_train(network: nn.Module) -> None:
-    """Set *network* to train, but for the statistics of its batch norms, which stay those it came with.
+    """Set *network* to training mode, except its batch norms, which keep their pretrained statistics.
 
-    A few hundred rows, 32 at once and of another kind of picture, tell them worse than pretraining did,
-    and what the head was fitted to would be gone with the first step. Some checkpoints forget all but
-    the last batch, too (MobileNet's momentum of .997 is TensorFlow's, which is one less torch's).
+    A few hundred rows of other images, 32 at a time, estimate these statistics worse than pretraining did,
+    and the features that the head was fitted to would change with the first step. In addition, some
+    checkpoints would forget all but the last batch: MobileNet's momentum of .997 follows TensorFlow's
+    convention, which is one minus torch's.
     """
     network.train()
     for part in network.modules():
@@ -271,7 +274,7 @@ def _to_train(network: nn.Module) -> None:
 
 
 def _windows(prepared: Prepared, rows: Split, count: int) -> Split:
-    """Return which rows of *prepared* each part has; where words are read a row is a window of a sentence."""
+    """Return the windows of *prepared* in each part; with token labels, a window has several rows."""
     part_of = np.empty(count, dtype=np.int64)
     for number, part in enumerate(rows):
         part_of[part] = number
@@ -286,9 +289,9 @@ def _with_lora(encoder: Encoder) -> Encoder:
         raise CheckpointError("--how lora needs peft: pip install 'hubscan[lora]'") from error
     linear = [name for name, part in encoder.model.named_modules() if isinstance(part, nn.Linear)]
     if not linear:
-        raise CheckpointError("has no linear maps for LoRA to add to; use --how full")
+        raise CheckpointError("has no linear layers for LoRA to adapt; use --how full")
     config = LoraConfig(r=LORA_RANK, lora_alpha=2 * LORA_RANK, target_modules=linear)
-    inject_adapter_in_model(config, encoder.model)  # what was there is frozen already
+    inject_adapter_in_model(config, encoder.model)  # the original weights are already frozen
     return encoder
 
 
