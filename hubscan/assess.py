@@ -1,7 +1,7 @@
-"""One candidate and the sample in, a `Scored` or a `Skipped` out: fetch, load, embed, score.
+"""Take one candidate through all stages, in a worker process: fetch, load, embed, score.
 
-Runs in a worker process, with the heavy imports there. Whatever a stranger's checkpoint does here,
-short of ending the process, becomes a `Skipped` that names the stage.
+If a checkpoint fails in any way that does not end the process, the result is a `Skipped` with the stage and
+the reason. The heavy imports are here, not in the main process.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from hubscan.scores import scoring
 def assess(
     candidate: Candidate, sample: Sample, job: Job, store: FeatureStore, device: str, report: Report
 ) -> Scored | Skipped:
-    """Take *candidate* through all stages; *report* hears of each as it begins."""
+    """Return the scores of *candidate*, or why it was skipped; call *report* at the start of each stage."""
 
     def work(enter: Enter) -> Scored:
         return _assessed(candidate, sample, job, store, device, enter, report)

@@ -1,28 +1,28 @@
-"""What a user can fix, as a tree two levels deep; every other exception is a bug and keeps its traceback."""
+"""The exceptions that hubscan explains to the user in one line; any other exception is a bug."""
 
 
 class HubscanError(Exception):
-    """Base of every failure that hubscan explains in one line; the command line exits with 1."""
+    """Base class of all errors that hubscan explains in one line; the command line exits with 1."""
 
 
 class RecipeError(HubscanError):
-    """The recipe or the flags ask for something unknown or contradictory; exits with 2."""
+    """The recipe or the options contain something unknown or contradictory; the command line exits with 2."""
 
 
 class HubError(HubscanError):
-    """The Hub is out of reach, or refuses: no such repository, no access, too many requests."""
+    """The Hub is unreachable, or denies the request: no such repository, no access, too many requests."""
 
 
 class DatasetError(HubscanError):
-    """The dataset, its split or its columns do not give labelled rows to rank with."""
+    """The dataset, its split or its columns contain no labelled rows that can be ranked with."""
 
 
 class CheckpointError(HubscanError):
-    """One checkpoint cannot be used; in a scan it becomes a `Skipped`, never the end of the scan."""
+    """A checkpoint cannot be used; in a scan it becomes a `Skipped` and the scan continues."""
 
 
 class RankingError(HubscanError):
-    """No checkpoint could be ranked, or the results do not belong together."""
+    """No checkpoint could be ranked, or the results are not comparable."""
 
 
 class RunError(HubscanError):

@@ -1,7 +1,7 @@
-"""The results of a scan in, its best image and its best text checkpoint joined as one more result out.
+"""Join the best image and the best text checkpoint of a scan, and score them as one (`--fuse`).
 
-The features of the two stand side by side, each block centred and scaled to a total variance of one:
-without that the block with the larger numbers, whatever it tells, would be all that a metric sees.
+Their features are concatenated, each block centred and scaled to a total variance of one. Without scaling,
+the block with the larger numbers would dominate every metric, however little it reveals about the labels.
 No model runs; the features come from the feature store.
 """
 
@@ -35,15 +35,15 @@ if TYPE_CHECKING:
     from hubscan.records import Matrix
 
 MODALITIES: Final[tuple[Modality, ...]] = ("image", "text")
-ROUNDING: Final = 1e-6  # of features' size: a smaller spread is what float32 leaves of a constant
+ROUNDING: Final = 1e-6  # relative to the size of the features: less spread is float32 rounding of a constant
 
 
 def joined(
     results: Iterable[Scored | Skipped], sample: Sample, request: ScoringRequest, store: FeatureStore
 ) -> Scored | Skipped:
-    """Return the best checkpoint of each modality as one, scored as *request* says.
+    """Join the best checkpoints of the two modalities, and return their score as *request* says.
 
-    It is skipped, with its reason, where a modality has no scored checkpoint, or its features are no
+    The pair is skipped, with the reason, if a modality has no scored checkpoint or the features of one are no
     longer in *store*.
     """
     single = [result for result in results if isinstance(result, Scored)]
@@ -53,7 +53,7 @@ def joined(
     try:
         missing = set(MODALITIES) - {part.candidate.modality for part in parts}
         if missing:
-            raise RankingError(f"no {' and no '.join(sorted(missing))} checkpoint was scored to be joined")
+            raise RankingError(f"no pair: no {' and no '.join(sorted(missing))} checkpoint was scored")
         features = _joined_features(parts, sample, store)
         found = scoring.by_layer(features, sample, request)
     except (RankingError, ValueError) as error:
@@ -73,9 +73,9 @@ def joined(
 
 
 def side_by_side(blocks: Sequence[Matrix]) -> Matrix:
-    """Return *blocks* (n, d_b) as one matrix (n, Σ d_b), each centred and with a total variance of one.
+    """Concatenate *blocks* (n, d_b) to (n, Σ d_b), each centred and scaled to a total variance of one.
 
-    A block that is constant, up to rounding, tells nothing and becomes zeros.
+    A block that is constant up to rounding becomes zeros.
     """
     return np.concatenate([_levelled(block) for block in blocks], axis=1)
 
@@ -115,7 +115,7 @@ def _levelled(block: Matrix) -> Matrix:
 
 
 def _cost(parts: Sequence[Cost]) -> Cost:
-    """Return what the parts took, one after the other and side by side in memory."""
+    """Return the cost of running the parts one after the other with both in memory."""
     seconds_a_row = [1.0 / max(part.rows_per_second, 1e-9) for part in parts]
     return Cost(
         download_bytes=sum(part.download_bytes for part in parts),

@@ -1,4 +1,4 @@
-"""Linear heads of the checkpoints that lead a ranking, kept in the run folder: `heads/<key>.safetensors`."""
+"""Save the linear heads of the best checkpoints in the run folder, as `heads/<key>.safetensors`."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ LEADERS: Final = 5
 def keep_heads(run: Run, ranking: Ranking, sample: Sample, store: FeatureStore) -> None:
     """Write the heads of the first five entries of *ranking* and of the recommended one to *run*.
 
-    Each file holds **weight** (outputs, width) and **bias** (outputs,) in float32, for features as they come
-    from the encoder: features·weightᵀ + bias. Of classes the largest output wins; of several labels those
-    with an output above 0 apply; a number is the output itself. All rows of the sample were used to fit it.
-    A joined pair gets none, nor does a checkpoint whose features are no longer in *store* or whose head
-    cannot be computed here.
+    Each file has **weight** (outputs, width) and **bias** (outputs,) in float32; the outputs for unscaled
+    features of the encoder are features·weightᵀ + bias. The class with the largest output wins; with several
+    labels, those with an output above 0 apply; a number is the output itself. The head is fitted to all rows
+    of the sample. There is no file for a joined pair, for a checkpoint whose features are no longer in
+    *store*, or if the head cannot be computed on this machine.
     """
     leaders = [*ranking.entries[:LEADERS], *([ranking.best] if ranking.recommended else [])]
     for entry in {entry.rank: entry for entry in leaders}.values():
@@ -41,10 +41,10 @@ def keep_heads(run: Run, ranking: Ranking, sample: Sample, store: FeatureStore) 
 
 
 def kept_head(run: Run, entry: Ranked) -> dict[str, npt.NDArray[np.float32]] | None:
-    """Return the **weight** and **bias** that *run* keeps for *entry*; None if it keeps none.
+    """Return the **weight** and **bias** that *run* has for *entry*; None if it has none.
 
     Raises:
-        RunError: if the file is a link, or does not hold a head for features of this width and these labels.
+        RunError: if the file is a link, or does not contain a head for this feature width and these labels.
     """
     file = run.head_file(entry)
     if not file.exists():
@@ -56,7 +56,7 @@ def kept_head(run: Run, entry: Ranked) -> dict[str, npt.NDArray[np.float32]] | N
     except (OSError, ValueError, SafetensorError) as error:
         raise RunError(f"{file}: damaged ({error}); scan again with --fresh") from error
     if {name: array.shape for name, array in tensors.items()} != expected:
-        raise RunError(f"{file}: damaged (not a head of {outputs} outputs); scan again with --fresh")
+        raise RunError(f"{file}: damaged (not a head with {outputs} outputs); scan again with --fresh")
     if not all(array.dtype == np.float32 and np.isfinite(array).all() for array in tensors.values()):
         raise RunError(f"{file}: damaged (not finite float32 numbers); scan again with --fresh")
     return tensors
@@ -70,7 +70,7 @@ def _head(entry: Ranked, sample: Sample, store: FeatureStore) -> LinearHead | No
         return None
     try:
         return linear_head(features.layers[entry.scored.layer], sample.labels, groups=sample.groups)
-    except (ValueError, ArithmeticError):  # the ranking stands without it
+    except (ValueError, ArithmeticError):  # the ranking does not depend on it
         return None
 
 
@@ -82,6 +82,6 @@ def _of_labels(head: LinearHead, sample: Sample) -> tuple[Matrix64, Matrix64]:
     varied = varying(sample.labels)
     whole = np.zeros((len(weights), len(varied)))
     whole[:, varied] = weights
-    bias = np.where(sample.labels[0] == 1, 1.0, -1.0)  # a label that all rows have, or none
+    bias = np.where(sample.labels[0] == 1, 1.0, -1.0)  # for labels that all rows have, or no row has
     bias[varied] = intercepts - best_threshold(head.left_out, head.targets.columns)
     return whole, bias

@@ -1,4 +1,4 @@
-"""Store the left-out predictions of a checkpoint's linear heads: one file, a column for each layer."""
+"""Store the left-out predictions of a checkpoint's linear heads in one file, with a column per layer."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _TYPES: Final[Mapping[LabelKind, pa.DataType]] = {
 
 
 def as_bytes(left_out: Mapping[str, LeftOut], kind: LabelKind) -> bytes:
-    """Return the file's content: predictions of each layer for labels of *kind*, and the ridge penalties."""
+    """Return the content of the file: predictions for labels of *kind*, and ridge penalties, by layer."""
     columns = {layer: pa.array(found.predicted, _TYPES[kind]) for layer, found in left_out.items()}
     ridges = json.dumps({layer: found.ridge for layer, found in left_out.items()}).encode()
     file = pa.BufferOutputStream()
@@ -34,10 +34,10 @@ def as_bytes(left_out: Mapping[str, LeftOut], kind: LabelKind) -> bytes:
 
 
 def read(path: Path, draw: SampleInfo) -> dict[str, LeftOut]:
-    """Return the predictions by layer of the rows that *draw* describes; none if there is no file.
+    """Return the predictions, by layer, for the rows of the sample *draw*; empty if there is no file.
 
     Raises:
-        RunError: if the file is a link, or does not hold one prediction for each row.
+        RunError: if the file is a link, or does not contain one prediction for each row.
     """
     if not path.exists() and not path.is_symlink():
         return {}
@@ -52,30 +52,30 @@ def read(path: Path, draw: SampleInfo) -> dict[str, LeftOut]:
 
 def _checked(file: pq.ParquetFile, draw: SampleInfo) -> dict[str, LeftOut]:
     if file.metadata.num_rows != draw.rows:
-        raise ValueError(f"{file.metadata.num_rows} rows, where the sample has {draw.rows}")
+        raise ValueError(f"{file.metadata.num_rows} rows, but the sample has {draw.rows}")
     if any(field.type != _TYPES[draw.label_kind] for field in file.schema_arrow):
-        raise ValueError(f"not predictions of labels of kind {draw.label_kind}")
+        raise ValueError(f"not predictions for labels of kind {draw.label_kind}")
     ridges: Any = json.loads((file.schema_arrow.metadata or {})[_RIDGES])
     table = file.read()
     found = {}
     for layer in table.column_names:
         ridge = float(ridges[layer])
         if not 0.0 <= ridge < math.inf:
-            raise ValueError(f"a ridge penalty of {ridge}")
+            raise ValueError(f"the ridge penalty is {ridge}")
         found[layer] = LeftOut(ridge, _predicted(table[layer], draw))
     return found
 
 
 def _predicted(column: pa.ChunkedArray, draw: SampleInfo) -> Any:
-    """Return the predictions of one layer; a value that no prediction can have is refused."""
+    """Return the predictions of one layer, after checking that every value is possible."""
     values = column.to_pylist()
-    numbers = np.asarray(values, np.float64)  # refuses rows of different lengths, and takes null as NaN
+    numbers = np.asarray(values, np.float64)  # rejects rows of different lengths, and turns null into NaN
     several = draw.label_kind == "multilabel"
     if numbers.shape != ((draw.rows, len(draw.classes)) if several else (draw.rows,)):
-        raise ValueError(f"predictions of the shape {numbers.shape}")
+        raise ValueError(f"predictions have shape {numbers.shape}")
     if not np.isfinite(numbers).all():
-        raise ValueError("a prediction that is not a finite number")
+        raise ValueError("a prediction is not a finite number")
     most = {"class": len(draw.classes) - 1, "token": len(draw.classes) - 1, "multilabel": 1}
     if draw.label_kind != "number" and not ((numbers >= 0) & (numbers <= most[draw.label_kind])).all():
-        raise ValueError("a prediction of a class that does not exist")
+        raise ValueError("a predicted class does not exist")
     return tuple(map(tuple, values)) if several else tuple(values)

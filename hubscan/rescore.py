@@ -1,4 +1,4 @@
-"""A run and names of metrics in, the ranking by these out: no model runs."""
+"""Rank the checkpoints of a run again by other metrics, from stored features; no model runs."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from hubscan.scores import scoring
 def rescored(
     run: Run, metrics: Sequence[str], *, fuse: bool = False, store: FeatureStore | None = None
 ) -> Ranking:
-    """Return the ranking of *run* by the first of *metrics*, the others beside it.
+    """Return the ranking of *run* by the first of *metrics*, with the scores of the others.
 
-    The features come from *store*, by default that of this machine. A checkpoint whose features are no
-    longer there is skipped, with a word on how to have them again. With *fuse*, or where the scan did so,
-    the best of each modality are joined too.
+    The features come from *store*, by default the feature store of this machine. A checkpoint without
+    features there is skipped, and the reason names the command that recomputes them. With *fuse*, or if the
+    scan did so, the best checkpoints of the two modalities are joined too.
 
     Raises:
         RecipeError: if a metric is unknown, or there is nothing to join.
-        RunError: if the run folder has lost its sample.
-        RankingError: if nothing could be scored.
+        RunError: if the run folder does not contain its sample.
+        RankingError: if no checkpoint could be scored.
     """
     scoring.check(metrics)
     if fuse and not set(fusion.MODALITIES) <= set(run.lock.draw.columns):
         raise RecipeError(
-            f"--fuse joins an image and a text encoder, but {run.folder} has read only "
-            f"{', '.join(filter(is_input, run.lock.draw.columns))}; leave --fuse out"
+            f"--fuse joins an image and a text checkpoint, but the run in {run.folder} used only the columns "
+            f"{', '.join(filter(is_input, run.lock.draw.columns))}; leave out --fuse"
         )
     sample, store = labels_of(run), store or open_store()
     request = replace(run.recipe.scoring_request, metrics=tuple(metrics))
@@ -42,7 +42,7 @@ def rescored(
         for result in run.results()
         if not is_joined(result)
     ]
-    if fuse or run.recipe.fuse:  # by another metric the best of each modality may be others
+    if fuse or run.recipe.fuse:  # another metric may have other best checkpoints
         results.append(fusion.joined(results, sample, request, store))
     return ranking.rank(
         results,
@@ -58,23 +58,23 @@ def labels_of(run: Run) -> Sample:
     """Return the sample of *run* without its inputs.
 
     Raises:
-        RunError: if the run folder has lost it.
+        RunError: if the run folder does not contain it.
     """
     file = run.folder / SAMPLE
     if not file.exists():
-        raise RunError(f"{run.folder}: {SAMPLE} is missing, so the labels are not known")
+        raise RunError(f"{run.folder}: {SAMPLE} is missing, and with it the labels; scan again with --fresh")
     return sample_file.read(file)
 
 
 def _again(
     scored: Scored, request: ScoringRequest, sample: Sample, store: FeatureStore, run: Run
 ) -> Scored | Skipped:
-    assert isinstance(scored.candidate, Candidate), "pairs are joined anew"
+    assert isinstance(scored.candidate, Candidate), "a joined pair"
     features = kept_features(scored, sample, store)
     if features is None:
         again = f"hubscan rank --recipe {run.folder / 'recipe.yaml'}"
         return Skipped.of(
-            scored.candidate, "score", f"its features are no longer in the cache; {again} makes them"
+            scored.candidate, "score", f"its features are no longer in the cache; {again} recomputes them"
         )
     try:
         found = scoring.by_layer(features, sample, request)

@@ -198,9 +198,9 @@ def test_a_head_that_cannot_be_computed_does_not_lose_the_ranking(
     [
         (
             {"weight": np.zeros((2, 9), np.float32), "bias": np.zeros(2, np.float32)},
-            "not a head of 2 outputs",
+            "not a head with 2 outputs",
         ),
-        ({"weight": np.zeros((2, 8), np.float32)}, "not a head of 2 outputs"),
+        ({"weight": np.zeros((2, 8), np.float32)}, "not a head with 2 outputs"),
         ({"weight": np.full((2, 8), np.nan, np.float32), "bias": np.zeros(2, np.float32)}, "not finite"),
         ({"weight": np.zeros((2, 8)), "bias": np.zeros(2)}, "not finite float32"),
         (None, "header too small"),
