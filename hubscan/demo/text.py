@@ -1,4 +1,4 @@
-"""Text encoders as packages carry them in, folders for `AutoModel` and `AutoTokenizer` out."""
+"""Convert text encoders from packages to folders for `AutoModel` and `AutoTokenizer`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TOKENIZER_FILES: Final = (
     "vocab.txt",
 )
 
-# The shape that MiniLM-L12 and its descendants share.
+# The architecture that MiniLM-L12 and its descendants share.
 MINILM_L12: Final[Facts] = {
     "model_type": "bert",
     "dtype": "float32",
@@ -34,7 +34,7 @@ MINILM_L12: Final[Facts] = {
     "attention_probs_dropout_prob": 0.1,
 }
 
-# A token of a reaction is an atom, a bond, a bracket or a ring's number.
+# A token of a reaction is an atom, a bond, a bracket or the number of a ring.
 SMILES: Final = (
     r"\[[^\]]+]|Br?|Cl?|>>?|%[0-9]{2}|[NOSPFIbcnosp0-9()\.=#\-+\\/:~@?*$]"
 )  # fmt: skip
@@ -44,14 +44,14 @@ SPECIAL: Final[Facts] = {
 
 
 def as_packed(source: Path, out: Path) -> Facts:
-    """Take the files as they are."""
+    """Use the files unchanged."""
     for path in source.iterdir():
         path.rename(out / path.name)
     return {}
 
 
 def rounded_bert(source: Path, out: Path, architecture: str, labels: int = 0, pooling: str = "") -> Facts:
-    """Make a BERT of MiniLM-L12's shape from an int8 ONNX file; declare *pooling*, if any."""
+    """Make a BERT with the architecture of MiniLM-L12 from an int8 ONNX file; declare *pooling*, if any."""
     head = {"id2label": {str(i): f"LABEL_{i}" for i in range(labels)}} if labels else {}
     config = {"architectures": [architecture], **MINILM_L12, **head}
     write_checkpoint(out, config, quantised_weights(the_file(source, "*.onnx")))
@@ -64,7 +64,7 @@ def rounded_bert(source: Path, out: Path, architecture: str, labels: int = 0, po
 
 
 def reaction_albert(source: Path, out: Path) -> Facts:
-    """Make an ALBERT that reads chemical reactions, with all that its pickle holds."""
+    """Make an ALBERT that reads chemical reactions, with all weights of its pickle."""
     config = json.loads((source / "config.json").read_text(encoding="utf-8"))
     write_checkpoint(out, config, load_pickled(source / "pytorch_model.bin"))
     words = (source / "vocab.txt").read_text(encoding="utf-8").split()
@@ -73,7 +73,7 @@ def reaction_albert(source: Path, out: Path) -> Facts:
 
 
 def _write_reaction_tokenizer(out: Path, words: list[str], longest: int) -> None:
-    """Write a tokenizer that, as the package's own, drops what is no token of a reaction."""
+    """Write a tokenizer that, like that of the package, drops everything but tokens of reactions."""
     from tokenizers import Regex, Tokenizer, models, pre_tokenizers, processors
 
     ids = {word: number for number, word in enumerate(words)}
@@ -95,7 +95,7 @@ def _write_reaction_tokenizer(out: Path, words: list[str], longest: int) -> None
 
 
 def _declare_pooling(out: Path, mode: str, width: int) -> None:
-    """Write the three files in which sentence-transformers says how states become one vector."""
+    """Write the three files in which sentence-transformers declares the pooling."""
     steps = {"": "Transformer", "1_Pooling": "Pooling", "2_Normalize": "Normalize"}
     modules = [
         {"idx": i, "name": str(i), "path": path, "type": f"sentence_transformers.models.{step}"}

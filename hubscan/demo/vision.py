@@ -1,7 +1,7 @@
-"""Image encoders of other frameworks in, folders for `AutoModel` and `AutoImageProcessor` out.
+"""Convert image encoders of other frameworks to folders for `AutoModel` and `AutoImageProcessor`.
 
-Each source names its layers in its own way, but all define them in the order in which a picture
-meets them, as transformers does. So layers are matched by order, and every shape is checked.
+Each source has its own names for layers, but all define them in the order of execution, as transformers
+does. Therefore layers are matched by order, and every shape is checked.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ BILINEAR, BICUBIC = 2, 3
 
 
 class Layer(NamedTuple):
-    """A convolution and the batch norm behind it."""
+    """A convolution and the batch norm that follows it."""
 
     kernel: Array  # (out, in, height, width)
     norm: tuple[Array, ...]  # in the order of NORM_PARTS, each (out,)
 
 
 def mobilenet_v2(source: Path, out: Path) -> Facts:
-    """Make torchvision's MobileNetV2, whose head the package left out."""
+    """Make torchvision's MobileNetV2; its head is not in the package."""
     config = {
         "architectures": ["MobileNetV2Model"],
         "model_type": "mobilenet_v2",
@@ -68,7 +68,7 @@ def efficientnet_lite0(source: Path, out: Path) -> Facts:
     others = {"classifier.weight": state["_fc.weight"], "classifier.bias": state["_fc.bias"]}
     for name, shape in _skeleton(config)[1].items():
         if "squeeze_excite" in name:
-            # The class has a gate that lite0 has not: sigmoid(30) is 1, so it stays open.
+            # The class has gates that lite0 does not have: sigmoid(30) is 1, so they stay open.
             others[name] = np.full(shape, 30 if name.endswith("expand.bias") else 0, np.float32)
     _write(out, config, _layers(state), others)
     _write_preprocessor(out, [127 / 255] * 3, [128 / 255] * 3, BICUBIC, resized=256)
@@ -76,7 +76,7 @@ def efficientnet_lite0(source: Path, out: Path) -> Facts:
 
 
 def resnet50_half(source: Path, out: Path) -> Facts:
-    """Make a ResNet-50 of half the width from a graph whose batch norms lie in the kernels."""
+    """Make a ResNet-50 of half the width from a graph whose batch norms are folded into the kernels."""
     config = {
         "architectures": ["ResNetForImageClassification"],
         "model_type": "resnet",
@@ -89,7 +89,7 @@ def resnet50_half(source: Path, out: Path) -> Facts:
     }
     nodes, constants = read_graph(the_file(source, "*.onnx"))
     folded = [[constants[name] for name in node.input[1:]] for node in nodes if node.op_type == "Conv"]
-    folded[0][0] = folded[0][0][:, ::-1]  # the graph takes blue, green, red
+    folded[0][0] = folded[0][0][:, ::-1]  # the graph expects blue, green, red
     layers = [Layer(kernel, _identity_norm(bias)) for kernel, bias in folded]
     others = {
         "classifier.1.weight": constants["fc_nsfw/MatMul/ReadVariableOp:0"].T,
@@ -101,7 +101,7 @@ def resnet50_half(source: Path, out: Path) -> Facts:
 
 
 def _layers(state: Mapping[str, Array]) -> list[Layer]:
-    """Return the layers of a state dict: each batch norm follows its convolution."""
+    """Return the layers of a state dict, in which each batch norm follows its convolution."""
     layers, kernel = [], None
     for name, values in state.items():
         if values.ndim == 4:
@@ -116,7 +116,7 @@ def _identity_norm(bias: Array) -> tuple[Array, ...]:
     """Return a batch norm that only adds *bias*."""
     import numpy as np
 
-    epsilon = 1e-5  # PyTorch's default, which the class adds to the variance
+    epsilon = 1e-5  # PyTorch's default, added to the variance
     ones = np.ones_like(bias)
     return ones, bias, np.zeros_like(bias), ones - np.float32(epsilon)
 
@@ -127,7 +127,7 @@ def _skeleton(config: Facts) -> tuple[list[tuple[str, str]], Shapes]:
     import transformers
 
     facts = {name: value for name, value in config.items() if name not in ("model_type", "dtype")}
-    with torch.device("meta"):  # names and shapes without memory
+    with torch.device("meta"):  # names and shapes without allocating memory
         described = transformers.AutoConfig.for_model(config["model_type"], **facts)
         model = getattr(transformers, config["architectures"][0])(described)
     pairs, convolution = [], ""
@@ -149,7 +149,10 @@ def _write(out: Path, config: Facts, layers: Iterable[Layer], others: Mapping[st
         tensors |= {f"{norm}.{part}": values for part, values in zip(NORM_PARTS, layer.norm, strict=True)}
         tensors[f"{norm}.num_batches_tracked"] = np.zeros((), np.int64)
     if {name: values.shape for name, values in tensors.items()} != shapes:
-        raise HubscanError(f"{config['architectures'][0]} has other layers than the demo's weights")
+        raise HubscanError(
+            f"the layers of {config['architectures'][0]} do not match the demo's weights; "
+            "the installed transformers may be incompatible"
+        )
     write_checkpoint(out, config, tensors)
 
 
@@ -162,7 +165,7 @@ def _write_preprocessor(
     resized: int = 224,
     rescale: bool = True,
 ) -> None:
-    """Write how a picture becomes 224 x 224 numbers: resize, crop, to 0..1, normalise."""
+    """Write how an image becomes 224 × 224 pixels: resize, crop, rescale to 0..1, normalise."""
     declared = {
         "image_processor_type": "CLIPImageProcessor",
         "do_convert_rgb": True,

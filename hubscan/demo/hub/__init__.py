@@ -1,13 +1,13 @@
-"""A read-only Hugging Face Hub on 127.0.0.1: a folder in, an endpoint for the real clients out.
+"""Serve a folder as a read-only Hugging Face Hub on 127.0.0.1, for the real clients.
 
-It serves what lies below one folder,
+The folder contains
 
     ROOT/models/<org>/<name>/…
     ROOT/datasets/<org>/<name>/…
     ROOT/hub.json    optional: {"moved": {"datasets/imdb": "stanfordnlp/imdb"},
                                 "downloads": {"org/name": 1234}}
 
-until the block ends:
+and it is served until the block ends:
 
     with serve(ROOT) as hub:
         subprocess.run([...], env={**os.environ, "HF_ENDPOINT": hub.endpoint})

@@ -1,7 +1,7 @@
-"""A request of one of the clients in, the Hub's answer out: the part of the API that reads.
+"""Answer the clients' requests: the part of the Hub's API that reads.
 
 Paths are matched while they are still %-quoted, so that a revision like `refs%2Fpr%2F1` stays one
-segment; every handler unquotes its own.
+segment; every handler unquotes its own parameters.
 """
 
 from __future__ import annotations
@@ -29,19 +29,19 @@ REPO = "{org}/{name}"
 
 
 class File(FileResponse):
-    """A file in fewer, larger pieces: each piece costs a hop to another thread."""
+    """A file response in fewer, larger chunks, because each chunk costs a switch to another thread."""
 
     chunk_size = 1 << 20
 
 
 class ReadApi:
-    """Handlers of one Hub; those that only read the disk run in threads of the pool."""
+    """Request handlers of one Hub; those that only read from disk run in the thread pool."""
 
     def __init__(self, hub: Hub) -> None:
         self.hub = hub
 
     def routes(self) -> list[Route]:
-        """Return every path that this part answers."""
+        """Return the routes of the reading part."""
         routes = [
             Route("/api/whoami-v2", self.whoami),
             Route("/lfs/{sha256}", self.large_file),
@@ -73,7 +73,7 @@ class ReadApi:
         return JSONResponse({"type": "user", "id": user, "name": user, "orgs": [], "auth": auth})
 
     def listing(self, request: Request) -> Response:
-        """List repositories, one page of them."""
+        """List one page of repositories."""
         query = request.query_params
         if query.get("sort", SORTS[0]) not in SORTS:
             raise Refusal(400, f"sort is one of {', '.join(SORTS)}")
@@ -86,12 +86,12 @@ class ReadApi:
         return self.page(request, rows.matching(seen, query), lambda r: rows.listed(r, query))
 
     def info(self, request: Request) -> Response:
-        """Describe one repository; a gated one too, its description is public."""
+        """Describe one repository; the description of a gated one is public."""
         repo, commit = self.asked(request)
         return JSONResponse(rows.info(repo, commit, request.query_params))
 
     def tree(self, request: Request) -> Response:
-        """List the files below a folder, one page of them."""
+        """List one page of the files in a folder."""
         _, commit = self.asked(request)
         folder = unquote(request.path_params.get("path", "")).strip("/")
         entries = rows.tree(commit.files, folder, rows.said_true(request.query_params, "recursive"))
@@ -100,7 +100,7 @@ class ReadApi:
         return self.page(request, entries, lambda entry: entry)
 
     async def paths_info(self, request: Request) -> Response:
-        """Describe the named files and folders; those that are not there are left out."""
+        """Describe the named files and folders; missing ones are left out."""
         body = await request.body()
         if "json" in request.headers.get("content-type", ""):
             paths = json.loads(body)["paths"]
@@ -109,7 +109,7 @@ class ReadApi:
         return await run_in_threadpool(self._entries, request, paths)
 
     def refs(self, request: Request) -> Response:
-        """List the branches, and the pull requests when asked."""
+        """List the branches, and the pull requests on request."""
         repo = self.find(request)
         refs = [{"name": name, "ref": name, "targetCommit": commit.sha} for name, commit in repo.refs.items()]
         branches = [ref for ref in refs if not ref["name"].startswith("refs/")]
@@ -121,7 +121,7 @@ class ReadApi:
         return JSONResponse(answer)
 
     def commits(self, request: Request) -> Response:
-        """List the commits up to a revision, the newest first."""
+        """List the commits up to a revision, newest first."""
         repo, commit = self.asked(request)
         line = [commit]
         while parent := repo.at(line[-1].origin):
@@ -134,7 +134,7 @@ class ReadApi:
         return JSONResponse({})
 
     def resolve(self, request: Request) -> Response:
-        """Give a file, or for a large one the place on the other origin where it lies."""
+        """Return a file, or redirect to the other origin if it is large."""
         _, commit = self.asked(request, content=True)
         path = unquote(request.path_params["path"])
         headers = {"X-Repo-Commit": commit.sha}
@@ -146,19 +146,19 @@ class ReadApi:
         return File(blob.file, headers={**headers, "ETag": f'"{blob.etag}"'})
 
     def large_file(self, request: Request) -> Response:
-        """Give a large file that `resolve` sent the client to."""
+        """Return a large file that `resolve` redirected to."""
         blob = self.hub.large_files.get(request.path_params["sha256"])
         if blob is None:
             raise Refusal(404, "no such object")
         return File(blob.file, headers={"ETag": f'"{blob.sha256}"'})
 
     def find(self, request: Request, *, content: bool = False) -> Repo:
-        """Return the repository that a path names."""
+        """Return the repository named in the path."""
         repo_id = unquote("{org}/{name}".format(**request.path_params))
         return self.hub.find(kind_of(request), repo_id, request, content=content)
 
     def asked(self, request: Request, *, content: bool = False) -> tuple[Repo, Commit]:
-        """Return the repository and the commit that a path names."""
+        """Return the repository and the commit named in the path."""
         repo = self.find(request, content=content)
         revision = unquote(request.path_params.get("revision", "main"))
         commit = repo.at(revision)
@@ -167,7 +167,7 @@ class ReadApi:
         return repo, commit
 
     def page(self, request: Request, items: Sequence[Item], write: Callable[[Item], rows.Row]) -> Response:
-        """Write one page of *items*, with the address of the next one in the `Link` header."""
+        """Return one page of *items*, with the address of the next page in the `Link` header."""
         query = request.query_params
         start = int(urlsafe_b64decode(query["cursor"])) if "cursor" in query else 0
         end = start + min(int(query.get("limit", self.hub.page_rows)), self.hub.page_rows)
@@ -202,6 +202,6 @@ class ReadApi:
 
 
 def kind_of(request: Request) -> Kind:
-    """Read off a path whether it is about models or datasets."""
+    """Return whether the path is about models or datasets."""
     path = request.url.path.removeprefix("/api")
     return "datasets" if f"{path}/".startswith("/datasets/") else "models"

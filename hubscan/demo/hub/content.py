@@ -1,4 +1,4 @@
-"""A folder on disk as the Hub keeps it: paths to blobs, commits of them, a repository."""
+"""Represent a folder on disk as a repository of the Hub, with commits and blobs."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ LFS_SUFFIXES = frozenset(
 
 
 def goes_to_lfs(path: str, size: int) -> bool:
-    """Say whether the Hub keeps a file outside git: weights, tables, images, all that is large."""
+    """Return whether the Hub stores a file outside git: weights, tables, images and any large file."""
     return size > LFS_BYTES or PurePosixPath(path).suffix.lower() in LFS_SUFFIXES
 
 
 class Blob:
-    """One file's content: hashed once when first asked for, and never held in memory."""
+    """The content of one file, hashed on first use; only small files are ever read into memory."""
 
     def __init__(self, file: Path, *, lfs: bool) -> None:
         self.file = file
@@ -41,24 +41,24 @@ class Blob:
 
     @cached_property
     def sha256(self) -> str:
-        """Hash of the content, by which the large-file store knows it."""
+        """Hash of the content, its key in the large-file store."""
         with self.file.open("rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()
 
     @cached_property
     def oid(self) -> str:
-        """Hash that git gives the file, or the pointer that stands for it."""
+        """Git hash of the file, or of its LFS pointer."""
         content = self._pointer if self.lfs else self.file.read_bytes()
         return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
 
     @property
     def pointer_size(self) -> int:
-        """Length of the text that git stores in place of a large file."""
+        """Length of the LFS pointer, the text that git stores instead of a large file."""
         return len(self._pointer)
 
     @property
     def etag(self) -> str:
-        """Name under which the clients cache the content."""
+        """Key under which the clients cache the content."""
         return self.sha256 if self.lfs else self.oid
 
     @property
@@ -69,7 +69,7 @@ class Blob:
 
 @dataclass(eq=False)
 class Commit:
-    """One state of a repository; its hash covers every path, every content and what came before."""
+    """One state of a repository; its hash covers all paths, all contents and the parent commit."""
 
     kind: Kind
     origin: str  # the parent's hash, or the repository's name for the first commit
@@ -79,19 +79,19 @@ class Commit:
 
     @cached_property
     def sha(self) -> str:
-        """Forty hex digits, the same wherever the same files lie under the same name."""
+        """Forty hex digits, the same for the same files in a repository of the same name."""
         lines = [self.origin, *(f"{path} {self.files[path].sha256}" for path in sorted(self.files))]
         return hashlib.sha1("\n".join(lines).encode()).hexdigest()
 
     @cached_property
     def facts(self) -> Facts:
-        """What the Hub reads out of these files for its listing."""
+        """Facts that the Hub's listing derives from these files."""
         return describe(self.kind, {path: blob.file for path, blob in self.files.items()})
 
 
 @dataclass(eq=False)
 class Repo:
-    """A model or a dataset: its commits, and what the listing says beside them."""
+    """A model or a dataset: its commits, and further facts for the listing."""
 
     kind: Kind
     id: str  # "org/name"
@@ -107,7 +107,7 @@ class Repo:
 
     @property
     def owner(self) -> str:
-        """The user or organisation it belongs to."""
+        """The user or organisation that owns it."""
         return self.id.split("/")[0]
 
     @property
@@ -116,14 +116,14 @@ class Repo:
         return self.refs["main"]
 
     def at(self, revision: str) -> Commit | None:
-        """Return the commit of a branch or a full hash, None when there is none such."""
+        """Return the commit of a branch or with a full hash, or None if there is none."""
         if revision in self.refs:
             return self.refs[revision]
         return next((commit for commit in self.history if commit.sha == revision), None)
 
 
 def repo_from_folder(kind: Kind, repo_id: str, folder: Path) -> Repo:
-    """Take the files below *folder* as the only commit of a repository."""
+    """Return a repository whose only commit has the files in *folder*."""
     files = {}
     newest = 0.0
     for file in sorted(file for file in folder.rglob("*") if file.is_file()):
@@ -136,5 +136,5 @@ def repo_from_folder(kind: Kind, repo_id: str, folder: Path) -> Repo:
 
 
 def timestamp(moment: datetime) -> str:
-    """Write a time as the Hub does: `2026-11-02T08:15:00.000Z`."""
+    """Format a time as the Hub does: `2026-11-02T08:15:00.000Z`."""
     return moment.strftime("%Y-%m-%dT%H:%M:%S.000Z")

@@ -1,7 +1,7 @@
-"""The files of a repository in, what the Hub's listing says about it out: tags, task, size.
+"""Derive the facts of the Hub's listing from the files of a repository: tags, task, size.
 
-The rules are the Hub's own as far as the clients can see them: the card wins, files fill the gaps,
-and a file that cannot be read leaves its fact out.
+The rules are those of the Hub, as far as clients can observe them: the card takes precedence, files fill the
+gaps, and facts from unreadable files are omitted.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-HEADER_LIMIT_BYTES = 100_000_000  # the format's own bound; more is a damaged file
+HEADER_LIMIT_BYTES = 100_000_000  # limit of the format; a longer header means a damaged file
 CONFIG_KEYS = ("architectures", "auto_map", "model_type", "quantization_config")
 FORMATS = {".safetensors": "safetensors", ".bin": "pytorch", ".onnx": "onnx", ".gguf": "gguf"}
 TASK_OF_HEAD = {
@@ -28,7 +28,7 @@ TASK_OF_HEAD = {
     "WhisperForConditionalGeneration": "automatic-speech-recognition",
     "ForAudioClassification": "audio-classification",
 }
-# Card key to the prefix its values get as tags. Languages of a model go without one.
+# From card key to the prefix of its values as tags. Languages of a model have none.
 MODEL_TAGS = {"tags": "", "language": "", "license": "license:", "datasets": "dataset:"}
 DATASET_TAGS = {
     "tags": "",
@@ -41,7 +41,7 @@ DATASET_TAGS = {
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What a commit's files say about themselves."""
+    """Facts derived from the files of a commit."""
 
     card: dict[str, Any] | None  # front matter of README.md
     config: dict[str, Any] | None  # the listed part of config.json
@@ -52,7 +52,7 @@ class Facts:
 
 
 def describe(kind: str, files: Mapping[str, Path]) -> Facts:
-    """Read *files*, path in the repository to place on disk, for the listing of *kind*."""
+    """Derive the facts for the listing of *kind* from *files*, a mapping from repository path to file."""
     card = _front_matter(files.get("README.md"))
     if kind == "datasets":
         tags = tuple(dict.fromkeys(_card_tags(card or {}, DATASET_TAGS)))
@@ -108,7 +108,7 @@ def _task(files: Mapping[str, Path], config: Mapping[str, Any]) -> str | None:
 
 
 def _parameters(files: Mapping[str, Path]) -> dict[str, Any] | None:
-    """Count parameters by dtype over the headers of the weight files at the top."""
+    """Count parameters by dtype from the headers of the weight files in the top folder."""
     weights = [path for path in files if re.fullmatch(r"model(-\d+-of-\d+)?\.safetensors", path)]
     by_dtype: dict[str, int] = {}
     for path in weights:
@@ -140,7 +140,7 @@ def _front_matter(readme: Path | None) -> dict[str, Any] | None:
         card = yaml.safe_load(match[1]) if match else None
     except yaml.YAMLError:
         return None
-    # YAML knows dates, JSON does not: the Hub's answer carries them as text.
+    # YAML has dates, JSON does not: the Hub returns them as text.
     return json.loads(json.dumps(card, default=str)) if isinstance(card, dict) else None
 
 

@@ -1,4 +1,4 @@
-"""How the Hub says no: a status, and the headers by which the clients tell one no from another."""
+"""The Hub's error responses: a status, and the headers that tell clients the type of error."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Code = Literal["RepoNotFound", "RevisionNotFound", "EntryNotFound", "GatedRepo"]
 
 @dataclass(eq=False)
 class Refusal(Exception):
-    """An answer other than the one asked for."""
+    """An error response instead of the requested answer."""
 
     status: int
     message: str
@@ -21,7 +21,7 @@ class Refusal(Exception):
     headers: dict[str, str] = field(default_factory=dict)
 
     def as_response(self) -> JSONResponse:
-        """Write the refusal the way the Hub does, with its reason in the headers too."""
+        """Return the response as the Hub sends it, with the reason also in the headers."""
         said = self.message.encode("ascii", "replace").decode().replace("\n", " ")
         headers = {**self.headers, "X-Error-Message": said}
         if self.code:
@@ -30,17 +30,17 @@ class Refusal(Exception):
 
 
 def answer_refusal(request: Request, refusal: Exception) -> JSONResponse:
-    """Turn a `Refusal` that a handler raised into its response."""
+    """Return the response for a `Refusal` that a handler raised."""
     assert isinstance(refusal, Refusal)
     return refusal.as_response()
 
 
 def answer_unknown_path(request: Request, error: Exception) -> JSONResponse:
-    """Answer for a path or a method that the Hub does not have."""
+    """Return the response for a path or method that the Hub does not have."""
     status = getattr(error, "status_code", 404)
     return Refusal(status, f"no answer to {request.method} {request.url.path}").as_response()
 
 
 def answer_failure(request: Request, error: Exception) -> JSONResponse:
-    """Answer for a mistake of ours; the client shows the header to whoever looks for it."""
+    """Return the response for a bug in this server; clients include the header in their error message."""
     return Refusal(500, f"{type(error).__name__}: {error}").as_response()

@@ -1,4 +1,4 @@
-"""Repositories in, the Hub's JSON out: rows of a listing, filtered and sorted; a tree's entries."""
+"""Describe repositories in the Hub's JSON: filtered and sorted listings, and the entries of a file tree."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ FIELDS: Mapping[str, Callable[[Repo, Commit], Any]] = {
     "trendingScore": lambda repo, commit: 0,
     "usedStorage": lambda repo, commit: sum(blob.size for blob in commit.files.values()),
 }
-# What a listing gives without being asked for more; the sha, the size and the gate are not in it.
+# The default fields of a listing; sha, size and gating are not among them.
 PLAIN = (
     "likes",
     "trendingScore",
@@ -50,7 +50,7 @@ SCALE = {"K": 1e3, "M": 1e6, "B": 1e9, "T": 1e12}
 
 
 def info(repo: Repo, commit: Commit, query: QueryParams) -> Row:
-    """Write the answer for one repository at one commit."""
+    """Describe one repository at one commit."""
     row = _row(repo, commit, query.getlist("expand") or EVERYTHING)
     if said_true(query, "blobs"):
         row["siblings"] = [_sibling(path, blob) for path, blob in commit.files.items()]
@@ -60,7 +60,7 @@ def info(repo: Repo, commit: Commit, query: QueryParams) -> Row:
 
 
 def listed(repo: Repo, query: QueryParams) -> Row:
-    """Write one row of a listing, as much of it as the query asks for."""
+    """Return one row of a listing, with the fields that the query asks for."""
     if query.getlist("expand"):
         return _row(repo, repo.head, query.getlist("expand"))
     fields = FULL if said_true(query, "full") else PLAIN
@@ -69,7 +69,7 @@ def listed(repo: Repo, query: QueryParams) -> Row:
 
 
 def matching(repos: Iterable[Repo], query: QueryParams) -> list[Repo]:
-    """Keep what the query asks for, the first by its sort key first, equals by name."""
+    """Return the repositories that match the query, in descending order of its sort key, then by name."""
     kept = [repo for repo in repos if _matches(repo, query)]
     key = FIELDS[query.get("sort") or "trendingScore"]
     by_name = sorted(kept, key=lambda repo: repo.id)
@@ -77,7 +77,7 @@ def matching(repos: Iterable[Repo], query: QueryParams) -> list[Repo]:
 
 
 def tree(files: Mapping[str, Blob], folder: str, recursive: bool) -> list[Row]:
-    """List the files and folders below *folder*; an empty list when there is no such folder."""
+    """List the files and folders in *folder*; an empty list if there is no such folder."""
     prefix = f"{folder}/" if folder else ""
     entries: dict[str, Row] = {}
     for path in sorted(path for path in files if path.startswith(prefix)):
@@ -91,7 +91,7 @@ def tree(files: Mapping[str, Blob], folder: str, recursive: bool) -> list[Row]:
 
 
 def file_entry(path: str, blob: Blob) -> Row:
-    """Write one file of a tree."""
+    """Describe one file of a tree."""
     entry: Row = {"type": "file", "oid": blob.oid, "size": blob.size, "path": path}
     if blob.lfs:
         entry["lfs"] = {"oid": blob.sha256, "size": blob.size, "pointerSize": blob.pointer_size}
@@ -99,19 +99,19 @@ def file_entry(path: str, blob: Blob) -> Row:
 
 
 def folder_entry(path: str) -> Row:
-    """Write one folder of a tree; its hash only has to be stable."""
+    """Describe one folder of a tree; its hash only has to be stable."""
     oid = hashlib.sha1(path.encode()).hexdigest()
     return {"type": "directory", "oid": oid, "size": 0, "path": path}
 
 
 def commit_entry(commit: Commit) -> Row:
-    """Write one commit of a history."""
+    """Describe one commit of a history."""
     entry = {"id": commit.sha, "title": commit.title, "date": commit.date}
     return entry | {"message": "", "authors": []}
 
 
 def said_true(query: QueryParams, name: str) -> bool:
-    """Read a boolean of the query; the clients write `true`, `True` or `1`."""
+    """Return a boolean parameter of the query; clients send `true`, `True` or `1`."""
     return query.get(name, "").lower() in ("true", "1")
 
 
@@ -149,7 +149,7 @@ def _matches(repo: Repo, query: QueryParams) -> bool:
 
 
 def _has_size(repo: Repo, bounds: str | None) -> bool:
-    """Check `min:5M,max:9M`; a repository of unknown size is in no range."""
+    """Check a range such as `min:5M,max:9M`; a repository of unknown size never matches."""
     if bounds is None:
         return True
     total = (repo.head.facts.safetensors or {}).get("total")

@@ -1,4 +1,4 @@
-"""A Hub or a folder in, an endpoint on 127.0.0.1 out, with a thread to serve and record it."""
+"""Serve a Hub on 127.0.0.1 from a thread, and record its requests."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from hubscan.demo.hub.state import Hub, Served
 
 HOST = "127.0.0.1"
 START_SECONDS = 10
-# Longer than any client keeps a connection: one closed under it would look like a broken network.
+# Longer than any client keeps a connection open: closing it earlier would look like a network failure.
 KEEP_ALIVE_SECONDS = 3600
 
 
@@ -35,18 +35,18 @@ def serve(hub: AnyHub, *, port: int = 0) -> AbstractContextManager[AnyHub]: ...
 @overload
 def serve(hub: Path, *, port: int = 0) -> AbstractContextManager[Hub]: ...
 def serve(hub: Hub | Path, *, port: int = 0) -> AbstractContextManager[Hub]:
-    """Serve a Hub, or a folder, until the block ends; `.endpoint` is what HF_ENDPOINT wants.
+    """Serve a Hub, or a folder, until the block ends; its `.endpoint` is the value for HF_ENDPOINT.
 
     Args:
-        hub: the Hub, or the folder to make one of.
-        port: the port of the endpoint, 0 for a free one. Large files get another free port, since
-            the clients tell a redirect to another place by its origin.
+        hub: the Hub, or a folder to serve as one.
+        port: the port of the endpoint; 0 for a free one. Large files are served from another free port,
+            because clients recognise a redirect to another server by its origin.
     """
     return _served(hub if isinstance(hub, Hub) else Hub(hub), port)
 
 
 def application(hub: Hub) -> ASGIApp:
-    """Build the application: each request recorded, sent on if its repository moved, routed."""
+    """Return the application, which records each request, redirects renamed repositories, and routes."""
     routed = Starlette(
         routes=[*ReadApi(hub).routes(), *hub.more_routes()],
         exception_handlers={
@@ -61,7 +61,7 @@ def application(hub: Hub) -> ASGIApp:
         served = _note(hub, scope)
         hub.requests.append(served)
         counted = Counted(send, served)
-        # The raw path keeps a quoted slash apart from a real one; see api.py.
+        # The raw path distinguishes a quoted slash from a real one; see api.py.
         scope["path"] = served.path
         target = hub.moved_to(served.path)
         if target is None:
@@ -74,14 +74,14 @@ def application(hub: Hub) -> ASGIApp:
 
 
 class Counted:
-    """A `send` that notes what goes through it, before the client can have it."""
+    """A `send` that records each message before the client receives it."""
 
     def __init__(self, send: Send, served: Served) -> None:
         self.send = send
         self.served = served
 
     async def __call__(self, message: Message) -> None:
-        """Note *message*, then pass it on."""
+        """Record *message*, then send it."""
         if message["type"] == "http.response.start":
             self.served.status = message["status"]
         elif self.served.method != "HEAD":

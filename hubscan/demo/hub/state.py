@@ -1,4 +1,4 @@
-"""The Hub's state: which repositories there are, who may read them, and what was asked so far."""
+"""The state of a Hub: its repositories, who may read them, and the requests so far."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Name = tuple[Kind, str]  # ("datasets", "stanfordnlp/imdb")
 
 @dataclass(slots=True)
 class Served:
-    """One request and what became of it; the numbers grow while the answer goes out."""
+    """One request and its response; the numbers grow while the response is being sent."""
 
     method: str
     path: str  # as sent, %-quoted
@@ -28,25 +28,25 @@ class Served:
     range: str | None = None
     user_agent: str = ""
     authorization: str | None = field(default=None, repr=False)
-    status: int = 0  # 0: no answer went out
+    status: int = 0  # 0: no response was sent
     body_bytes: int = 0
 
 
 class Hub:
-    """A read-only Hub over a folder; anybody may read everything.
+    """A read-only Hub for a folder; anybody may read everything.
 
-    A subclass that knows users overrides `user`, `admit` and `visible`; one that can do more adds
-    `more_routes`; one that misbehaves wraps the application in `wrap`.
+    Subclasses override `user`, `admit` and `visible` to support users, `more_routes` to support more
+    requests, and `wrap` to inject faults.
     """
 
     page_rows = 1000
 
     def __init__(self, root: Path | None = None) -> None:
-        self.endpoint = ""  # both are known once it is served
+        self.endpoint = ""  # this and cdn are set when it is served
         self.cdn = ""
         self.repos: dict[Name, Repo] = {}
         self.moved: dict[Name, str] = {}  # old name to new id
-        self.large_files: dict[str, Blob] = {}  # by sha256, those that a redirect was given for
+        self.large_files: dict[str, Blob] = {}  # by sha256; those that a client was redirected to
         self.requests: list[Served] = []
         if root is not None:
             self._read(root)
@@ -57,11 +57,11 @@ class Hub:
         return repo
 
     def find(self, kind: Kind, repo_id: str, request: Request, *, content: bool = False) -> Repo:
-        """Return a repository that the sender of *request* may see, or with *content* may read."""
+        """Return a repository that the sender of *request* may see, or with *content*, read."""
         user = self.user(request)
         repo = self.repos.get((kind, repo_id))
         if repo is None or not self.visible(repo, user):
-            # Like the Hub: an anonymous sender is not told whether it exists.
+            # Like the Hub, do not reveal to an anonymous sender whether it exists.
             anonymous = "authorization" not in request.headers
             message = "Invalid username or password." if anonymous else "Repository not found"
             raise Refusal(401 if anonymous else 404, message, "RepoNotFound")
@@ -70,26 +70,26 @@ class Hub:
         return repo
 
     def user(self, request: Request) -> str | None:
-        """Return who sent *request*; this Hub knows nobody, whatever token came along."""
+        """Return who sent *request*; this Hub ignores tokens, so every sender is anonymous."""
         return None
 
     def visible(self, repo: Repo, user: str | None) -> bool:
-        """Say whether *user* may know that *repo* exists."""
+        """Return whether *user* may know that *repo* exists."""
         return True
 
     def admit(self, repo: Repo, user: str | None) -> None:
-        """Raise a `Refusal` when *user* may not read the files of *repo*."""
+        """Raise a `Refusal` if *user* may not read the files of *repo*."""
 
     def more_routes(self) -> list[Route]:
-        """Return what is answered besides the reading part of the API."""
+        """Return routes in addition to the reading part of the API."""
         return []
 
     def wrap(self, app: ASGIApp) -> ASGIApp:
-        """Put something between the recording and the answers."""
+        """Return *app*, possibly wrapped; the wrapper runs after the request is recorded."""
         return app
 
     def moved_to(self, path: str) -> str | None:
-        """Return where *path* went if it names a repository that was renamed."""
+        """Return the new path if *path* names a renamed repository, else None."""
         for (kind, old), new in self.moved.items():
             site = "" if kind == "models" else f"/{kind}"
             for prefix in (f"/api/{kind}", site):
