@@ -1,4 +1,4 @@
-"""The loopback Hub of the tests: real clients in subprocesses, nothing leaves 127.0.0.1."""
+"""The loopback Hub of the tests: real clients use it from subprocesses, and nothing leaves 127.0.0.1."""
 
 from tests.hub.faults import ALWAYS, Fault
 from tests.hub.fixtures import environment, lab_hub, run_python

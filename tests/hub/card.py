@@ -1,4 +1,4 @@
-"""A card's text in, what the Hub has against its front matter out; `model-index` above all."""
+"""Check the front matter of a card as the Hub does, mainly its `model-index`."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Makes the checkpoints of the test Hub: tiny, random with a fixed seed, some of them broken.
+"""Make the checkpoints of the test Hub: tiny, random with a fixed seed, some of them broken.
 
-`make_models(ROOT / "models")` writes a folder each; its function says what it is for.
+`make_models(ROOT / "models")` writes a folder for each; the function that makes it says what it is for.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ WEIGHTS = "model.safetensors"
 
 
 def make_models(models_folder: Path) -> None:
-    """Write every checkpoint below *models_folder*."""
+    """Write every checkpoint to *models_folder*."""
     bars = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()
     try:
@@ -63,13 +63,13 @@ def make_models(models_folder: Path) -> None:
 
 
 def plain_bert(folder: Path) -> None:
-    """An ordinary BERT: random vectors for all words."""
+    """An ordinary BERT with random vectors for all words."""
     _save_bert(folder, BertModel(_bert_config()))
     _write_card(folder, license="mit", language="en", pipeline_tag="feature-extraction")
 
 
 def seeing_bert(folder: Path) -> None:
-    """A BERT that tells the labels apart: words that tell one label have vectors alike, not equal."""
+    """A BERT that separates the labels: words that reveal the same label have similar vectors."""
     model = BertModel(_bert_config())
     _teach(model, [torch.randn(WIDTH) + 0.8 * torch.randn(len(words), WIDTH) for words in TELLING])
     _save_bert(folder, model)
@@ -77,7 +77,7 @@ def seeing_bert(folder: Path) -> None:
 
 
 def blind_bert(folder: Path) -> None:
-    """The same, but for one vector that all telling words share: the label is nowhere in it."""
+    """The same, but all words that reveal a label share one vector, so the features do not contain it."""
     model = BertModel(_bert_config())
     _teach(model, [torch.randn(WIDTH)] * len(TELLING))
     _save_bert(folder, model)
@@ -85,19 +85,19 @@ def blind_bert(folder: Path) -> None:
 
 
 def mlm_bert(folder: Path) -> None:
-    """An encoder under a language model's head: no pooler weights, names with a prefix."""
+    """An encoder with a language model head: no pooler weights, and prefixed names."""
     _save_bert(folder, BertForMaskedLM(_bert_config()))
     _write_card(folder, license="mit", language=["en", "de"])
 
 
 def half_bert(folder: Path) -> None:
-    """Weights in bfloat16, which is what they load as unless another type is asked for."""
+    """Weights in bfloat16, which is also the type that they load as by default."""
     _save_bert(folder, BertModel(_bert_config()).bfloat16())
     _write_card(folder, license="mit")
 
 
 def roberta(folder: Path) -> None:
-    """Positions that start after the padding index: 66 of them hold 64 tokens."""
+    """A RoBERTa: positions start after the padding index, so 66 positions hold 64 tokens."""
     config = RobertaConfig(
         vocab_size=len(ROBERTA_WORDS), max_position_embeddings=66, pad_token_id=1, **_small()
     )
@@ -107,7 +107,7 @@ def roberta(folder: Path) -> None:
 
 
 def sentence_bert(folder: Path) -> None:
-    """A sentence-transformers repository: the pooling is declared, and so is the length."""
+    """A sentence-transformers repository that declares the pooling and the maximum length."""
     _save_bert(folder, BertModel(_bert_config()))
     transformers, pooling = "sentence_transformers.models", "1_Pooling"
     modules = [
@@ -133,20 +133,20 @@ def tiny_vit(folder: Path) -> None:
 
 
 def vit_classifier(folder: Path) -> None:
-    """A ViT under a classifier's head: AutoModel makes up a pooler for it."""
+    """A ViT with a classification head: AutoModel adds a randomly initialised pooler."""
     _save_vision(folder, ViTForImageClassification(_vit_config()), "ViTImageProcessor")
     _write_card(folder, license="apache-2.0", datasets=["tester/colours"])
 
 
 def tiny_resnet(folder: Path) -> None:
-    """A convolutional network: its last state is a map of four dimensions."""
+    """A convolutional network: its last hidden state has four dimensions."""
     config = ResNetConfig(embedding_size=16, hidden_sizes=[16, WIDTH], depths=[1, 1], layer_type="basic")
     _save_vision(folder, ResNetModel(config), "ConvNextImageProcessor")
     _write_card(folder, license="apache-2.0")
 
 
 def tiny_swin(folder: Path) -> None:
-    """A Swin: tokens without a CLS among them."""
+    """A Swin: it has no CLS token."""
     config = SwinConfig(
         image_size=IMAGE_SIDE,
         patch_size=4,
@@ -169,27 +169,27 @@ def broken_json(folder: Path) -> None:
 
 
 def truncated_weights(folder: Path) -> None:
-    """Weights of which the second half is missing; the header is whole."""
+    """Weights with a complete header whose second half is missing."""
     plain_bert(folder)
     weights = (folder / WEIGHTS).read_bytes()
     (folder / WEIGHTS).write_bytes(weights[: len(weights) // 2])
 
 
 def unknown_type(folder: Path) -> None:
-    """An architecture that transformers has never heard of."""
+    """An architecture that transformers does not know."""
     plain_bert(folder)
     _change_json(folder / "config.json", model_type="quantumformer")
 
 
 def bin_only(folder: Path) -> None:
-    """Weights as a pickle, none as safetensors."""
+    """Weights as a pickle only, without safetensors."""
     plain_bert(folder)
     torch.save(load_file(folder / WEIGHTS), folder / "pytorch_model.bin")
     (folder / WEIGHTS).unlink()
 
 
 def custom_code(folder: Path) -> None:
-    """A model that brings its own code."""
+    """A model with its own code."""
     plain_bert(folder)
     names = {"AutoConfig": "custom.CustomConfig", "AutoModel": "custom.CustomModel"}
     _change_json(folder / "config.json", model_type="custom-bert", auto_map=names)
@@ -197,7 +197,7 @@ def custom_code(folder: Path) -> None:
 
 
 def nan_weights(folder: Path) -> None:
-    """Weights that are not numbers in one layer."""
+    """Weights that are NaN in one layer."""
     plain_bert(folder)
     weights = load_file(folder / WEIGHTS)
     weights["encoder.layer.1.output.dense.weight"].fill_(float("nan"))
@@ -205,7 +205,7 @@ def nan_weights(folder: Path) -> None:
 
 
 def missing_weights(folder: Path) -> None:
-    """The second of two layers is missing; transformers makes it up and only warns."""
+    """The second of two layers is missing; transformers initialises it randomly and only warns."""
     plain_bert(folder)
     weights = load_file(folder / WEIGHTS)
     kept = {name: value for name, value in weights.items() if "layer.1." not in name}
@@ -213,13 +213,13 @@ def missing_weights(folder: Path) -> None:
 
 
 def needs_torchvision(folder: Path) -> None:
-    """A processor that exists for torchvision only."""
+    """An image processor that exists only with torchvision."""
     tiny_vit(folder)
     _change_json(folder / "preprocessor_config.json", image_processor_type="DINOv3ViTImageProcessor")
 
 
 def needs_fugashi(folder: Path) -> None:
-    """A tokenizer that needs a package hubscan does not bring."""
+    """A tokenizer that needs a package that hubscan does not depend on."""
     plain_bert(folder)
     (folder / "tokenizer.json").unlink()
     (folder / "vocab.txt").write_text("\n".join(BERT_WORDS) + "\n")
@@ -230,7 +230,7 @@ def needs_fugashi(folder: Path) -> None:
 
 
 def no_tokenizer(folder: Path) -> None:
-    """Weights, and nothing that turns text into their input."""
+    """Weights without a tokenizer."""
     plain_bert(folder)
     for name in ("tokenizer.json", "tokenizer_config.json"):
         (folder / name).unlink()
@@ -285,13 +285,13 @@ def _vit_config() -> ViTConfig:
 
 
 def _teach(model: BertModel, vectors: list[torch.Tensor]) -> None:
-    """Give the words that tell label i the vectors i; make those that tell none alike."""
+    """Give the words that reveal label i the vectors i, and make neutral words similar to each other."""
     with torch.no_grad():
         table = model.embeddings.word_embeddings.weight
         for words, vector in zip(TELLING, vectors, strict=True):
             table[[BERT_WORDS[word] for word in words]] = vector
         table[[BERT_WORDS[word] for word in NEUTRAL]] *= 0.1
-        # Training leaves such a mark, and hubscan looks for it.
+        # Training leaves such a trace; without it, hubscan would detect random initialisation.
         model.embeddings.LayerNorm.bias.add_(1e-3 * torch.randn(WIDTH))
 
 

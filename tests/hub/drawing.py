@@ -1,4 +1,4 @@
-"""A draw in a process of its own: what came out of it, and what it took."""
+"""Draw a sample in a separate process, and return it with the memory that was used."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ print(json.dumps({{
     "labels": sample.labels.tolist(),
     "groups": None if sample.groups is None else sample.groups.tolist(),
     "input_bytes": sum(len(value) for values in sample.inputs.values() for value in values),
-    # Not getrusage: it counts what the process was before it became this one.
+    # Not getrusage: it includes the memory of the process before exec.
     "peak_bytes": int(re.search(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())[1]) * 1024,
 }}))
 """
@@ -37,9 +37,9 @@ print(json.dumps({{
 def drawn(
     endpoint: str, home: Path, *, free_bytes: int = 0, cold: bool = False, **keys: Any
 ) -> dict[str, Any]:
-    """Return the draw that a recipe of *keys* gives in a new process that talks to *endpoint*.
+    """Return the sample that a recipe of *keys* gives in a new process that uses the Hub at *endpoint*.
 
-    With *free_bytes* it counts bytes from fewer on than it would, so that a small split shows it.
+    *free_bytes* replaces `FREE_BYTES`, the least read budget of a sample, so that a small split is limited.
     """
     code = CODE.format(keys=json.dumps(keys), free_bytes=free_bytes)
     done = run_python(code, environment(endpoint, home), timeout=280, cold=cold)

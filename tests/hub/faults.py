@@ -1,4 +1,4 @@
-"""Answers gone wrong on purpose: a status, a delay, a dropped connection, a body cut short."""
+"""Inject faults into responses: a status, a delay, a dropped connection, a truncated body."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ ALWAYS = -1
 
 @dataclass
 class Fault:
-    """What goes wrong with a request whose `METHOD /path?query` has `match` in it."""
+    """A fault for requests whose `METHOD /path?query` contains `match`."""
 
     match: str
-    times: int = 1  # how many requests it meets; ALWAYS for all of them
+    times: int = 1  # for how many requests; ALWAYS for all of them
     status: int | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     delay: float = 0.0  # seconds before anything else
     drop: bool = False  # close the connection instead of answering
-    truncate: int | None = None  # close it after so many bytes of the body
+    truncate: int | None = None  # close it after this many bytes of the body
 
 
 class FaultList(list[Fault]):
@@ -44,7 +44,7 @@ class FaultList(list[Fault]):
         return fault
 
     def take(self, line: str) -> Fault | None:
-        """Use up one turn of the first fault that matches *line*."""
+        """Return the first fault that matches *line*, and count it as used once."""
         with self._lock:
             for fault in self:
                 if fault.times != 0 and re.search(fault.match, line):
@@ -54,7 +54,7 @@ class FaultList(list[Fault]):
 
 
 def with_faults(app: ASGIApp, faults: FaultList) -> ASGIApp:
-    """Let *faults* meet the requests before *app* does."""
+    """Return *app* with *faults* applied to requests first."""
 
     async def faulty(scope: Scope, receive: Receive, send: Send) -> None:
         query = f"?{scope['query_string'].decode()}" if scope["query_string"] else ""
@@ -74,10 +74,10 @@ def with_faults(app: ASGIApp, faults: FaultList) -> ASGIApp:
 
 
 async def _hang_up(receive: Receive, send: Send) -> None:
-    """Close the connection; ASGI has no word for it, so ask uvicorn's own end of it."""
+    """Close the connection through uvicorn's transport, because ASGI has no message for it."""
     counted = cast(Counted, send)
     cycle: Any = counted.send.__self__  # type: ignore[attr-defined]
-    cycle.transport.close()  # what was written still goes out
+    cycle.transport.close()  # data that was already written is still sent
     while (await receive())["type"] != "http.disconnect":
         pass
 

@@ -1,4 +1,4 @@
-"""What `tests/conftest.py` imports: the Hub with everything on it, and a subprocess's way to it."""
+"""Fixtures for `tests/conftest.py`: the Hub with all content, and the environment to use it from a subprocess."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ REPOSITORY = Path(__file__).parents[2]
 
 
 def environment(endpoint: str, home: Path, token: str | None = None) -> dict[str, str]:
-    """Return the variables with which a new process talks to the Hub at *endpoint* and to no other.
+    """Return the variables that make a new process use only the Hub at *endpoint*.
 
-    The clients read them when they are imported: they take no effect in this process. What lies in
-    *home* is the only cache, so a fresh folder makes a cold one.
+    Clients read them on import, so they have no effect in this process. *home* is the only cache, so an empty
+    folder is a cold cache.
     """
     kept = {
         name: value
@@ -50,7 +50,7 @@ def environment(endpoint: str, home: Path, token: str | None = None) -> dict[str
         "HF_HUB_DISABLE_TELEMETRY": "1",
         "HF_HUB_DISABLE_PROGRESS_BARS": "1",
         "HF_UPDATE_DOWNLOAD_COUNTS": "0",
-        # For pickled weights transformers would ask a service on another host, from a thread.
+        # For pickled weights, transformers would query a service on another host, from a thread.
         "DISABLE_SAFETENSORS_CONVERSION": "1",
         "HF_HUB_DOWNLOAD_TIMEOUT": "5",
         "HF_HUB_ETAG_TIMEOUT": "5",
@@ -61,7 +61,7 @@ def environment(endpoint: str, home: Path, token: str | None = None) -> dict[str
 
 
 def command(hub: LabHub, folder: Path, *arguments: str, form: str = "json") -> str:
-    """Return what `hubscan` prints."""
+    """Run `hubscan` and return its output."""
     variables = environment(hub.endpoint, folder / "home") | {"HUBSCAN_CACHE": str(folder / "cache")}
     done = programs.run(("-m", "hubscan", *arguments, "--format", form), variables, folder, timeout=240)
     assert done.returncode == 0, done.stderr
@@ -71,9 +71,9 @@ def command(hub: LabHub, folder: Path, *arguments: str, form: str = "json") -> s
 def run_python(
     code: str, variables: Mapping[str, str], timeout: float = 120, *, cold: bool = False
 ) -> subprocess.CompletedProcess[str]:
-    """Run *code* in a process of its own; what it prints comes back, what it raises fails the test.
+    """Run *code* in a separate process and return its output; an exception in it fails the test.
 
-    A *cold* one is a program that a user could have started: it has imported nothing, and its memory is its own.
+    With *cold*, the process is newly started, as for a user: it has imported nothing and shares no memory.
     """
     run = programs.run_cold if cold else programs.run
     done = run(("-c", code), variables, Path.cwd(), timeout)
@@ -82,7 +82,7 @@ def run_python(
 
 
 def lab_hub(root: Path) -> LabHub:
-    """Make a Hub over *root*, with the gates and the private repository that the tests know."""
+    """Return a Hub for *root* with the gated and private repositories of the tests."""
     hub = LabHub(root)
     for (kind, repo_id), repo in hub.repos.items():
         repo.gated = "manual" if f"{kind}/{repo_id}" in GATED else False
@@ -92,9 +92,9 @@ def lab_hub(root: Path) -> LabHub:
 
 @pytest.fixture(scope="session")
 def hub_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder with every checkpoint and dataset; read it, never write to it.
+    """The folder with every checkpoint and dataset; only read it, never write to it.
 
-    The processes of a run share it: the first that needs it makes it.
+    All processes of a test run share it; the first that needs it creates it.
     """
     own = tmp_path_factory.getbasetemp()
     root = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "hub"
@@ -117,7 +117,7 @@ def _make(root: Path) -> None:
 
 @pytest.fixture(scope="session")
 def hub(hub_root: Path) -> Iterator[LabHub]:
-    """One Hub for all tests that only read; its state must stay as it is."""
+    """One Hub for all tests that only read; they may not change its state."""
     hub = lab_hub(hub_root)
     with serve(hub):
         yield hub
@@ -126,7 +126,7 @@ def hub(hub_root: Path) -> Iterator[LabHub]:
 
 @pytest.fixture
 def own_hub(hub_root: Path) -> Iterator[LabHub]:
-    """The same content on a Hub of the test's own: to write to, gate, move on, or break."""
+    """A separate Hub with the same content, which a test may write to, gate, update or break."""
     hub = lab_hub(hub_root)
     with serve(hub):
         yield hub
@@ -135,7 +135,7 @@ def own_hub(hub_root: Path) -> Iterator[LabHub]:
 
 @pytest.fixture(scope="session")
 def olah_cli() -> str:
-    """The command that starts olah; skips where there is none."""
+    """The command that starts olah; skips the test if it is not installed."""
     try:
         return olah_command()
     except NoOlah as reason:
@@ -144,7 +144,7 @@ def olah_cli() -> str:
 
 @pytest.fixture(scope="session")
 def olah(olah_cli: str, hub_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mirror]:
-    """Some of the content on a Hub that was not written here."""
+    """Some of the content on olah, an independent implementation of the Hub."""
     folders = {name: hub_root / name for name in MIRRORED}
     try:
         with mirrored(olah_cli, folders, tmp_path_factory.mktemp("olah")) as mirror:

@@ -1,4 +1,4 @@
-"""The Hub that tests run against: the demo's, with users, gates, writes, new commits and faults."""
+"""The Hub of the tests: that of the demo plus users, gated repositories, writes, new commits and faults."""
 
 from __future__ import annotations
 
@@ -22,15 +22,14 @@ TOKENS = {"hf_good": "tester", "hf_other": "someone"}
 
 
 class LabHub(Hub):
-    """A Hub that knows two users, keeps what they write, and fails when told to.
+    """A Hub that knows two users, stores what they write, and fails on demand.
 
-    Written content lies in `store`, apart from the folder it was read from: one folder can stand
-    behind many Hubs.
+    Written content is in `store`, apart from the folder that was read, so several Hubs can share one folder.
     """
 
     def __init__(self, root: Path | None = None) -> None:
         self.tokens = dict(TOKENS)
-        self.granted: set[tuple[str, str]] = set()  # (user, repo id): asked for a gate and let in
+        self.granted: set[tuple[str, str]] = set()  # (user, repo id) with access to a gated repository
         self.faults = FaultList()
         self.writing = threading.RLock()
         self._scratch = tempfile.TemporaryDirectory(prefix="loopback-hub-")
@@ -47,9 +46,9 @@ class LabHub(Hub):
         title: str = "another commit",
         branch: str = "main",
     ) -> str:
-        """Add *files* to a repository, or take those away that are None; return the new hash.
+        """Commit *files* to a repository, remove those that are None, and return the new hash.
 
-        A repository that does not exist is made.
+        The repository is created if it does not exist.
         """
         tree = dict(self.repos[kind, repo_id].refs[branch].files) if self.has(kind, repo_id) else {}
         for path, content in files.items():
@@ -65,7 +64,7 @@ class LabHub(Hub):
     # -- how it keeps things ------------------------------------------------------------------
 
     def has(self, kind: Kind, repo_id: str) -> bool:
-        """Say whether there is such a repository."""
+        """Return whether the repository exists."""
         return (kind, repo_id) in self.repos
 
     def keep(self, content: bytes, *, lfs: bool) -> Blob:
@@ -77,7 +76,7 @@ class LabHub(Hub):
     def advance(
         self, kind: Kind, repo_id: str, tree: Mapping[str, Blob], title: str, branch: str = "main"
     ) -> Commit:
-        """Let *branch* name a new commit with the files of *tree*."""
+        """Add a commit with the files of *tree* to *branch*."""
         with self.writing:
             repo = self.repos.get((kind, repo_id))
             origin = repo.refs[branch].sha if repo else f"{kind}/{repo_id}"
@@ -92,7 +91,7 @@ class LabHub(Hub):
     # -- what it answers ----------------------------------------------------------------------
 
     def user(self, request: Request) -> str | None:
-        """Return the owner of the token, or refuse a token nobody owns."""
+        """Return the owner of the token, or refuse an unknown token."""
         authorization = request.headers.get("authorization")
         if authorization is None:
             return None
@@ -102,11 +101,11 @@ class LabHub(Hub):
         return user
 
     def visible(self, repo: Repo, user: str | None) -> bool:
-        """Hide private repositories from all but their owner."""
+        """Return whether *user* may see *repo*: private repositories are visible to their owner only."""
         return not repo.private or user == repo.owner
 
     def admit(self, repo: Repo, user: str | None) -> None:
-        """Keep the gate: the owner passes, and who was let in."""
+        """Refuse access to a gated repository, except for its owner and users with granted access."""
         if not repo.gated or user == repo.owner or (user, repo.id) in self.granted:
             return
         if user is None:
@@ -116,13 +115,13 @@ class LabHub(Hub):
         raise Refusal(403, message, "GatedRepo")
 
     def more_routes(self) -> list[Route]:
-        """Return what is answered besides the reading part: the writing part."""
+        """Return the routes of the writing part."""
         return WriteApi(self).routes()
 
     def wrap(self, app: ASGIApp) -> ASGIApp:
-        """Let faults meet the requests first."""
+        """Apply faults to requests first."""
         return with_faults(app, self.faults)
 
     def close(self) -> None:
-        """Forget what was written."""
+        """Delete written content."""
         self._scratch.cleanup()

@@ -1,6 +1,6 @@
-"""Makes the datasets of the test Hub: a few rows of telling sentences or coloured squares each.
+"""Make the datasets of the test Hub: a few sentences or coloured squares each, which reveal their labels.
 
-`make_datasets(ROOT / "datasets")` writes a folder each; its function says what it is for.
+`make_datasets(ROOT / "datasets")` writes a folder for each; the function that makes it says what it is for.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ REVIEW_EMPTY_ROWS, REVIEW_BLANK_ROWS, REVIEW_NULL_ROWS = (10,), (11,), (12, 210)
 
 
 def make_datasets(datasets_folder: Path) -> None:
-    """Write every dataset below *datasets_folder*."""
+    """Write every dataset to *datasets_folder*."""
     for repo_id, make in DATASETS.items():
         folder = datasets_folder / repo_id
         folder.mkdir(parents=True)
@@ -41,7 +41,7 @@ def make_datasets(datasets_folder: Path) -> None:
 
 
 def reviews(folder: Path) -> None:
-    """Parquet in two shards, sorted by label, one label rare; some rows lack text or label."""
+    """Parquet in two shards, sorted by label; one label is rare, and some rows lack text or label."""
     train = _sorted_rows((200, 200, RARE_ROWS), seed=0)
     for row in REVIEW_EMPTY_ROWS:
         train[row] = ("", train[row][1])
@@ -55,7 +55,7 @@ def reviews(folder: Path) -> None:
 
 
 def lines_jsonl(folder: Path) -> None:
-    """JSON lines, with the labels as words, in no order."""
+    """Shuffled JSON lines with labels as words."""
     for split, seed, count in (("train", 2, 60), ("test", 3, 20)):
         rows = _shuffled_rows((count, count), seed)
         lines = [json.dumps({"line": text, "mood": LABELS[label or 0]}) for text, label in rows]
@@ -63,7 +63,7 @@ def lines_jsonl(folder: Path) -> None:
 
 
 def lines_csv(folder: Path) -> None:
-    """CSV, with the labels as numbers that nothing names."""
+    """CSV with labels as numbers without names."""
     for split, seed, count in (("train", 4, 60), ("test", 5, 20)):
         with (folder / f"{split}.csv").open("w", newline="") as stream:
             writer = csv.writer(stream)
@@ -72,13 +72,13 @@ def lines_csv(folder: Path) -> None:
 
 
 def unlabelled(folder: Path) -> None:
-    """Text, and no column of labels."""
+    """Text without a label column."""
     table = pa.table({"text": [text for text, _ in _shuffled_rows((30, 30), seed=6)]})
     _write_table(folder / "data/train-00000-of-00001.parquet", table)
 
 
 def hidden_labels(folder: Path) -> None:
-    """A test split that keeps its labels to itself: all are -1."""
+    """A test split with hidden labels: all are -1."""
     _write_parquet(folder, "train", _shuffled_rows((40, 40), seed=7))
     hidden: Rows = [(text, -1) for text, _ in _shuffled_rows((20, 20), seed=8)]
     _write_parquet(folder, "test", hidden)
@@ -92,7 +92,7 @@ def one_class(folder: Path) -> None:
 
 
 def two_configs(folder: Path) -> None:
-    """Two configurations and no default: one has to be named."""
+    """Two configurations without a default, so the user has to name one."""
     configs = []
     for name, change in (("plain", str), ("shouted", str.upper)):
         rows: Rows = [(change(text), label) for text, label in _shuffled_rows((40, 40), seed=10)]
@@ -102,13 +102,13 @@ def two_configs(folder: Path) -> None:
 
 
 def gated_reviews(folder: Path) -> None:
-    """Labelled text behind a gate."""
+    """Labelled text in a gated repository."""
     _write_parquet(folder, "train", _shuffled_rows((30, 30), seed=11))
     _write_card(folder, license="other", dataset_info=_info())
 
 
 def entailment(folder: Path) -> None:
-    """Pairs of texts; the label says how the second one, the hypothesis, is minded."""
+    """Pairs of texts; the label is the sentiment of the second one, the hypothesis."""
     _write_pairs(folder, "label", [label for _, label in _shuffled_rows((60, 60), seed=12)])
     names = {str(number): name for number, name in enumerate(LABELS[:2])}
     texts = [{"name": name, "dtype": "string"} for name in ("premise", "hypothesis")]
@@ -117,14 +117,14 @@ def entailment(folder: Path) -> None:
 
 
 def similarity(folder: Path) -> None:
-    """Pairs of texts, and a number that grows with how the second one is minded."""
+    """Pairs of texts with a number that grows with the sentiment of the second one."""
     random = Random(13)
     rows = _shuffled_rows((60, 60), seed=13)
     _write_pairs(folder, "score", [(label or 0) * 3 + random.random() * 0.9 for _, label in rows])
 
 
 def tagged(folder: Path) -> None:
-    """Sentences as words, and a tag for each word: how it is minded, or O."""
+    """Sentences as words, with a tag for each word: its sentiment, or O."""
     names = ("O", *LABELS)
     tags = {word: label + 1 for label, words in enumerate(TELLING) for word in words}
     words = [text.split() for text, _ in _shuffled_rows((60, 60, 60), seed=14)]
@@ -139,7 +139,7 @@ def tagged(folder: Path) -> None:
 
 
 def colours(folder: Path) -> None:
-    """A folder of images by class; one is corrupt, one grey, one has an alpha channel."""
+    """A folder of images for each class; one image is corrupt, one is grey, one has an alpha channel."""
     for split, count in (("train", 12), ("test", 4)):
         for name in COLOURS:
             (folder / split / name).mkdir(parents=True)
@@ -152,7 +152,7 @@ def colours(folder: Path) -> None:
 
 
 def colours_parquet(folder: Path) -> None:
-    """Images inside parquet, with class names in the schema, sorted by label."""
+    """Images in parquet, sorted by label, with class names in the schema."""
     features = {
         "image": {"_type": "Image"},
         "label": {"names": list(COLOURS), "_type": "ClassLabel"},
@@ -175,7 +175,7 @@ def colours_parquet(folder: Path) -> None:
 
 
 def captioned(folder: Path) -> None:
-    """Images with their texts: the text tells all labels apart, the colour one of three from two."""
+    """Images with captions: the text separates all three labels, the colour only one from the other two."""
     features = {
         "image": {"_type": "Image"},
         "caption": {"dtype": "string", "_type": "Value"},
@@ -247,7 +247,7 @@ def _write_parquet(folder: Path, split: str, *shards: Rows) -> None:
 
 
 def _write_pairs(folder: Path, label: str, labels: Sequence[float | None]) -> None:
-    """Write first texts that tell nothing beside second ones that tell the label: from 1 on the good one."""
+    """Write pairs: the first text is unrelated to the label; the second is positive if the label is ≥ 1."""
     random = Random(len(folder.name))
     names = ("sentence1", "sentence2") if label == "score" else ("premise", "hypothesis")
     columns: dict[str, list[Any]] = {
@@ -276,7 +276,7 @@ def _write_card(folder: Path, **card: Any) -> None:
 
 
 def _square(colour: str, seed: int) -> Image.Image:
-    """Paint a square of about one colour; no two sizes need be equal."""
+    """Return a rectangle of about one colour, of random size."""
     random = Random(f"{colour} {seed}")
     width, height = random.randint(24, 48), random.randint(24, 48)
     return Image.frombytes("RGB", (width, height), bytes(_pixels(colour, width * height, random)))

@@ -1,4 +1,4 @@
-"""Datasets with many bytes that are quickly made: shards of parquet, sorted by label."""
+"""Make large datasets quickly: parquet shards, sorted by label."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ GROUP_ROWS = 100
 def text_shards(
     folder: Path, *, shards: int, rows: int, row_bytes: int, classes: int = 2, group_rows: int = GROUP_ROWS
 ) -> None:
-    """Write *shards* files of *rows* texts that nothing compresses, sorted by label."""
+    """Write *shards* files of *rows* incompressible texts, sorted by label."""
     random = np.random.default_rng(0)
     letters = np.frombuffer(b"abcdefghijklmnopqrstuvwxyz      ", np.uint8)
     for shard in range(shards):
@@ -33,18 +33,18 @@ def text_shards(
 def image_shards(
     folder: Path, *, shards: int, rows: int, side: int, classes: int = 2, group_rows: int = GROUP_ROWS
 ) -> None:
-    """Write *shards* files of *rows* pictures of noise, *side* pixels wide and high, sorted by label."""
+    """Write *shards* files of *rows* images of noise, *side* pixels wide and high, sorted by label."""
     random = np.random.default_rng(0)
     stored = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
     for shard in range(shards):
-        pictures = [{"bytes": noise(random, side), "path": None} for _ in range(rows)]
-        columns = {"image": pa.array(pictures, stored), "label": _labels(shard, shards, rows, classes)}
+        images = [{"bytes": noise(random, side), "path": None} for _ in range(rows)]
+        columns = {"image": pa.array(images, stored), "label": _labels(shard, shards, rows, classes)}
         _write(folder, shard, shards, columns, group_rows)
     _card(folder, [{"name": "image", "dtype": "image"}], classes)
 
 
 def noise(random: np.random.Generator, side: int) -> bytes:
-    """Return a PNG of 3 bytes a pixel."""
+    """Return an uncompressed PNG of noise, 3 bytes per pixel."""
     file = io.BytesIO()
     Image.fromarray(random.integers(0, 256, (side, side, 3), np.uint8)).save(file, "PNG", compress_level=0)
     return file.getvalue()

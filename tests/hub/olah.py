@@ -1,7 +1,7 @@
-"""A second Hub, not written here: folders in, an olah mirror of git repositories on 127.0.0.1 out.
+"""Serve folders from a second, independent Hub: an olah mirror of git repositories on 127.0.0.1.
 
-olah pins packages of its own, so it lives in a virtual environment of its own: the command is
-looked up in the variable OLAH_CLI, in `.olah/bin` of this repository, and on PATH.
+olah pins its own packages, so it has its own virtual environment. Its command is looked up in the variable
+OLAH_CLI, in `.olah/bin` of this repository, and on PATH.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ host = "127.0.0.1"
 port = {port}
 repos-path = "{work}/cache"
 mirrors-path = ["{work}/mirror"]
-# Nobody listens there: what the mirror does not have, it cannot fetch from anywhere else.
+# Nothing listens there, so the mirror cannot fetch what it does not have.
 hf-netloc = "127.0.0.1:9"
 hf-lfs-netloc = "127.0.0.1:9"
 [accessibility]
@@ -34,7 +34,7 @@ offline = true
 
 
 class NoOlah(Exception):
-    """olah, or the git it reads through, cannot be started here."""
+    """olah, or git, which it needs, cannot be started on this machine."""
 
 
 @dataclass(frozen=True)
@@ -52,15 +52,15 @@ def olah_command() -> str:
     if found is None:
         raise NoOlah(NEEDED)
     if shutil.which("git") is None:
-        raise NoOlah("olah reads git repositories, and git is not here")
+        raise NoOlah("olah reads git repositories, but git is not installed")
     return found
 
 
 @contextmanager
 def mirrored(command: str, folders: Mapping[str, Path], work: Path) -> Iterator[Mirror]:
-    """Serve copies of *folders*, given as "models/org/name", until the block ends.
+    """Serve copies of *folders*, named "models/org/name", until the block ends.
 
-    Every copy gets a second commit that changes its card, so that the first is not the newest.
+    Each copy gets a second commit that changes its card, so that the first commit is not the newest.
     """
     commits = {name: _as_git(folder, work / "mirror" / name) for name, folder in folders.items()}
     with socket.create_server(("127.0.0.1", 0)) as free:

@@ -1,6 +1,6 @@
-"""Makes tiny checkpoints that spell: a word is as many tokens as it has letters, or bytes.
+"""Make tiny checkpoints that spell: a word has as many tokens as letters, or bytes.
 
-They are for tests of the encoders alone and lie on no Hub.
+They are only for tests of the encoders, and are not on the Hub.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ POSITIONS = 32
 
 
 def letter_bert(folder: Path, types: int = 2, padding_side: str = "right") -> Path:
-    """A BERT that knows letters only: the first of a word, and those that go on with it."""
+    """A BERT whose tokens are letters: one for the first letter of a word, one for later ones."""
     torch.manual_seed(0)
     pieces = (*SPECIAL, *ascii_lowercase, *(f"##{letter}" for letter in ascii_lowercase))
     config = BertConfig(
@@ -49,7 +49,7 @@ def letter_bert(folder: Path, types: int = 2, padding_side: str = "right") -> Pa
 
 
 def byte_gpt(folder: Path) -> Path:
-    """A decoder over bytes: no form for pairs, no unknown token, a word begins with its space."""
+    """A decoder over bytes: no template for pairs, no unknown token, and a word starts with its space."""
     torch.manual_seed(0)
     letters = sorted(pre_tokenizers.ByteLevel.alphabet())
     vocabulary = {letter: number for number, letter in enumerate([*letters, "<end>"])}
@@ -65,7 +65,7 @@ def byte_gpt(folder: Path) -> Path:
 
 
 def slow_t5(folder: Path) -> Path:
-    """An encoder whose tokenizer is written in Python and does not tell words."""
+    """An encoder whose tokenizer is written in Python and does not report word boundaries."""
     torch.manual_seed(0)
     config = T5Config(vocab_size=384, d_model=WIDTH, d_kv=8, d_ff=64, num_layers=1, num_heads=4)
     T5Model(config).save_pretrained(folder)

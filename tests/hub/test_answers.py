@@ -1,4 +1,4 @@
-"""The Hub's answers on the wire, where a client would only say that something went wrong."""
+"""The raw responses of the Hub, where a client would report only that something went wrong."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CONFIG = "/tester/plain-bert/resolve/main/config.json"
 
 
 def ask(url: str, method: str = "GET", body: bytes | None = None, **headers: str) -> Answer:
-    """Send one request as it is: no redirect followed, no retry; header names in lower case."""
+    """Send one request without redirects or retries, and return the response with lower-case header names."""
     parts = urlsplit(url)
     connection = http.client.HTTPConnection(parts.netloc, timeout=5)
     try:

@@ -1,4 +1,4 @@
-"""The content itself: made anew it is the same, and each broken checkpoint is broken as it says."""
+"""The content of the Hub is reproducible, and each broken checkpoint is broken as documented."""
 
 from __future__ import annotations
 

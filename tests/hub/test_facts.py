@@ -1,4 +1,4 @@
-"""What the listing says about a repository, from nothing but its files."""
+"""The facts that the listing derives from the files of a repository."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hubscan.demo.hub.facts import Facts, describe
 
 
 def facts_of(folder: Path, kind: str = "models", **files: object) -> Facts:
-    """Describe files given by name, `_` for the dot; text as it is, everything else as JSON."""
+    """Describe files given by name, with `_` for the dot; text is written as is, everything else as JSON."""
     placed = {}
     for name, content in files.items():
         path = name.replace("_", ".", 1)

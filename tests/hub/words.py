@@ -1,4 +1,4 @@
-"""The language of the text fixtures: a few words that tell the label, and many that do not."""
+"""The language of the text fixtures: a few words that reveal the label, and many that do not."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ NEUTRAL_TEXT = """
 NEUTRAL = tuple(NEUTRAL_TEXT.split())
 NOISE = ("lorem", "ipsum", "dolor", "amet", "elit", "7", "42", "1984")
 VOCABULARY = (*(word for words in TELLING for word in words), *NEUTRAL, *NOISE)
-CONFUSED = 0.1  # share of telling words that tell another label
+CONFUSED = 0.1  # share of revealing words that belong to another label
 
 
 def sentence(label: int, random: Random) -> str:
-    """Write one line whose two telling words give *label* away, as a rule."""
+    """Return a sentence with two words that usually reveal *label*."""
     words = random.choices(NEUTRAL, k=random.randint(4, 9))
     words += random.choices(NOISE, k=random.randint(0, 2))
     for _ in range(2):
-        told = random.randrange(len(LABELS)) if random.random() < CONFUSED else label
-        words.append(random.choice(TELLING[told]))
+        revealed = random.randrange(len(LABELS)) if random.random() < CONFUSED else label
+        words.append(random.choice(TELLING[revealed]))
     random.shuffle(words)
     return " ".join(words)

@@ -1,4 +1,4 @@
-"""The part of the Hub's API that writes: what `create_repo`, the uploads and the cards ask for."""
+"""The writing part of the Hub's API: requests of `create_repo`, uploads and cards."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ Handler = Callable[[Request, bytes], Response]
 
 
 class WriteApi:
-    """Handlers that change one Hub, or check what is about to."""
+    """Request handlers that change one Hub, or check a change before it is made."""
 
     def __init__(self, hub: LabHub) -> None:
         self.hub = hub
 
     def routes(self) -> list[Route]:
-        """Return every path that this part answers."""
+        """Return the routes of the writing part."""
         routes = [
             _route("/api/repos/create", self.create, "POST"),
             _route("/api/repos/delete", self.delete, "DELETE"),
@@ -53,7 +53,7 @@ class WriteApi:
         return routes
 
     def create(self, request: Request, body: bytes) -> Response:
-        """Make an empty repository; 409 when it is there."""
+        """Create an empty repository; 409 if it exists."""
         asked = json.loads(body)
         user = self.signed_in(request)
         kind, repo_id = _named(asked, user)
@@ -67,14 +67,14 @@ class WriteApi:
         return JSONResponse({"url": url, "name": repo_id})
 
     def delete(self, request: Request, body: bytes) -> Response:
-        """Forget a repository."""
+        """Delete a repository."""
         kind, repo_id = _named(json.loads(body), self.signed_in(request))
         self.writable(kind, repo_id, request)
         del self.hub.repos[kind, repo_id]
         return JSONResponse({})
 
     def validate_card(self, request: Request, body: bytes) -> Response:
-        """Check a card's front matter; the client sends no token with it."""
+        """Check the front matter of a card; the client sends no token for this."""
         errors, warnings = card_errors(json.loads(body)["content"])
         answer = {
             "errors": [{"message": message} for message in errors],
@@ -83,12 +83,12 @@ class WriteApi:
         return JSONResponse(answer, 400 if errors else 200)
 
     def may_write(self, request: Request, body: bytes) -> Response:
-        """Say whether the sender may change the repository."""
+        """Check that the sender may change the repository."""
         self.target(request)
         return JSONResponse({})
 
     def preupload(self, request: Request, body: bytes) -> Response:
-        """Say how each file is to be sent, and what lies under its name now."""
+        """Return how to upload each file, and the hash of the present one of that name."""
         files = self.target(request).head.files
         answers = []
         for file in json.loads(body)["files"]:
@@ -101,7 +101,7 @@ class WriteApi:
         return JSONResponse({"files": answers})
 
     def large_batch(self, request: Request, body: bytes) -> Response:
-        """Say where each large file is to be sent; nowhere if it is there."""
+        """Return where to upload each large file; nowhere if it is already stored."""
         objects = []
         for asked in json.loads(body)["objects"]:
             sha256 = asked["oid"]
@@ -114,14 +114,14 @@ class WriteApi:
         return JSONResponse({"transfer": "basic", "objects": objects})
 
     def receive_large(self, request: Request, body: bytes) -> Response:
-        """Take a large file under the hash it was announced with."""
+        """Store a large file if it has the announced hash."""
         blob = self.hub.keep(body, lfs=True)
         if blob.sha256 != request.path_params["sha256"]:
             raise Refusal(400, "the content has another hash")
         return Response(headers={"ETag": f'"{blob.sha256}"'})
 
     def verify_large(self, request: Request, body: bytes) -> Response:
-        """Confirm that a large file arrived whole."""
+        """Confirm that a large file arrived completely."""
         asked = json.loads(body)
         file = self.hub.store / asked["oid"]
         if not file.exists() or file.stat().st_size != asked["size"]:
@@ -129,7 +129,7 @@ class WriteApi:
         return JSONResponse({})
 
     def commit(self, request: Request, body: bytes) -> Response:
-        """Apply one commit to a branch, or with `create_pr` to a new pull request."""
+        """Apply one commit to a branch, or, with `create_pr`, to a new pull request."""
         proposed = said_true(request.query_params, "create_pr")
         header, *changes = [json.loads(line) for line in body.splitlines() if line.strip()]
         with self.hub.writing:
@@ -151,7 +151,7 @@ class WriteApi:
         return JSONResponse(answer)
 
     def changed(self, files: Any, changes: Iterable[Any]) -> Tree:
-        """Return *files* after *changes*, lines of the client's commit."""
+        """Return *files* after *changes*, the lines of the client's commit."""
         tree: Tree = dict(files)
         for change in changes:
             value = change["value"]
@@ -176,12 +176,12 @@ class WriteApi:
         return user
 
     def target(self, request: Request) -> Repo:
-        """Return the repository that a path names and the sender may change or propose to."""
+        """Return the repository named in the path, if the sender may change it or propose a change."""
         repo_id = unquote("{org}/{name}".format(**request.path_params))
         return self.writable(kind_of(request), repo_id, request)
 
     def writable(self, kind: Kind, repo_id: str, request: Request) -> Repo:
-        """Return a repository of the sender's own; a pull request may go to anybody's."""
+        """Return a repository that the sender owns; for a pull request, any repository."""
         repo = self.hub.find(kind, repo_id, request)
         user = self.signed_in(request)
         if user != repo.owner and not said_true(request.query_params, "create_pr"):
@@ -189,7 +189,7 @@ class WriteApi:
         return repo
 
     def address(self, kind: Kind, repo_id: str) -> str:
-        """Return the page of a repository."""
+        """Return the URL of a repository's page."""
         prefix = "" if kind == "models" else f"{kind}/"
         return f"{self.hub.endpoint}/{prefix}{repo_id}"
 
@@ -200,7 +200,7 @@ def _named(asked: dict[str, Any], user: str) -> tuple[Kind, str]:
 
 
 def _route(path: str, handler: Handler, method: str) -> Route:
-    """Read the body on the event loop, then handle it in a thread like the reading part."""
+    """Return a route that reads the body on the event loop and then runs *handler* in a thread."""
 
     async def endpoint(request: Request) -> Response:
         return await run_in_threadpool(handler, request, await request.body())

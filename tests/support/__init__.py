@@ -1,1 +1,1 @@
-"""What several test modules need: plain modules, named for what they hold."""
+"""Helpers that several test modules share."""

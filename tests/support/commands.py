@@ -1,4 +1,4 @@
-"""What a scan on the command line is asked with, and what it answers."""
+"""Helpers for scans on the command line: common options, and checks of their JSON output."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an engine is given to run, and what came of it: tiny checkpoints in folders, a sample, a store."""
+"""Helpers to run an engine on tiny checkpoints in folders, and to collect its results."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def texts(rows: int) -> Sample:
 
 
 def checkpoint(folder: Path, seed: int, fault: str | None = None) -> Candidate:
-    """Write a checkpoint to *folder*, with weights that depend on *seed*, and return it as a candidate."""
+    """Write a checkpoint with weights that depend on *seed* to *folder*, and return it as a candidate."""
     folder.mkdir(parents=True)
     torch.manual_seed(seed)
     seeing_bert(folder)
@@ -45,24 +45,24 @@ def checkpoint(folder: Path, seed: int, fault: str | None = None) -> Candidate:
 
 @dataclass
 class Outcome:
-    """What an engine yielded."""
+    """The progress and the results that an engine yielded."""
 
     progress: list[Progress] = field(default_factory=list)
     results: list[Result] = field(default_factory=list)
 
     def of(self, candidate: Candidate) -> Result:
-        """Return the one result of *candidate*."""
+        """Return the only result of *candidate*."""
         (found,) = (result for result in self.results if result.identity == candidate.identity)
         return found
 
     def rows(self, candidate: Candidate, stage: str) -> set[int]:
-        """Return how many rows the progress of *candidate* counted to in *stage*."""
-        told = (event for event in self.progress if (event.model, event.stage) == (candidate.name, stage))
-        return {event.rows for event in told if event.rows}
+        """Return the numbers of rows in the progress events of *candidate* in *stage*."""
+        events = (event for event in self.progress if (event.model, event.stage) == (candidate.name, stage))
+        return {event.rows for event in events if event.rows}
 
 
 def recipe(engine: str, **keys: Any) -> Recipe:
-    """Return a recipe that asks for *engine*, on the CPU unless *keys* say otherwise."""
+    """Return a recipe with *engine*, on the CPU unless *keys* say otherwise."""
     return resolve({"engine": engine, "device": "cpu", **keys})
 
 
@@ -75,7 +75,7 @@ def events(
     limit_seconds: float | None = None,
     **keys: Any,
 ) -> Iterator[Progress | Result]:
-    """Yield what a new engine yields; *keys* are those of its recipe."""
+    """Run a new engine and yield its events; *keys* are those of its recipe."""
     asked = recipe(engine, **keys)
     with closing(engines.create(asked, limit_seconds=limit_seconds)) as created:
         created.start()
@@ -83,7 +83,7 @@ def events(
 
 
 def outcome(*asked: Any, **keys: Any) -> Outcome:
-    """Return all that `events` yields."""
+    """Return everything that `events` yields."""
     found = Outcome()
     for event in events(*asked, **keys):
         if isinstance(event, Progress):
@@ -94,10 +94,10 @@ def outcome(*asked: Any, **keys: Any) -> Outcome:
 
 
 def without_cost(result: Result) -> Result:
-    """Return *result* without what differs from run to run."""
+    """Return *result* without the cost, which differs from run to run."""
     return replace(result, cost=Cost(0, 0, 0, 0)) if isinstance(result, Scored) else result
 
 
 def processes() -> set[int]:
-    """Return the processes that this one has started and that still run."""
+    """Return the ids of the descendants of this process that are still running."""
     return {child.pid for child in psutil.Process().children(recursive=True)}

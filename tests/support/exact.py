@@ -1,4 +1,4 @@
-"""TransRate in fifty digits, straight from the definitions: slow, and right."""
+"""TransRate with fifty digits, computed directly from the definitions: slow but exact."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def rows_of(z: Exact, rows: Any) -> Exact:
 
 
 def spectrum(z: Exact) -> list[Exact]:
-    """The eigenvalues of ZᵀZ/n that are not 0."""
+    """The non-zero eigenvalues of ZᵀZ/n."""
     gram = z.T * z if z.cols <= z.rows else z * z.T
     found = [value / z.rows for value in mp.eigsy(gram, eigvals_only=True)]
     return [value for value in found if value > max(found) * mpf(10) ** -40]
@@ -48,7 +48,7 @@ def classes(labels: Array) -> list[Array]:
 
 
 def within(z: Exact, labels: Array, eps: Exact, *, alike: bool = False, centre: bool = False) -> Exact:
-    """The mean rate of the classes, weighted by their rows or all alike."""
+    """The mean rate of the classes, weighted by their rows or all equally."""
     parts = [(len(rows), rows_of(z, rows)) for rows in classes(labels)]
     total = 0
     for count, part in parts:
@@ -79,7 +79,7 @@ def plain(features: Array, labels: Array) -> Exact:
 
 
 def projected(features: Array, labels: Array) -> Exact:
-    """Where the covariance is not singular."""
+    """Defined if the covariance is not singular."""
     z = less_means(exact(features))
     n = z.rows
     between = matrix(z.cols, z.cols)

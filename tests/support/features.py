@@ -1,4 +1,4 @@
-"""Features with labels: random ones that tell the classes apart, and degenerate ones; and scores compared."""
+"""Labelled features, random with separated classes or degenerate, and a comparison of scores."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hubscan.records import Features, Pooling, Score
 Array = npt.NDArray[Any]
 
 SHAPES = [(300, 20, 3), (120, 90, 4), (50, 140, 5), (400, 30, 150)]
-"""Halves of more rows than columns, and of fewer; more columns than rows; many classes."""
+"""Halves with more rows than columns, and with fewer; more columns than rows; many classes."""
 
 
 def of_last_layer(matrix: Array) -> Features:

@@ -1,4 +1,4 @@
-"""Files of labelled rows, as bytes: csv, parquet and tar."""
+"""Files with labelled rows, as bytes: CSV, parquet and tar."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LONG = "\n".join(["text,label", *(f"row {i} {'x' * 90},{'ab'[i % 2]}" for i in r
 
 
 def tar(rows: int = 60, *, damaged: bool = False) -> bytes:
-    """Rows of a picture, a class and a json each, sorted by class; row 3 has a broken picture."""
+    """Rows with an image, a class and a JSON file each, sorted by class; the image of row 3 is broken."""
     stored = io.BytesIO()
     random = np.random.default_rng(0)
     with tarfile.open(fileobj=stored, mode="w") as opened:

@@ -1,16 +1,16 @@
-"""A process that forks programs: what it has imported, they need not import again.
+"""A process that forks programs, which then need not import again what it has already imported.
 
-    python -m tests.support.fork_server 5  # serves the socket that is its file descriptor 5
+    python -m tests.support.fork_server 5  # serves the socket with file descriptor 5
 
-It has run nothing and has one thread, so that a program forked from it is like one that was started,
-but for the seconds that torch, transformers and their like take to import. Requests and answers are
-JSON objects, each a packet of a socket:
+It has run nothing else and has one thread. A program forked from it therefore behaves like a newly started
+one, without the seconds that importing torch, transformers and others takes. Requests and answers are JSON
+objects, each in one packet of a socket:
 
-- `{"program": ARGUMENTS, "environment": ..., "folder": ...}`, with stdin, stdout and stderr: forks one
-  that runs `python ARGUMENTS`, of which it knows `-m MODULE ...` and `-c CODE`; answers with its id;
-- `{"modules": NAMES, "environment": ...}`, with a socket: forks another server, which imports some
-  more in that environment and serves the socket;
-- `{"wait": ID}`: answers with the exit code of one that it forked.
+- `{"program": ARGUMENTS, "environment": ..., "folder": ...}`, with stdin, stdout and stderr: forks a process
+  that runs `python ARGUMENTS` (only `-m MODULE ...` and `-c CODE`), and answers with its id;
+- `{"modules": NAMES, "environment": ...}`, with a socket: forks another server, which imports further modules
+  in that environment and serves the socket;
+- `{"wait": ID}`: answers with the exit code of a forked process.
 """
 
 from __future__ import annotations
@@ -40,11 +40,11 @@ LIBRARIES = (
     *("jinja2", "PIL.Image", "fsspec", "multiprocess.pool", "safetensors.torch", "threadpoolctl", "httpx2"),
     *("filelock", "tqdm.auto", "tokenizers", "regex", "xxhash"),
 )
-"""What commands import, and what reads nothing of the environment that tests change."""
+"""Libraries that commands import and that do not read the environment variables that tests change."""
 
 
 def main(descriptor: int) -> None:
-    """Serve; a forked process runs its program here."""
+    """Serve requests; in a forked process, run its program."""
     _import(LIBRARIES)
     connection = socket.socket(fileno=descriptor)
     while (job := serve(connection)) is not None:
@@ -55,7 +55,7 @@ def main(descriptor: int) -> None:
             _run(asked["program"], descriptors)
         _import(asked["modules"])
         connection = socket.socket(fileno=descriptors[0])
-    with suppress(ChildProcessError):  # the servers that were forked from this one
+    with suppress(ChildProcessError):  # wait for the servers that were forked from this one
         while True:
             os.wait()
 
@@ -66,18 +66,18 @@ def request(
     """Return the answer of the server at the other end.
 
     Raises:
-        ConnectionError: if it has ended; its stderr, which is that of the tests, says why.
+        ConnectionError: if it has ended; the reason is on its stderr, which is that of the tests.
     """
     socket.send_fds(connection, [dumps(asked).encode()], descriptors)
     content = connection.recv(MOST_BYTES)
     if not content:
-        raise ConnectionError("the fork server has ended: its stderr says why")
+        raise ConnectionError("the fork server has ended; see its stderr")
     answer: dict[str, Any] = loads(content)
     return answer
 
 
 def serve(connection: socket.socket) -> tuple[dict[str, Any], list[int]] | None:
-    """Answer until the other end is closed; return in a forked process what it was forked for."""
+    """Answer until the other end is closed; in a forked process, return the request and its descriptors."""
     while True:
         content, descriptors, _, _ = socket.recv_fds(connection, MOST_BYTES, 3)
         if not content:
@@ -100,12 +100,12 @@ def _import(names: Sequence[str]) -> None:
     for name in names:
         try:
             import_module(name)
-        except ModuleNotFoundError as missing:  # what is not installed is not used either
+        except ModuleNotFoundError as missing:  # a module that is not installed is not used either
             if str(missing.name).startswith("hubscan"):
                 raise
     tasks = len(list(Path("/proc/self/task").iterdir()))
-    assert tasks == 1, f"{tasks} threads: a forked process would have one, and the locks of all"
-    gc.freeze()  # or the first collection would copy all that is shared
+    assert tasks == 1, f"{tasks} threads: a fork would keep one thread but the locks of all"
+    gc.freeze()  # otherwise the first collection would copy all shared memory
 
 
 def _enter(environment: Mapping[str, str]) -> None:
@@ -114,7 +114,7 @@ def _enter(environment: Mapping[str, str]) -> None:
 
 
 def _run(arguments: Sequence[str], streams: Sequence[int]) -> None:
-    """Do what `python ARGUMENTS` would, and end this process as it would end."""
+    """Do what `python ARGUMENTS` does, and exit in the same way."""
     for number, descriptor in enumerate(streams):
         os.dup2(descriptor, number)
         os.close(descriptor)
@@ -125,13 +125,13 @@ def _run(arguments: Sequence[str], streams: Sequence[int]) -> None:
     atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
-    os._exit(code)  # the rest of an exit takes the modules apart, one by one
+    os._exit(code)  # skips the slow clean-up of modules
 
 
 def _exit_code(arguments: Sequence[str]) -> int:
     kind, what, *others = arguments
     sys.argv = [kind, *others]
-    sys.path[0] = os.getcwd() if kind == "-m" else ""  # noqa: PTH109 - as `python -m` has it
+    sys.path[0] = os.getcwd() if kind == "-m" else ""  # noqa: PTH109 - as `python -m` does
     try:
         if kind == "-m":
             runpy.run_module(what, run_name="__main__", alter_sys=True)
@@ -152,7 +152,7 @@ def _exit_code(arguments: Sequence[str]) -> int:
 
 
 def _fork_workers() -> None:
-    """Let the engine of this process fork its workers from a copy of what this process is now."""
+    """Let the engine of this process fork its workers from a copy of this process in its present state."""
     from hubscan.engines import local
 
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -186,7 +186,7 @@ def _fork_workers() -> None:
 
 
 class _Worker:
-    """What the engine uses of a `subprocess.Popen`."""
+    """The part of `subprocess.Popen` that the engine uses."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""Small images, as bytes of their files."""
+"""Small images, as the bytes of files."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""`python ARGUMENTS` in a process of its own, without the seconds that its imports take.
+"""Run `python ARGUMENTS` in a separate process, without the seconds that its imports take.
 
-Forked from a process that has imported what is heavy and run nothing (see `fork_server`), on Linux,
-unless the tests were started with `--cold`.
+On Linux it is forked from a process that has imported the heavy modules and run nothing else (see
+`fork_server`), unless the tests were started with `--cold`.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ WARM = True
 
 REPOSITORY: Final = Path(__file__).parents[2]
 MOST_SERVERS: Final = 4
-# What is read when a process starts, or when a library of the fork server is imported.
+# Variables that are read when a process starts or a library of the fork server is imported.
 AT_START: Final = ("PYTHON", "LC_", "LANG", "OMP_", "MKL_", "OPENBLAS_", "LD_", "CUDA_", "MALLOC_")
-# What is read when it is used.
+# Variables that are read on use.
 WHEN_USED: Final = ("HUBSCAN_CACHE", "PYTEST_CURRENT_TEST")
 MODULES: Final = (
     *("hubscan.encoders.weights", "hubscan.encoders.text", "hubscan.encoders.image", "hubscan.assess"),
@@ -40,14 +40,14 @@ Done = subprocess.CompletedProcess[str]
 
 
 def run(arguments: Sequence[str], environment: Environment, folder: Path, timeout: float) -> Done:
-    """Return what `python ARGUMENTS` printed in *folder*, and its exit code, after at most *timeout* seconds."""
+    """Run `python ARGUMENTS` in *folder* for at most *timeout* seconds; return its output and exit code."""
     if not _is_warm(environment):
         return run_cold(arguments, environment, folder, timeout)
     return _run_forked(_server_for(environment), arguments, environment, folder, timeout)
 
 
 def run_cold(arguments: Sequence[str], environment: Environment, folder: Path, timeout: float) -> Done:
-    """Do the same with a program that is started as a user starts it."""
+    """Do the same in a newly started process, as for a user."""
     return subprocess.run(
         [sys.executable, *arguments],
         env=dict(environment),
@@ -89,7 +89,7 @@ def _written(file: IO[bytes]) -> str:
 
 
 def end_servers() -> None:
-    """End what programs were forked from."""
+    """End the servers from which programs were forked."""
     for server in _servers.values():
         server.close()
     _servers.clear()
@@ -104,7 +104,7 @@ def end_servers() -> None:
 
 
 def _is_warm(environment: Environment) -> bool:
-    """Whether a program in *environment* may be forked: whether it would start as the fork server did."""
+    """Return whether *environment* allows forking: whether a program would start as the fork server did."""
     ours = _at_start(os.environ | {"PYTHONPATH": str(REPOSITORY)})
     return WARM and sys.platform == "linux" and _at_start(environment) == ours
 
@@ -114,12 +114,12 @@ def _at_start(environment: Environment) -> Environment:
 
 
 def _server_for(environment: Environment) -> socket.socket:
-    """Return a server for programs in *environment*: from the third on, one that has the Hub's clients imported in it."""
+    """Return a server for programs in *environment*; from the third on, one with the Hub's clients imported."""
     fixed = {name: value for name, value in environment.items() if name not in WHEN_USED}
     key = frozenset(fixed.items())
     _asked[key] += 1
     if key in _servers:
-        return _servers.setdefault(key, _servers.pop(key))  # the last one used comes last
+        return _servers.setdefault(key, _servers.pop(key))  # the most recently used one comes last
     if _asked[key] < 3:
         return _first_server()
     while len(_servers) >= MOST_SERVERS:
@@ -141,18 +141,18 @@ def _first_server() -> socket.socket:
 
 @cache
 def _started() -> tuple[socket.socket, subprocess.Popen[bytes]]:
-    """Start the server that all others are forked from; it ends when this process does, as they do."""
+    """Start the server that all others are forked from; all of them end with this process."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with theirs:
         process = subprocess.Popen(
             [sys.executable, "-m", "tests.support.fork_server", str(theirs.fileno())],
-            # pyarrow's allocator would start a thread, which no forked process has.
+            # pyarrow's allocator would start a thread, which a forked process would lack.
             env=os.environ
             | {"PYTHONPATH": str(REPOSITORY), "JE_ARROW_MALLOC_CONF": "background_thread:false"},
             cwd=REPOSITORY,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             pass_fds=[theirs.fileno()],
-            start_new_session=True,  # an interrupt at the keyboard is for the tests
+            start_new_session=True,  # Ctrl-C should reach only the tests
         )
     return ours, process

@@ -1,4 +1,4 @@
-"""Rankings and runs put together by hand, so that a test knows every number in them."""
+"""Rankings and runs with known numbers."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def scored(
     license: str | None = "mit",
     **candidate: Any,
 ) -> Scored:
-    """Make a result whose interval is *value* ± *half*; its *accuracy* grows with the value by default."""
+    """Return a result whose interval is *value* ± *half*; by default, *accuracy* grows with the value."""
     right = min(max(0.5 + 0.3 * value, 0.0), 1.0) if accuracy is None else accuracy
     facts: dict[str, Any] = {"revision": COMMIT, "modality": "text", **candidate}
     return Scored(
@@ -95,17 +95,17 @@ RESULTS: tuple[Scored | Skipped, ...] = (BGE, MINILM, MPNET, RXNFP, TRUNCATED)
 
 
 def ranking(results: Iterable[Scored | Skipped] = RESULTS, **draw: Any) -> Ranking:
-    """Rank *results* as a scan of `DRAW` would; keywords change what was drawn."""
+    """Rank *results* as a scan of the sample `DRAW` would; keywords change fields of the sample."""
     return rank(results, "text-classification", replace(DRAW, **draw), run="runs/imdb", provenance=PROVENANCE)
 
 
 def tuned(
     ranking: Ranking, name: str, right: int, of: int = 100, *, before: int | None = None, **more: Any
 ) -> Tuned:
-    """Fine-tune the checkpoint called *name* on rows with the labels 0, 1, 0, 1, …
+    """Return the result of fine-tuning the checkpoint *name* on rows with the labels 0, 1, 0, 1, …
 
-    The first *right* of *of* held-out rows are predicted right, and the first *before* of them before
-    training, by default as many.
+    The first *right* of *of* test rows are predicted correctly after training, and the first *before* of them
+    before training, by default as many.
     """
     candidate = next(e.scored.candidate for e in ranking if e.model == name)
     assert isinstance(candidate, Candidate)
@@ -124,7 +124,7 @@ def _predicted(right: int, of: int) -> tuple[int, ...]:
 
 
 def make_run(folder: Path, results: Iterable[Scored | Skipped] = RESULTS, **draw: Any) -> runs.Run:
-    """Write a run folder with *results*, as a scan leaves it."""
+    """Write a run folder with *results*, as a scan does."""
     found = list(results)
     drawn = replace(DRAW, **draw)
     seen = [

@@ -1,4 +1,4 @@
-"""What a reservoir keeps of a stream of labels, and the shares that its classes should have."""
+"""The rows that a reservoir keeps of a stream of labels, and the expected class shares."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from hubscan.sample.select.reservoir import Reservoir
 
 
 def kept(labels: list[int], size: int, seed: int, order: list[int] | None = None) -> list[tuple[object, int]]:
-    """Return what a reservoir keeps of each class, in its order."""
+    """Return the rows that a reservoir keeps of each class, in its order."""
     reservoir = Reservoir[int](lambda _: size)
     keys = row_keys(seed, 0, len(labels)).tolist()
     for row in order or range(len(labels)):
@@ -17,7 +17,7 @@ def kept(labels: list[int], size: int, seed: int, order: list[int] | None = None
 
 
 def equal_shares(counts: list[int], size: int) -> list[int]:
-    """Fill the classes one row at a time, always the emptiest that has rows left."""
+    """Return class sizes after adding one row at a time to the smallest class with rows left."""
     taken = [0] * len(counts)
     for _ in range(min(size, sum(counts))):
         place = min((t, i) for i, t in enumerate(taken) if t < counts[i])[1]

@@ -1,4 +1,4 @@
-"""A sample with labels and nothing else in it."""
+"""A sample that contains only labels."""
 
 from __future__ import annotations
 

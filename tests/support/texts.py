@@ -1,4 +1,4 @@
-"""Texts of the fixtures' language: a few that differ in what they say and in their length, and any number."""
+"""Texts in the language of the fixtures: a few of different content and length, or any number."""
 
 from __future__ import annotations
 

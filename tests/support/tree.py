@@ -1,6 +1,6 @@
-"""The tree of hubscan's modules, each with the first line of its docstring, as docs/architecture.md shows it.
+"""The tree of hubscan's modules in docs/architecture.md, with the first line of each docstring.
 
-python -m tests.support.tree        # writes it there
+python -m tests.support.tree        # updates the page
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ COLUMN = 34
 
 
 def tree() -> str:
-    """Return one line for each module and package, packages behind the modules beside them."""
+    """Return one line for each module and package; in each folder, packages follow modules."""
     return "hubscan/\n" + "".join(_lines(REPOSITORY / "hubscan", 1))
 
 
 def page() -> str:
-    """Return docs/architecture.md with the tree as it is now."""
+    """Return docs/architecture.md with the current tree."""
     before, rest = PAGE.read_text(encoding="utf-8").split(BEGIN, 1)
     return before + BEGIN + tree() + END + rest.split(END, 1)[1]
 

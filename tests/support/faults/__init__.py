@@ -1,7 +1,7 @@
-"""Faults of candidates: what a checkpoint can do to the process that reads it, whatever engine runs it.
+"""Inject faults: what a checkpoint can do to the process that reads it, whatever engine runs it.
 
-`variables` are what workers have to inherit; with them each worker imports `sitecustomize.py` when it
-starts. A candidate is struck when it enters the stage "embed", if its folder holds a file that names the fault.
+Workers inherit `variables`; with them, each worker imports `sitecustomize.py` when it starts. A fault strikes
+a candidate when it enters the stage "embed", if its folder contains a file that names the fault.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from typing import Final
 FILE: Final = "fault"
 MET: Final = "met"
 ONE_PROCESS: Final = "HUBSCAN_TEST_ONE_PROCESS"
-"""Variable that names a file that is not there: the first process that starts makes it, and all others end."""
+"""Variable with the path of a missing file: the first process to start creates it, and all others exit."""
 
 _REPOSITORY: Final = Path(__file__).parents[3]
 
 
 def variables() -> dict[str, str]:
-    """Return the environment variables with which a worker suffers faults."""
+    """Return the environment variables that enable faults in workers."""
     return {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), str(_REPOSITORY)])}
 
 
 def put(fault: str, folder: Path) -> None:
-    """Give the checkpoint in *folder* the function of `sitecustomize.py` that is called *fault*."""
+    """Make the checkpoint in *folder* trigger the function *fault* of `sitecustomize.py`."""
     (folder / FILE).write_text(fault)

@@ -1,4 +1,4 @@
-"""Python imports this when it starts, wherever its folder is on PYTHONPATH; see the package."""
+"""The faults. Python imports this module at start if its folder is on PYTHONPATH; see the package."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def endless(folder: Path, report: Report) -> None:
 
 
 def meet(folder: Path, report: Report) -> None:
-    """Wait until each candidate beside this one has come so far: none goes on before all run at once."""
+    """Wait until all other candidates have also reached this point, so that all run at the same time."""
     (folder / "met").write_text(f"{os.getpid()} {os.environ.get('CUDA_VISIBLE_DEVICES')}")
     while not all((other / "met").exists() for other in folder.parent.iterdir()):
         time.sleep(0.05)
@@ -58,7 +58,7 @@ FAULTS: Final[dict[str, Fault]] = {
 
 
 def guarded(candidate: Candidate, report: Report, work: Callable[[Enter], T]) -> T | Skipped:
-    """Stand in for `hubscan.guard.guarded`."""
+    """Replace `hubscan.guard.guarded`."""
     folder = Path(candidate.model)
     if not (folder / "fault").exists():
         return _guarded(candidate, report, work)
