@@ -40,12 +40,12 @@ def ask_json(url: str) -> Any:
 
 
 def test_head_tells_what_get_gives(hub: LabHub) -> None:
-    status, told, nothing = ask(hub.endpoint + CONFIG, "HEAD")
+    status, headers, nothing = ask(hub.endpoint + CONFIG, "HEAD")
     _, given, content = ask(hub.endpoint + CONFIG)
     assert (status, nothing) == (200, b"")
-    assert int(told["content-length"]) == len(content)
-    assert told["etag"] == given["etag"]
-    assert told["x-repo-commit"] == hub.repos["models", "tester/plain-bert"].head.sha
+    assert int(headers["content-length"]) == len(content)
+    assert headers["etag"] == given["etag"]
+    assert headers["x-repo-commit"] == hub.repos["models", "tester/plain-bert"].head.sha
 
 
 def test_a_large_file_lies_on_another_origin_under_its_hash(hub: LabHub) -> None:

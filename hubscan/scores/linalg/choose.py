@@ -13,7 +13,7 @@ def backend_of(features: Any) -> Backend:
     if is_tensor(features):
         from hubscan.scores.linalg.torch_backend import TorchBackend
 
-        return TorchBackend.beside(features)
+        return TorchBackend.on_device_of(features)
     from hubscan.scores.linalg.numpy_backend import NumpyBackend
 
     return NumpyBackend()

@@ -20,7 +20,7 @@ class TorchBackend:
     device: torch.device
 
     @classmethod
-    def beside(cls, features: torch.Tensor) -> TorchBackend:
+    def on_device_of(cls, features: torch.Tensor) -> TorchBackend:
         """Return the backend on the device of *features*, or on the CPU if that device has no float64."""
         return cls(torch.device("cpu") if features.device.type == "mps" else features.device)
 
