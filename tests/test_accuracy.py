@@ -1,4 +1,4 @@
-"""How often the linear head is right on rows that it was not fitted to, and with which error."""
+"""The accuracy of the linear head on rows that it was not fitted to, and its standard error."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_a_split_of_95_to_5_read_balanced_is_balanced_accuracy_and_in_proportion
     balanced = transrate(*two_classes((500, 500), 0), nulls=0, halves=0).accuracy
     proportional = transrate(*two_classes((1900, 100), 1), nulls=0, halves=0, representative=True).accuracy
     assert balanced is not None and proportional is not None
-    bayes = 0.773  # recall of both classes when the threshold is in the middle: Φ(0.75)
+    bayes = 0.773  # recall of both classes with the threshold in the middle: Φ(0.75)
     assert balanced.kind == "balanced_accuracy"
     assert balanced.value == pytest.approx(bayes, abs=0.03)
     assert balanced.also == {}
@@ -100,7 +100,7 @@ def test_numbers_and_several_labels_are_r2_and_micro_f1_in_either_case(represent
 
 
 def drawn(seed: int, n: int = 60, classes: int = 4) -> tuple[Array, Array]:
-    """Predictions and labels with gaps in their numbers; a class that is never predicted, or never there."""
+    """Predictions and labels with gaps in their numbers, with classes that are never predicted or never true."""
     rng = np.random.default_rng(seed)
     labels = rng.choice(classes, size=n) * 7 - 3
     predicted = np.where(rng.random(n) < 0.6, labels, rng.choice(classes + 1, size=n) * 7 - 3)
@@ -120,7 +120,7 @@ def test_accuracy_balanced_accuracy_and_macro_f1_are_scikit_learns(seed: int) ->
     assert found.also["balanced_accuracy"] == pytest.approx(balanced)
     f1 = f1_score(labels, predicted, labels=np.unique(labels), average="macro", zero_division=0)
     assert found.also["macro_f1"] == pytest.approx(f1)
-    there = np.isin(predicted, labels)  # scikit-learn warns of classes that are predicted alone
+    there = np.isin(predicted, labels)  # scikit-learn warns of classes that are predicted but never true
     expected = balanced_accuracy_score(labels[there], predicted[there])
     assert accuracy(predicted[there], labels[there], "balanced_accuracy").value == pytest.approx(expected)
 
@@ -255,7 +255,7 @@ def test_the_error_of_plain_accuracy_is_the_binomial_one() -> None:
 
 @pytest.mark.parametrize("representative", [False, True])
 def test_the_error_covers_how_far_unseen_rows_are_from_the_left_out_ones(representative: bool) -> None:
-    """The head that is kept, on many fresh rows, against what the left-out rows say of it."""
+    """The saved head on many new rows, compared with its accuracy on left-out rows."""
     rng = np.random.default_rng(0)
     means = rng.normal(size=(3, 30)) * 0.3
     distances = []

@@ -1,4 +1,4 @@
-"""What fine-tuning reads again and again is decoded once, and is to the last bit what would be read anyway."""
+"""Inputs that fine-tuning reads repeatedly are decoded once, and are identical to freshly decoded ones."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from tests.families.audio import sound
 from tests.families.image import picture
 
 SIDE: Final = 16
-BYTES: Final = 3 * SIDE * SIDE * 4  # of one picture as it is read
+BYTES: Final = 3 * SIDE * SIDE * 4  # of one prepared image
 BATCHES: Final = ([0, 1, 2], [2, 0], [3], [1, 3, 3, 0])
 
 
 @dataclass
 class Counted:
-    """A `Prepared` that counts how often each row was made."""
+    """A `Prepared` that counts how often each row is prepared."""
 
     of: Prepared
     made: Counter[int] = field(default_factory=Counter)
@@ -60,7 +60,7 @@ def same(one: Batch, other: Batch) -> bool:
 
 
 def read(prepared: Counted, most: int = 1 << 20) -> Counter[int]:
-    """Read all batches, held against what *prepared* itself gives; return how often each row was made."""
+    """Compare all batches with those of *prepared*; return how often each row was prepared."""
     ready = CachedInputs(prepared, most)
     assert ready.lengths == prepared.lengths
     assert ready.vectors([2, 1]) == [2, 1]
@@ -69,21 +69,21 @@ def read(prepared: Counted, most: int = 1 << 20) -> Counter[int]:
     return prepared.made
 
 
-def test_a_picture_is_decoded_once() -> None:
+def test_an_image_is_decoded_once() -> None:
     assert read(pictures()) == {0: 1, 1: 1, 2: 1, 3: 1}
 
 
-@pytest.mark.parametrize("room", [0, 1, 2])
-def test_what_there_is_no_room_for_is_decoded_each_time(room: int) -> None:
+@pytest.mark.parametrize("limit", [0, 1, 2])
+def test_images_beyond_the_limit_are_decoded_each_time(limit: int) -> None:
     asked = Counter(row for rows in BATCHES for row in rows)
-    assert read(pictures(), room * BYTES) == {row: 1 if row < room else asked[row] for row in asked}
+    assert read(pictures(), limit * BYTES) == {row: 1 if row < limit else asked[row] for row in asked}
 
 
-def test_sounds_that_fill_a_window_are_decoded_once() -> None:
+def test_audio_clips_that_fill_a_window_are_decoded_once() -> None:
     assert read(sounds((0.7, 1.9, 0.3, 2.5), window=True)) == {0: 1, 1: 1, 2: 1, 3: 1}
 
 
-def test_sounds_of_several_lengths_are_made_together_as_ever() -> None:
+def test_audio_clips_of_several_lengths_are_prepared_together() -> None:
     asked = Counter(row for rows in BATCHES for row in rows)
     asked.update(BATCHES[0])  # which showed that they differ
     assert read(sounds((0.7, 1.9, 0.3, 2.5), window=False)) == asked

@@ -12,7 +12,7 @@ Array = npt.NDArray[Any]
 
 
 def by_eigenvalues(z: Array, eps: float) -> float:
-    """The definition, in extended precision where the sum is taken."""
+    """The definition, with the sum in extended precision."""
     eigenvalues = np.linalg.eigvalsh(z.T @ z).astype(np.longdouble).clip(min=0)
     return float(0.5 * np.log1p(eigenvalues / (len(z) * eps)).sum())
 

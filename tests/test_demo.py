@@ -1,4 +1,4 @@
-"""`make demo`, as the README has it: the command in a subprocess, on the real checkpoints."""
+"""`make demo` as shown in the README: the command in a subprocess, on the real checkpoints."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ built = pytest.mark.skipif(
 
 
 def demo(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run `hubscan demo` with *arguments*, on what is built, in *folder*."""
+    """Run `hubscan demo` with *arguments* in *folder*, on the built demo."""
     for part in ("models", "datasets", "hub.json"):
         (folder / part).symlink_to(BUILT / part)
     return subprocess.run(

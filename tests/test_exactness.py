@@ -1,4 +1,4 @@
-"""Every TransRate against fifty digits, on random and on degenerate input."""
+"""Every version of TransRate compared with fifty digits, on random and degenerate input."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Array = npt.NDArray[Any]
 
 
 def cases() -> dict[str, tuple[Array, Array]]:
-    """The degenerate ones, and those in which rounding at a large scale would pass for variance."""
+    """Degenerate features, and features whose rounding at a large scale would count as variance."""
     found = degenerate()
     for name in ("fewer rows than columns", "repeated rows", "a constant column"):
         features, labels = found[name]

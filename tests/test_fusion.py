@@ -1,4 +1,4 @@
-"""Two checkpoints' features side by side, and what a ranking says of that."""
+"""Joined pairs: the concatenated features of two checkpoints, and their entry in a ranking."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_each_block_is_centred_and_has_a_total_variance_of_one() -> None:
     assert np.corrcoef(both[:, 0], small[:, 0])[0, 1] == pytest.approx(1, abs=1e-5)
 
 
-def test_a_constant_block_tells_nothing_and_its_rounding_is_not_blown_up() -> None:
+def test_a_constant_block_becomes_zeros_and_its_rounding_is_not_amplified() -> None:
     constant = np.full((20, 3), 0.1, np.float32)
     constant[::2] = np.nextafter(np.float32(0.1), np.float32(1))
     assert not fusion.side_by_side([constant]).any()

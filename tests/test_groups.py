@@ -1,4 +1,4 @@
-"""Rows that belong together, as the words of a sentence do."""
+"""Groups of rows that belong together, such as the words of a sentence."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Array = npt.NDArray[Any]
 def sentences(
     count: int, words: int, width: int, classes: int, seed: int = 0, shift: float = 0.0
 ) -> tuple[Array, Array, Array]:
-    """Words of a sentence lie close together and have one tag; their place tells it as far as *shift* is not 0."""
+    """Words of a sentence have similar features and one tag; the features reveal it unless *shift* is 0."""
     rng = np.random.default_rng(seed)
     tags = np.arange(count) % classes
     places = rng.normal(size=(count, width)) + shift * rng.normal(size=(classes, width))[tags]

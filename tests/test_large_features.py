@@ -1,4 +1,4 @@
-"""Features that lie elsewhere: on disk and larger than memory, or in tensors."""
+"""Features on disk, larger than memory, and features in tensors."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def peak(rows: int, width: int, folder: Path, halves: int, group_size: int = 0) 
 @LINUX
 def test_the_number_of_rows_does_not_bound_memory(tmp_path: Path) -> None:
     few, many = (peak(rows, 128, tmp_path, halves=2) for rows in (10_000, 70_000))
-    assert many - few < 60_000 * 128 * 4  # bytes: half a kilobyte a row, the rows' own in float32
+    assert many - few < 60_000 * 128 * 4  # bytes: half a kilobyte per row, the size of the rows in float32
 
 
 @LINUX

@@ -1,4 +1,4 @@
-"""The linear head, held against refitting it from its definition."""
+"""The linear head, compared with fits by its definition."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def columns_of(labels: Array) -> Array:
 
 
 def fitted(features: Array, columns: Array, ridge: float) -> tuple[Array, Array]:
-    """Weights and the mean of the features: a ridge whose intercept is not penalised, by its normal equations."""
+    """Weights and feature means of a ridge regression with an unpenalised intercept, by normal equations."""
     mean, n = features.mean(axis=0), len(features)
     z, y = features - mean, columns - columns.mean(axis=0)
     if z.shape[1] <= n:
@@ -36,7 +36,7 @@ def fitted(features: Array, columns: Array, ridge: float) -> tuple[Array, Array]
 
 
 def refitted(features: Array, labels: Array, ridge: float, groups: Array) -> Array:
-    """What a fit to the rows of other groups predicts for each row, around the mean of all rows."""
+    """The prediction for each row by a fit to the rows of other groups, around the mean of all rows."""
     columns = columns_of(labels)
     found = np.empty_like(columns)
     for group in np.unique(groups):

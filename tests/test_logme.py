@@ -17,7 +17,7 @@ Array = npt.NDArray[Any]
 
 
 def best_of(log_density: Any) -> float:
-    """Maximise over the logs of 1/α and 1/β, the latter no less than the floor, from four starts."""
+    """Maximise over log 1/α and log 1/β, the latter at least the floor, from four starts."""
     bounds = [(-60, 60), (np.log(NOISE_FLOOR), 5)]
     starts = [(a, b) for a in (-4, 2) for b in (np.log(NOISE_FLOOR) / 2, -1)]
     options = {"xatol": 1e-7, "fatol": 1e-14, "maxiter": 2000}
@@ -47,7 +47,7 @@ def reference(features: Array, target: Array) -> float:
 
 
 def extended_reference(features: Array, target: Array) -> float:
-    """The same from the eigenvalues of FFᵀ in 120 digits, for features whose squares float64 cannot hold."""
+    """The same from the eigenvalues of FFᵀ with 120 digits, for features whose squares overflow float64."""
     with mpmath.workdps(120):
         f, y = mpmath.matrix(features.astype(float).tolist()), mpmath.matrix(target.astype(float).tolist())
         n, mean_square = len(target), sum(v * v for v in y) / len(target)

@@ -1,4 +1,4 @@
-"""H-score, N-LEEP, nearest neighbours, the probe and the size, and what every metric must bear."""
+"""H-score, N-LEEP, nearest neighbours, the probe and the size, and properties of every metric."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ CASES = pytest.mark.parametrize("case", degenerate())
 
 
 def reference_h(features: Array, labels: Array) -> float:
-    """scikit-learn's covariance and an explicit inverse, on features of a scale that it can square."""
+    """The H-score with scikit-learn's covariance and an explicit inverse, on features that it can square."""
     z = features.astype(float) / np.abs(features).max()
     covariance = LedoitWolf().fit(z)
     total = z.mean(axis=0)
@@ -85,7 +85,7 @@ def test_h_score_bins_numbers_and_weighs_labels_by_their_frequency(n: int, d: in
 
 
 def test_h_score_of_two_opposite_points_needs_no_inverse() -> None:
-    """Ledoit and Wolf shrink nothing here, and the covariance of rank 1 has no inverse."""
+    """Here the shrinkage of Ledoit and Wolf is 0, and the covariance of rank 1 is singular."""
     assert h_score(np.array([[1.0, 2, 3], [-1, -2, -3]] * 5), np.arange(10) % 2) == pytest.approx(1.0)
 
 
@@ -105,7 +105,7 @@ def test_h_score_keeps_its_bounds_and_is_blind_to_rotation_shift_and_scale(
 
 
 def reference_n_leep(features: Array, labels: Array) -> float:
-    """scikit-learn's components and mixture, then the definition row by row."""
+    """N-LEEP with scikit-learn's components and mixture, then by the definition row by row."""
     z = features.astype(float) / np.abs(features).max()
     components = PCA(0.8, svd_solver="full").fit_transform(z)
     components *= np.where((components**3).sum(axis=0) < 0, -1, 1) / np.sqrt((components**2).mean())
@@ -154,7 +154,7 @@ def test_n_leep_is_blind_to_rotation_shift_and_scale(seed: int) -> None:
 
 
 def reference_shares(features: Array, k: int) -> Array:
-    """The share of every row in the prediction of every other, one pair at a time."""
+    """The weight of every row in the prediction for every other, one pair at a time."""
     n = len(features)
     rows = [[float(v) for v in row] for row in features]
     units = []
@@ -210,7 +210,7 @@ def test_neighbours_are_the_same_in_blocks(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_rows_of_zeros_have_neighbours_too_and_few_rows_take_all() -> None:
     features, labels = np.array([[0.0, 0], [1, 0], [1, 0.1], [0, 0]]), np.array([0, 1, 1, 0])
-    # A row of zeros is as far from all: two of the three that share its place are of the other class.
+    # A row of zeros is equally far from all rows: two of the three neighbours are of the other class.
     assert nearest_neighbours(features, labels, k=1) == 0.5
     assert nearest_neighbours(features, labels, k=99) == pytest.approx(
         nearest_neighbours(features, labels, k=3)
@@ -234,7 +234,7 @@ def test_neighbours_are_blind_to_rotation_and_to_the_length_of_rows(seed: int, n
 
 
 def reference_folds(features: Array, strata: Array) -> Array:
-    """Deal the rows, the stratum with the row nearest to the mean first, each stratum from near to far."""
+    """Assign rows to folds: first the stratum with the row nearest to the mean, each from near to far."""
     z = features.astype(float) / np.abs(features).max()
     distance = ((z - z.mean(axis=0)) ** 2).sum(axis=1)
     near_to_far = sorted(range(len(z)), key=lambda i: distance[i])
@@ -246,7 +246,7 @@ def reference_folds(features: Array, strata: Array) -> Array:
 
 
 def fitted(z: Array, y: Array, penalty: float) -> tuple[Array, Array]:
-    """Ridge with an intercept that is not penalised, by its normal equations."""
+    """Ridge regression with an unpenalised intercept, by the normal equations."""
     x = np.column_stack([z, np.ones(len(z))])
     ridge = penalty * np.eye(x.shape[1])
     ridge[-1, -1] = 0
@@ -350,7 +350,7 @@ def test_neither_the_order_of_rows_nor_the_names_of_classes_matter(name: str, se
 
 @pytest.mark.parametrize("name", METRICS)
 @pytest.mark.parametrize("kind", ["classes", "multilabel", "numbers"])
-def test_labels_that_the_features_tell_score_above_shuffled_ones(name: str, kind: str) -> None:
+def test_labels_that_the_features_reveal_score_above_shuffled_ones(name: str, kind: str) -> None:
     features, classes = made(150, 20, 3, shift=2.0)
     labels: Array = {
         "classes": classes,
@@ -402,9 +402,7 @@ def test_nothing_that_is_given_is_changed(name: str) -> None:
         (np.zeros(6), np.arange(6) % 2, "expected"),
     ],
 )
-def test_what_cannot_be_scored_is_refused_in_words(
-    name: str, features: Array, labels: Array, said: str
-) -> None:
+def test_invalid_input_is_refused(name: str, features: Array, labels: Array, said: str) -> None:
     with pytest.raises(ValueError, match=said):
         METRICS[name](features, labels)
 

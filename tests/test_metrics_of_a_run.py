@@ -1,4 +1,4 @@
-"""Measures beyond the first, and layers beyond the last, through the command line."""
+"""Other metrics than the first, and other layers than the last, through the command line."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_each_layer_can_stand_for_itself_or_the_best_for_its_checkpoint(cli: Cli
     assert f"Use layer {best['ranking'][0]['layer']} of tester/seeing-bert (" in words
 
 
-def test_a_metric_that_there_is_not_is_named_with_those_there_are(cli: Cli) -> None:
+def test_an_unknown_metric_is_refused_with_all_names(cli: Cli) -> None:
     done = cli("score", ".", "--metric", "luck")
     assert done.returncode == 1 and "no run here" in done.stderr
     done = cli("rank", *TWO, "--metric", "luck")

@@ -21,7 +21,7 @@ def made(n: int, d: int, classes: int, seed: int = 0) -> tuple[Array, Array]:
 
 
 def rate(z: Array) -> float:
-    """½ log det(I + ZᵀZ/(n·eps)) by the determinant of the large side, as the paper writes it."""
+    """½ log det(I + ZᵀZ/(n·eps)) by the determinant of the larger Gram matrix, as in the paper."""
     n, d = z.shape
     return float(0.5 * np.linalg.slogdet(np.eye(d) + z.T @ z / (n * EPS))[1])
 
@@ -38,7 +38,7 @@ def test_listing_and_equation_differ_in_the_weights_alone(n: int, d: int, classe
 
 
 def published(z: Array, labels: Array, *, centre: bool) -> float:
-    """The published experiments with eigenvalues of the large side, one by one."""
+    """The published experiments with the eigenvalues of the larger Gram matrix, one by one."""
     whole = np.linalg.eigvalsh(z.T @ z / len(z)).clip(min=0)
     total = whole.sum()
     within = 0.0

@@ -171,7 +171,7 @@ def test_one_class_scores_zero_and_classes_score_more_the_farther_apart_they_are
 
 
 def test_networks_of_any_width_score_alike_at_the_default_but_not_at_a_constant_eps() -> None:
-    """Flat spectra, of which each class lacks half of the dimensions."""
+    """Flat spectra, in which each class lacks half of the dimensions."""
 
     def score(d: int, eps: float | None) -> float:
         half = np.arange(d) < d / 2
@@ -222,7 +222,7 @@ def test_half_and_single_precision_are_computed_in_double() -> None:
         ({"class_eigenvalues": [[1.0], [float("inf")]]}, "NaN"),
     ],
 )
-def test_what_cannot_be_scored_is_refused(changed: dict[str, Any], said: str) -> None:
+def test_invalid_input_is_refused(changed: dict[str, Any], said: str) -> None:
     whole: dict[str, Any] = {
         "eigenvalues": [1.0],
         "class_eigenvalues": [[1.0], [0.5]],

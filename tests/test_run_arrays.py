@@ -1,4 +1,4 @@
-"""What a run folder keeps beside the results: left-out predictions, and the heads of the leaders."""
+"""The arrays in a run folder: left-out predictions, and the heads of the best checkpoints."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ def features(seed: int, labels: Any) -> Features:
 
 
 def scan_of(folder: Path, labels: Any, **draw: Any) -> tuple[runs.Run, Sample, LocalStore, Features]:
-    """Score one checkpoint as a scan does, and keep its features."""
+    """Score one checkpoint as a scan does, and store its features."""
     drawn = replace(DRAWN, **draw)
     sample = Sample(drawn, {}, labels, np.arange(ROWS))
     found = features(1, labels)

@@ -1,4 +1,4 @@
-"""What a scan asks of one checkpoint's features: every metric, whatever becomes of the others."""
+"""Scoring the features of one checkpoint: a metric that fails does not affect the others."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ FAILING: dict[str, tuple[Callable[[Any, Any], float], str]] = {
 
 @pytest.fixture(params=FAILING)
 def said(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Add a metric "odd" that fails, and return what is to be said of it."""
+    """Add a failing metric "odd", and return the expected message."""
     function, said = FAILING[request.param]
     odd = Metric("odd", 1, function, repeats=2)
     monkeypatch.setattr("hubscan.scores.scoring.METRICS", {**METRICS, "odd": odd})

@@ -55,7 +55,7 @@ def test_dtype_and_shape_decide_what_labels_are(labels: Any, kind: str) -> None:
         (np.zeros((3, 0), int), "every label column is constant"),
     ],
 )
-def test_labels_that_tell_nothing_apart_or_are_no_labels_are_refused(labels: Any, said: str) -> None:
+def test_constant_or_invalid_labels_are_refused(labels: Any, said: str) -> None:
     with pytest.raises(ValueError, match=said):
         as_targets(labels)
 

@@ -26,7 +26,7 @@ def value(features: Any, labels: Any) -> float:
 
 
 def lattice(features: Array, labels: Array) -> Array:
-    """The net rates of every column of the labels (T) at every distortion (S), (S, T)."""
+    """The net rate of every label column (T) at every distortion (S), (S, T)."""
     found = decomposed(rows_of(features), as_targets(labels), [np.arange(len(labels))])
     return found.net_rates(0).nats
 
@@ -45,16 +45,16 @@ def log_det(matrix: Array) -> float:
 
 
 def at_most(saved: float) -> float:
-    """What is saved when a share of 1e-9 of every column stays unexplained, as it always does."""
+    """The saved rate when a share of 1e-9 of every column remains unexplained, as in the implementation."""
     return -0.5 * float(np.log(np.exp(-2.0 * saved) + UNEXPLAINED))
 
 
 def by_determinants(features: Array, column: Array, ridge: float) -> float:
-    """½ log det(S_T + Λ/n) − ½ log det(S_W + Λ/n) − R(Λ)/(n−1); of numbers, S_W is what they leave unexplained."""
+    """½ log det(S_T + Λ/n) − ½ log det(S_W + Λ/n) − R(Λ)/(n−1); S_W is the scatter that y does not explain."""
     n, d = features.shape
     z = features - features.mean(axis=0)
     y = column - column.mean()
-    within = z - np.outer(y, y @ z) / (y @ y)  # of an indicator: the mean of each of both groups removed
+    within = z - np.outer(y, y @ z) / (y @ y)  # for an indicator, this removes the mean of either group
     total, left = (x.T @ x / n + ridge / n * np.eye(d) for x in (z, within))
     cost: float = 0.5 * log_det(np.eye(d) + z.T @ z / ridge) / (n - 1)
     saved: float = 0.5 * log_det(total) - 0.5 * log_det(left)
@@ -85,9 +85,7 @@ def test_it_is_the_difference_of_log_determinants_at_every_distortion(n: int, d:
 
 
 @pytest.mark.parametrize(("n", "d"), [(90, 6), (40, 70)])
-def test_of_several_labels_and_of_numbers_each_column_takes_the_place_of_the_indicator(
-    n: int, d: int
-) -> None:
+def test_each_label_or_number_replaces_the_indicator(n: int, d: int) -> None:
     features, _ = made(n, d)
     number = features[:, 0] * 3 + np.random.default_rng(1).normal(size=n) + 50
     for labels in (several(n), number):
@@ -113,7 +111,7 @@ def test_of_a_number_it_saves_half_the_log_of_the_share_that_a_ridge_leaves(n: i
 def test_it_is_the_log_evidence_of_a_ridge_regression_relative_to_no_features(
     n: int, d: int, classes: int
 ) -> None:
-    """In scipy's own densities: y less its mean, which leaves n − 1 numbers, with the noise at its best."""
+    """By scipy's densities: y minus its mean, which leaves n − 1 numbers, at the most likely noise variance."""
     features, labels = made(n, d, classes)
     without_mean = scipy.linalg.null_space(np.ones((1, n)))  # (n, n − 1)
     x = without_mean.T @ features
@@ -180,7 +178,7 @@ def test_null_is_the_mean_over_shuffled_labels() -> None:
     assert transrate(features, labels, nulls=0).null is None
 
 
-def test_classes_that_differ_a_little_in_spread_and_not_in_place_score_next_to_zero() -> None:
+def test_classes_that_differ_a_little_in_spread_but_not_in_mean_score_about_zero() -> None:
     values = []
     for seed in range(6):
         rng = np.random.default_rng(seed)
@@ -200,7 +198,7 @@ def test_constant_features_score_zero() -> None:
 
 
 def test_features_that_separate_the_classes_perfectly_get_a_large_finite_score() -> None:
-    """As large as the smallest distortion of the lattice allows."""
+    """The score is as large as the smallest distortion of the lattice allows."""
     for classes in (2, 3, 7):
         labels = np.arange(20 * classes) % classes
         for features in (np.eye(classes)[labels], 1e6 * np.eye(classes)[labels] + 3):
@@ -211,7 +209,7 @@ def test_features_that_separate_the_classes_perfectly_get_a_large_finite_score()
 
 
 def nearly_the_same(perturbed: int, width: int = 16) -> tuple[Array, Array]:
-    """60 rows of two vectors, one for each class; *perturbed* rows of each class differ from theirs."""
+    """60 rows with one vector for each of two classes, from which *perturbed* rows of each class differ."""
     rng = np.random.default_rng(perturbed)
     labels = np.arange(60) % 2
     features = rng.normal(size=(2, width))[labels]
@@ -226,7 +224,7 @@ def test_features_that_are_the_same_within_a_class_but_for_a_row_or_two_are_sepa
 ) -> None:
     features, labels = nearly_the_same(perturbed, width)
     one_class = features.copy()
-    one_class[labels == 1] = features[-1]  # perturbed rows in one class alone
+    one_class[labels == 1] = features[-1]  # perturbed rows in one class only
     for rows in (features, one_class):
         score = transrate(rows, labels)
         assert 1.0 < score.value < 20.0
@@ -353,7 +351,7 @@ def test_fewer_than_two_halves_give_no_interval() -> None:
         (np.zeros((4, 2)), np.zeros(4, int), "one class"),
     ],
 )
-def test_what_cannot_be_scored_is_refused(features: Array, labels: Array, said: str) -> None:
+def test_invalid_input_is_refused(features: Array, labels: Array, said: str) -> None:
     with pytest.raises(ValueError, match=said):
         transrate(features, labels)
 
@@ -373,7 +371,7 @@ def test_directions_of_hardly_any_variance_break_nothing(n: int, d: int) -> None
 
 
 def test_a_weak_feature_that_two_rows_have_alone_changes_little() -> None:
-    """Halves that lack both rows lack the direction, and rounding of the strong ones is all that is there."""
+    """Halves without both rows lack the direction; only rounding of the strong features remains of it."""
     rng = np.random.default_rng(0)
     labels = np.arange(600) % 10
     features = rng.normal(size=(600, 40)) * np.geomspace(300.0, 1.0, 40) + rng.normal(size=(10, 40))[labels]
@@ -389,6 +387,8 @@ def test_wide_features_of_few_dimensions_score_as_the_dimensions_do() -> None:
     rng = np.random.default_rng(0)
     labels = rng.integers(0, 3, 200)
     narrow = rng.normal(size=(200, 8)) + rng.normal(size=(3, 8))[labels]
-    turned = narrow @ np.linalg.qr(rng.normal(size=(600, 8)))[0].T  # as of an encoder that knows no word
+    turned = (
+        narrow @ np.linalg.qr(rng.normal(size=(600, 8)))[0].T
+    )  # like the features of an encoder that knows no word
     one, other = transrate(narrow, labels, nulls=2), transrate(turned, labels, nulls=2)
     assert (other.value, other.low) == pytest.approx((one.value, one.low), abs=1e-8)

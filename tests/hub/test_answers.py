@@ -39,7 +39,7 @@ def ask_json(url: str) -> Any:
     return json.loads(body)
 
 
-def test_head_tells_what_get_gives(hub: LabHub) -> None:
+def test_head_has_the_headers_of_get(hub: LabHub) -> None:
     status, headers, nothing = ask(hub.endpoint + CONFIG, "HEAD")
     _, given, content = ask(hub.endpoint + CONFIG)
     assert (status, nothing) == (200, b"")
@@ -48,7 +48,7 @@ def test_head_tells_what_get_gives(hub: LabHub) -> None:
     assert headers["x-repo-commit"] == hub.repos["models", "tester/plain-bert"].head.sha
 
 
-def test_a_large_file_lies_on_another_origin_under_its_hash(hub: LabHub) -> None:
+def test_a_large_file_is_served_from_another_origin_by_its_hash(hub: LabHub) -> None:
     status, headers, _ = ask(hub.endpoint + WEIGHTS, "HEAD")
     assert status == 302
     assert headers["location"].startswith(hub.cdn)
@@ -172,7 +172,7 @@ def test_what_was_served_is_on_record(own_hub: LabHub) -> None:
     assert "hf_good" not in repr(one)
 
 
-def test_a_fault_meets_as_many_requests_as_it_was_told(own_hub: LabHub) -> None:
+def test_a_fault_affects_the_given_number_of_requests(own_hub: LabHub) -> None:
     own_hub.faults.add("GET .*config.json", times=2, status=429, headers={"Retry-After": "1"})
     statuses = [ask(own_hub.endpoint + CONFIG)[0] for _ in range(3)]
     assert statuses == [429, 429, 200]

@@ -22,7 +22,7 @@ def test_two_builds_have_the_same_commits(hub_root: Path, tmp_path: Path) -> Non
     assert set(first) == {("models", name) for name in MODELS} | {("datasets", name) for name in DATASETS}
 
 
-def test_no_word_tells_two_labels() -> None:
+def test_no_word_reveals_two_labels() -> None:
     words = [word for words in (*TELLING, NEUTRAL, NOISE) for word in words]
     assert len(words) == len(set(words))
     assert len(TELLING) == len(LABELS)
