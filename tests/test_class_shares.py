@@ -142,10 +142,10 @@ def test_a_sample_file_keeps_the_shares_and_one_without_them_is_read(tmp_path: P
 @pytest.mark.parametrize(
     ("kind", "shares", "said"),
     [
-        ("class", {"neg": 0.84, "pos": 0.16}, "pos 500 (most frequent in the split: neg, 84 %)"),
-        ("class", {"neg": 0.9997, "pos": 0.0003}, "pos 500 (most frequent in the split: neg, over 99.9 %)"),
-        ("multilabel", {"neg": 0.843, "pos": 0.7}, "pos 500 (most frequent in the split: neg, 84.3 %)"),
-        ("class", {"neg": 0.5, "pos": 0.5}, "pos 500 (most frequent in the split: neg, 50 %)"),
+        ("class", {"neg": 0.84, "pos": 0.16}, "pos (500); most frequent in the split: neg (84 %)"),
+        ("class", {"neg": 0.9997, "pos": 0.0003}, "pos (500); most frequent in the split: neg (over 99.9 %)"),
+        ("multilabel", {"neg": 0.843, "pos": 0.7}, "pos (500); most frequent in the split: neg (84.3 %)"),
+        ("class", {"neg": 0.5, "pos": 0.5}, "pos (500); most frequent in the split: neg (50 %)"),
         ("class", None, "classes neg 500, pos 500"),
     ],
 )
@@ -173,7 +173,7 @@ def test_json_has_the_largest_shares_and_null_where_they_are_not_known(tmp_path:
         (
             True,
             "balanced_accuracy",
-            "finds {} of the unseen rows of a class, averaged over classes (chance: 50 %)",
+            "has a balanced accuracy of {} on unseen rows (chance: 50 %)",
         ),
         (False, "accuracy", "is right on {} of unseen rows (the most frequent class: 95 %)"),
     ],

@@ -49,7 +49,7 @@ def test_the_demo_ranks_real_text_and_vision_encoders_offline(tmp_path: Path) ->
     assert len(re.findall(r"^[→ ] +\d  ", text, re.MULTILINE)) == 5
     assert len(re.findall(r"^→ +\d", text, re.MULTILINE)) == 1, "one is recommended"
     assert "A linear head on its frozen features is right on" in " ".join(text.split())
-    assert "stanfordnlp/imdb@" in text and "neg 200, pos 200" in text and "400 of the 25,000" in text
+    assert "stanfordnlp/imdb@" in text and "neg (200), pos (200)" in text and "400 of 25,000" in text
     assert "accuracy, %" in text and "tied" in image
     assert image.startswith("vision-zoo/")
     assert "10 classes of 20 rows" in image and "vision-zoo/mobilenet_v2" in image

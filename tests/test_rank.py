@@ -205,7 +205,7 @@ def test_a_torn_last_line_is_dropped_and_resume_does_what_is_left(
     lines = results.read_text().splitlines(keepends=True)
     results.write_text("".join(lines[:3]) + lines[3][:40])
     shown = cli("show", "torn", "--format", "quiet")
-    assert f"{len(lines) - 3} of {len(lines)} checkpoints are not finished" in shown.stderr
+    assert f"{len(lines) - 3} of {len(lines)} checkpoints have no result yet" in shown.stderr
     resumed = ranked(cli("rank", "--run", "torn", "--resume", "--format", "json"))
     assert models(resumed) == models(answer) and resumed["skipped"] == answer["skipped"]
     assert results.read_text().splitlines(keepends=True)[:3] == lines[:3]

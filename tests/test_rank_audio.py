@@ -299,8 +299,8 @@ def test_a_script_embeds_files_and_samples_of_sounds(ear: LabHub, home: Path) ->
     assert found["shape"] == [2, 32] and found["layers"] == [2, 3, 32]
     assert found["samples"] == 0 and found["stereo"] < 1e-5 and found["cut"] < 1e-5
     broken, shape, mixed, no_extractor, pictures = found["said"]
-    assert broken == "RecipeError: inputs: one of them cannot be read: not a sound"
-    assert shape.startswith("RecipeError: inputs: a sound is samples")
+    assert broken == "RecipeError: an input cannot be read: not a sound"
+    assert shape.startswith("RecipeError: an audio input needs samples")
     assert "are mixed" in mixed and "does not say how it reads sounds" in no_extractor
     assert "none whose sounds hubscan reads" in pictures
 

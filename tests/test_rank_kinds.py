@@ -207,11 +207,11 @@ def test_a_dry_run_says_which_columns_were_found_and_shows_two_rows(cli: Cli, tm
     done = cli("rank", "--dataset", data(tmp_path, "copies"), *MODELS, "--dry-run")
     assert done.returncode == 0, done.stderr
     assert "columns     text: text, label: label\n" in done.stdout
-    assert "labels      class: classes 0 60, 1 60 (most frequent in the split: 0, 50 %)\n" in done.stdout
+    assert "Labels      classes: 0 (60), 1 (60); most frequent in the split: 0 (50 %)\n" in done.stdout
     assert done.stdout.count("\nexample     ") == 2
-    assert "note        1 of the rows copy others exactly" in done.stdout
+    assert "Note        1 row is an exact duplicate of others" in done.stdout
 
 
 def test_exact_copies_are_shown_with_the_ranking(cli: Cli, tmp_path: Path) -> None:
     done = cli("rank", "--dataset", data(tmp_path, "copies"), *MODELS, "--format", "human")
-    assert "1 of the rows copy others exactly" in " ".join(done.stdout.split())
+    assert "1 row is an exact duplicate of others" in " ".join(done.stdout.split())

@@ -325,7 +325,7 @@ def test_the_sample_line_says_how_many_groups_there_are(tmp_path: Path) -> None:
     sample = drawn(saved(patients(), tmp_path), group_column="patient", samples=ROWS)
     assert sentences.groups(sample.draw) == "17 groups by patient"
     (shown,) = [line for line in as_text(sample, (), (), "").splitlines() if line.startswith("groups")]
-    assert shown == "groups      17 groups by patient"
+    assert shown == "Groups      17 groups by patient"
 
 
 @given(

@@ -70,8 +70,9 @@ def _parts(ranking: Ranking, width: int) -> list[RenderableType]:
         _table(ranking, columns, width),
         "",
         _legend(ranking, columns),
-        *(Text(note) for note in sentences.notes(ranking)),
     ]
+    notes = sentences.notes(ranking)
+    parts += ["", *map(Text, notes)] if notes else []
     if ranking.verdict:
         parts += ["", *as_parts(ranking.verdict, ranking)]
     if ranking.skipped:
