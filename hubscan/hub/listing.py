@@ -6,6 +6,7 @@ checkpoint which cannot be used is left out, with its reason, before a byte of i
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import heapq
 import json
@@ -14,13 +15,18 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import replace
 from datetime import datetime
 from fnmatch import fnmatch
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+
+from huggingface_hub.errors import HFValidationError
+from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
 
 from hubscan.errors import CheckpointError, HubError
 from hubscan.families import family_of
 from hubscan.hub import eligibility
 from hubscan.hub.client import api, explained, patient
+from hubscan.hub.local_facts import license_in, parameters_in
 from hubscan.records import Candidate, Listed, Modality, Query, Skipped
 
 if TYPE_CHECKING:
@@ -62,6 +68,7 @@ DECIDING: Final = (
 )
 """Files of a local checkpoint whose content is its revision: they decide the features."""
 
+MOST_NEIGHBOURS: Final = 1_000  # folders that are compared with the name of a missing one
 ROWS_A_CANDIDATE: Final = 5  # rows of each listing looked at for one candidate wanted
 
 
@@ -113,17 +120,50 @@ def named(models: Iterable[str], query: Query, *modalities: Modality) -> Iterato
     """
     for name in dict.fromkeys(models):
         try:
-            folder = Path(name).expanduser()
-            if not folder.is_dir() and _looks_like_a_path(name):
-                raise CheckpointError(f"{name}: no such folder")
-            local = folder.is_dir()
-            yield from (_local(name, folder, modalities) if local else _remote(name, query, modalities))
+            folder = _folder(name)
+            yield from _local(name, folder, modalities) if folder else _remote(name, query, modalities)
         except (HubError, CheckpointError) as error:
             yield Skipped(name, None, "resolve", str(error).removeprefix(f"{name}: "))
 
 
+def _folder(name: str) -> Path | None:
+    """Return the folder that *name* is, None if it is the id of a repository.
+
+    Raises:
+        CheckpointError: if *name* is neither.
+    """
+    try:
+        folder = Path(name).expanduser()
+        is_folder, is_file = folder.is_dir(), folder.is_file()
+    except (OSError, ValueError, RuntimeError):  # too long, a null byte, or the home of no user
+        folder, is_folder, is_file = Path(), False, False
+    if is_folder:
+        return folder
+    if not _looks_like_a_path(name):
+        return None
+    if is_file:
+        raise CheckpointError(f"{name}: not a folder; pass the folder that contains the checkpoint's files")
+    raise CheckpointError(f"{name}: no such folder{_suggestion(name, folder)}")
+
+
 def _looks_like_a_path(name: str) -> bool:
-    return name.startswith((".", "/", "~")) or name.count("/") > 1 or "\\" in name
+    if name.startswith((".", "/", "~")) or "\\" in name:
+        return True
+    try:
+        validate_repo_id(name.partition("@")[0])
+    except HFValidationError:
+        return True
+    return False
+
+
+def _suggestion(name: str, folder: Path) -> str:
+    """Return a question that names a folder beside the missing *folder* with nearly its name, or ""."""
+    try:
+        beside = [entry.name for entry in islice(folder.parent.iterdir(), MOST_NEIGHBOURS) if entry.is_dir()]
+    except OSError:
+        return ""
+    close = difflib.get_close_matches(folder.name, beside, n=1)
+    return f"; did you mean {name.rstrip('/').removesuffix(folder.name)}{close[0]}?" if close else ""
 
 
 def _model_type(info: ModelInfo) -> str | None:
@@ -277,7 +317,15 @@ def _local(name: str, folder: Path, modalities: Sequence[Modality]) -> Iterator[
         with file.open("rb") as opened:
             digest.update(hashlib.file_digest(opened, "sha256").digest())
     read = _read_by([file.name for file in folder.iterdir()], None, _type_in(folder), modalities)
-    candidate = Candidate(name, f"sha256:{digest.hexdigest()}", read[0], local=True, library="transformers")
+    candidate = Candidate(
+        name,
+        f"sha256:{digest.hexdigest()}",
+        read[0],
+        local=True,
+        parameters=parameters_in(folder),
+        license=license_in(folder),
+        library="transformers",
+    )
     yield from _of_each(candidate, read)
 
 

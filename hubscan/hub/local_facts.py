@@ -1,0 +1,104 @@
+"""Read the licence and the size of a local checkpoint, which the Hub's listing states for a remote one.
+
+The files come from strangers, so only a bounded part of each is read, and a file that is damaged or
+implausible means "unknown".
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import struct
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Final
+
+CARD_BYTES: Final = 2**16
+INDEX_BYTES: Final = 2**25
+HEADER_BYTES: Final = 2**25  # of one safetensors file; the format allows 100 MB
+LONGEST_LICENSE: Final = 100  # characters
+MOST_AXES: Final = 8
+FRONT_MATTER: Final = re.compile(r"\A\ufeff?\s*---[ \t]*\r?\n(.*?)^---[ \t]*\r?$", re.DOTALL | re.MULTILINE)
+
+
+def license_in(folder: Path) -> str | None:
+    """Return the licence in the front matter of README.md, its `license_name` if it is "other"; else None."""
+    import yaml
+
+    try:
+        match = FRONT_MATTER.match(_beginning(folder / "README.md", CARD_BYTES).decode("utf-8", "replace"))
+        card = yaml.safe_load(match[1]) if match else None
+    except (OSError, ValueError, TypeError, RecursionError, yaml.YAMLError):
+        return None
+    if not isinstance(card, dict):
+        return None
+    stated = card.get("license")
+    if isinstance(stated, list) and len(stated) == 1:
+        stated = stated[0]
+    own = _printable(card.get("license_name")) if stated == "other" else None
+    return own or _printable(stated)
+
+
+def parameters_in(folder: Path) -> int | None:
+    """Return the number of weights that the headers of the safetensors files state; None if unknown.
+
+    Like the Hub's count, it includes weights that the encoder does not use, such as a decoder's.
+    """
+    try:
+        return sum(_numbers_in(file) for file in _weight_files(folder)) or None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, struct.error):
+        return None
+
+
+def _weight_files(folder: Path) -> Iterable[Path]:
+    index = folder / "model.safetensors.index.json"
+    if (folder / "model.safetensors").exists():
+        return [folder / "model.safetensors"]
+    if not index.exists():
+        return folder.glob("0_*/model.safetensors")
+    content = _beginning(index, INDEX_BYTES + 1)
+    if len(content) > INDEX_BYTES:
+        raise ValueError("index too large")
+    names = {str(name) for name in json.loads(content)["weight_map"].values()}
+    if any(Path(name).name != name or "\\" in name for name in names):
+        raise ValueError("index names a file outside the folder")
+    return [folder / name for name in names]
+
+
+def _numbers_in(file: Path) -> int:
+    """Return how many numbers the header of *file* says it holds.
+
+    Raises:
+        ValueError: if the header is damaged, or claims more than a file of this size can hold.
+    """
+    if not file.is_file():
+        raise ValueError("not a regular file")
+    with file.open("rb") as opened:
+        (length,) = struct.unpack("<Q", opened.read(8))
+        if length > HEADER_BYTES:
+            raise ValueError("header too large")
+        header = json.loads(opened.read(length))
+    shapes = [entry["shape"] for name, entry in header.items() if name != "__metadata__"]
+    total = sum(map(_product, shapes))
+    if total > 8 * file.stat().st_size:  # at least one bit for each
+        raise ValueError("more numbers than the file can hold")
+    return total
+
+
+def _product(shape: Any) -> int:
+    if len(shape) > MOST_AXES or not all(type(side) is int and 0 <= side < 2**48 for side in shape):
+        raise ValueError("not a shape")
+    return math.prod(shape)
+
+
+def _beginning(file: Path, size: int) -> bytes:
+    if not file.is_file():  # a named pipe would block
+        raise FileNotFoundError(file)
+    with file.open("rb") as opened:
+        return opened.read(size)
+
+
+def _printable(value: object) -> str | None:
+    fine = isinstance(value, str) and value.isprintable() and 0 < len(value.strip()) <= LONGEST_LICENSE
+    return str(value).strip() if fine else None
