@@ -1,4 +1,4 @@
-"""What cannot be used is left out before a byte of its weights is asked for, and it says why."""
+"""Checkpoints that cannot be used are left out before their weights are requested, with the reason."""
 
 from __future__ import annotations
 
@@ -43,9 +43,9 @@ BROKEN: Final[Mapping[str, tuple[str, Change, str]]] = {
     "text/future": ("plain-bert", {"config.json": {"model_type": "quantumformer"}}, "does not know"),
     "text/pickle": ("plain-bert", {WEIGHTS: None, "pytorch_model.bin": {}}, "no safetensors weights"),
     "text/diffusion": ("plain-bert", {"card": {"library_name": "diffusers"}}, "diffusion"),
-    "text/player": ("plain-bert", {"config.json": {"model_type": "decision_transformer"}}, "made for decisions"),
-    "text/speaker": ("plain-bert", {"config.json": {"model_type": "fastspeech2_conformer"}}, "made for speaking"),
-    "text/pictures": ("tiny-vit", {}, "reads no texts"),
+    "text/player": ("plain-bert", {"config.json": {"model_type": "decision_transformer"}}, "is a reinforcement learning policy, not an encoder"),
+    "text/speaker": ("plain-bert", {"config.json": {"model_type": "fastspeech2_conformer"}}, "is a text-to-speech model, not an encoder"),
+    "text/images": ("tiny-vit", {}, "vit is not a supported text encoder"),
     "image/torchvision": (
         "tiny-vit",
         {"preprocessor_config.json": {"image_processor_type": "DINOv3ViTImageProcessorFast"}},
@@ -59,9 +59,9 @@ BROKEN: Final[Mapping[str, tuple[str, Change, str]]] = {
     "image/timm": ("tiny-vit", {"card": {"library_name": "timm"}}, "timm"),
     "image/code": ("tiny-vit", {"preprocessor_config.json": {"auto_map": {"a": "b"}}}, "needs custom code"),
     "image/silent": ("tiny-vit", {"preprocessor_config.json": None}, "no preprocessor_config.json"),
-    "image/boxes": ("tiny-vit", {"config.json": {"model_type": "detr"}}, "made for finding objects"),
-    "image/masks": ("tiny-vit", {"config.json": {"model_type": "sam"}}, "made for segmentation"),
-    "image/writer": ("tiny-vit", {"config.json": {"model_type": "llava"}}, "made for writing about pictures"),
+    "image/boxes": ("tiny-vit", {"config.json": {"model_type": "detr"}}, "detr is an object detection model, not an encoder"),
+    "image/masks": ("tiny-vit", {"config.json": {"model_type": "sam"}}, "sam is a segmentation model, not an encoder"),
+    "image/writer": ("tiny-vit", {"config.json": {"model_type": "llava"}}, "llava is a vision-language model, not an encoder"),
     "image/part": ("tiny-vit", {"config.json": {"model_type": "blip_vision_model"}}, "has no encoder"),
 }  # fmt: skip
 KEYS: Final = ("model_type", "auto_map", "quantization_config", "architectures")
@@ -133,7 +133,7 @@ def test_a_processor_for_torchvision_alone_is_a_reason_only_where_it_is_not_inst
 def test_search_shows_the_reason(broken_hub: LabHub, tmp_path: Path) -> None:
     rows = run(broken_hub, tmp_path, "search", "--modality", "image", "--limit", "100")
     said = {row["model"]: row["excluded"] for row in rows}
-    assert "made for finding objects" in said["image/boxes"]
+    assert "detr is an object detection model" in said["image/boxes"]
     assert said["tester/tiny-vit"] is None
 
 
@@ -154,10 +154,10 @@ def test_a_checkpoint_costs_one_question_and_a_visit_to_each_file(broken_hub: La
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b'{"model_type": "bert",', "is no JSON"),
-        (b"[1]", "holds no object"),
-        (b"\xff{}", "is no JSON"),
-        (b"[" * 100_000, "is no JSON"),
+        (b'{"model_type": "bert",', "is not valid JSON"),
+        (b"[1]", "is not a JSON object"),
+        (b"\xff{}", "is not valid JSON"),
+        (b"[" * 100_000, "is not valid JSON"),
     ],
 )
 def test_a_config_that_is_none_ends_in_one_line(tmp_path: Path, content: bytes, said: str) -> None:

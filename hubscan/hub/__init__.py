@@ -1,1 +1,1 @@
-"""The Hub: its client, the listing, which checkpoints can be used, and their files."""
+"""Access the Hub: list checkpoints, decide which can be used, and fetch their files."""

@@ -1,6 +1,7 @@
-"""What the installed transformers knows, read from its tables without importing it: that takes seconds.
+"""Look up what the installed transformers supports, in the source of its tables.
 
-Where a table cannot be found, as another version may keep it elsewhere, nothing is known to be unusable.
+Importing transformers would take seconds. If a table is missing, as another version may keep it elsewhere,
+no checkpoint is rejected because of it.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ Table = Mapping[str, Any]
 
 
 def table(name: str) -> Table:
-    """Return the table *name*, "CONFIG" or "MODEL_FOR_DEPTH_ESTIMATION": model types to names of classes."""
+    """Return the table *name*, such as "CONFIG" or "MODEL_FOR_MASKED_LM": class names by model type."""
     return _tables().get(name, {})
 
 
@@ -43,7 +44,7 @@ def _files() -> Iterator[Path]:
 
 
 def _written(node: ast.AST) -> Iterator[tuple[str, Table]]:
-    """Yield the name of a table and entries that *node* gives it: made, made of others, or updated."""
+    """Yield the name of each table that *node* creates or updates, with the entries that it adds."""
     value = node.value if isinstance(node, ast.Assign | ast.Expr) else None
     if not isinstance(value, ast.Call):
         return

@@ -1,4 +1,4 @@
-"""The Hub's client, set up once: its failures become sentences here, and its bytes are counted.
+"""Set up the Hub's client, turn its exceptions into one-line errors, and count the bytes that it receives.
 
 The client reads `HF_ENDPOINT` and its cache folders when it is imported; nothing here changes them.
 """
@@ -37,30 +37,30 @@ T = TypeVar("T")
 RATE_LIMIT_TRIES = 4
 ASKING_SECONDS = 10.0
 LONGEST_WAIT = 300.0  # seconds: the Hub's rate limits count in windows of five minutes
-COUNTED_APART: Final = "hubscan.counted_apart"  # a request whose bytes are counted as they come
+COUNTED_APART: Final = "hubscan.counted_apart"  # marks a request whose caller counts the bytes as they arrive
 
 
 def api() -> HfApi:
-    """Return the client, which says who is calling."""
+    """Return the client; its user agent names hubscan and its version."""
     return HfApi(library_name="hubscan", library_version=__version__)
 
 
 SENTENCES: Final[tuple[tuple[type[Exception], str], ...]] = (
-    # Order matters: the first that fits speaks, and the earlier ones derive from the later.
-    (GatedRepoError, "gated; accept its terms on its page and log in with `hf auth login`"),
+    # Order matters: the first match counts, and some earlier classes derive from later ones.
+    (GatedRepoError, "gated; accept the terms on its page and log in with `hf auth login`"),
     (RepositoryNotFoundError, "not on the Hub, or private and you are not logged in"),
     (RevisionNotFoundError, "no such revision"),
     (HFValidationError, "not a valid repository id (expected `org/name`)"),
-    (OfflineModeIsEnabled, "HF_HUB_OFFLINE is set, and it is not in the cache"),
-    (LocalEntryNotFoundError, "{endpoint} cannot be reached, and it is not in the cache"),
+    (OfflineModeIsEnabled, "not in the cache, and HF_HUB_OFFLINE is set"),
+    (LocalEntryNotFoundError, "not in the cache, and {endpoint} cannot be reached"),
     (HfHubHTTPError, "{endpoint} answered: {reason}"),
-    (httpx.HTTPError, "{endpoint} cannot be reached: {reason}"),  # no OSError in this client
+    (httpx.HTTPError, "{endpoint} cannot be reached: {reason}"),  # not an OSError in this client
 )
 
 
 @contextmanager
 def explained(what: str) -> Iterator[None]:
-    """Turn the client's failures inside the block into a `HubError` that names *what* was asked for."""
+    """Turn the client's exceptions in the block into a `HubError` that names *what* was requested."""
     try:
         yield
     except tuple(kind for kind, _ in SENTENCES) as error:
@@ -71,10 +71,10 @@ def explained(what: str) -> Iterator[None]:
 
 
 def ask_once() -> None:
-    """Ask the Hub for a listing of one, where the client's own listings try again for half a minute.
+    """Request a listing of one model once; the client's own listings retry for half a minute.
 
     Raises:
-        HubError: saying that it cannot be reached, or what it answered.
+        HubError: if the Hub cannot be reached, or answers with an error.
     """
     listing = f"{constants.ENDPOINT}/api/models"
     headers = build_hf_headers(library_name="hubscan", library_version=__version__)
@@ -86,7 +86,7 @@ def ask_once() -> None:
 
 
 def patient(call: Callable[[], T]) -> T:
-    """Return call(), waiting out the rate limit: the client itself does so for listings only."""
+    """Return call(), retrying while the Hub limits the rate; the client itself retries only listings."""
     for attempt in range(1, RATE_LIMIT_TRIES):
         try:
             return call()
@@ -101,7 +101,7 @@ def patient(call: Callable[[], T]) -> T:
 
 @dataclass
 class Traffic:
-    """What the Hub's client received: bytes of bodies, and answers of any kind."""
+    """Bytes of bodies that the Hub's client received, and the number of responses."""
 
     bytes_read: int = 0
     requests: int = 0
@@ -109,7 +109,7 @@ class Traffic:
 
 @contextmanager
 def counted(traffic: Traffic | None = None) -> Iterator[Traffic]:
-    """Count what arrives over the network while the block runs, on top of *traffic* if it is given."""
+    """Count what arrives over the network while the block runs, added to *traffic* if given."""
     traffic, lock = traffic or Traffic(), threading.Lock()
 
     def count(response: httpx.Response) -> None:

@@ -1,6 +1,6 @@
-"""What a checkpoint's small files say in, the reason why it cannot be used out, before its weights come.
+"""Decide from a checkpoint's small files whether it can be used, before its weights are fetched.
 
-The listing of the Hub has the part of the config that decides, so that much is known from there.
+The Hub's listing contains the relevant part of the config, so most checkpoints are rejected there.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from hubscan.records import Modality
 Config = Mapping[str, Any]
 
 CUSTOM_CODE: Final = "needs custom code, which hubscan never runs"
-ADAPTER: Final = "an adapter, not a whole checkpoint"
+ADAPTER: Final = "an adapter, not a complete checkpoint"
 NO_SAFETENSORS: Final = "no safetensors weights"
-NO_CONFIG: Final = "no config.json, so transformers cannot tell what it is"
-NO_PROCESSOR: Final = "no preprocessor_config.json, so it does not say how it reads pictures"
+NO_CONFIG: Final = "no config.json, so its model type is unknown"
+NO_PROCESSOR: Final = "no preprocessor_config.json, so its image preprocessing is unknown"
 
 CONFIG, PREPROCESSOR, PROCESSOR = "config.json", "preprocessor_config.json", "processor_config.json"
 WEIGHTS: Final = ("model.safetensors", "model-*.safetensors", "0_*/model.safetensors")
 OTHER_WEIGHTS: Final[Mapping[str, str]] = {
-    "*.gguf": "GGUF weights, no safetensors",
-    "*.onnx": "ONNX weights, no safetensors",
+    "*.gguf": "only GGUF weights, no safetensors",
+    "*.onnx": "only ONNX weights, no safetensors",
     "adapter_config.json": ADAPTER,
 }
 
@@ -37,15 +37,15 @@ TAGS: Final[Mapping[str, str]] = {
     "custom_code": CUSTOM_CODE,
     "peft": ADAPTER,
     "adapter-transformers": ADAPTER,
-    "diffusers": "a diffusion pipeline, and no encoder",
-    "reinforcement-learning": "of reinforcement learning, and no encoder",
+    "diffusers": "a diffusion pipeline, not an encoder",
+    "reinforcement-learning": "a reinforcement learning policy, not an encoder",
     "mlx": "MLX weights",
     "gptq": "quantised (GPTQ)",
     "awq": "quantised (AWQ)",
     "bitsandbytes": "quantised (bitsandbytes)",
     "compressed-tensors": "quantised (compressed-tensors)",
-    "4-bit": "quantised to 4 bit",
-    "8-bit": "quantised to 8 bit",
+    "4-bit": "quantised (4-bit)",
+    "8-bit": "quantised (8-bit)",
 }
 WITHOUT_SAFETENSORS: Final[Mapping[str, str]] = {"gguf": "GGUF weights", "onnx": "ONNX weights"}
 LIBRARIES: Final[Mapping[str, str]] = {
@@ -56,50 +56,50 @@ LIBRARIES: Final[Mapping[str, str]] = {
     **dict.fromkeys(("stable-baselines3", "ml-agents", "sample-factory"), TAGS["reinforcement-learning"]),
     **{"mlx": "MLX weights", "gguf": "GGUF weights", "transformers.js": "ONNX weights"},
 }
-"""What the Hub says of a repository beside its config, and why it cannot be used then."""
+"""Tags and libraries on the Hub, and why a repository that has one cannot be used."""
 
 FOR_OTHER_TASKS: Final[Mapping[str, str]] = {
-    "TEXT_TO_WAVEFORM": "speaking",
-    "TEXT_TO_SPECTROGRAM": "speaking",
-    "TIME_SERIES_PREDICTION": "forecasts",
-    "TIME_SERIES_CLASSIFICATION": "time series",
+    "TEXT_TO_WAVEFORM": "a text-to-speech model",
+    "TEXT_TO_SPECTROGRAM": "a text-to-speech model",
+    "TIME_SERIES_PREDICTION": "a forecasting model",
+    "TIME_SERIES_CLASSIFICATION": "a time series model",
 }
 FOR_IMAGES: Final[Mapping[str, str]] = {
-    "OBJECT_DETECTION": "finding objects",
-    "ZERO_SHOT_OBJECT_DETECTION": "finding objects",
-    "UNIVERSAL_SEGMENTATION": "segmentation",
-    "INSTANCE_SEGMENTATION": "segmentation",
-    "SEMANTIC_SEGMENTATION": "segmentation",
-    "MASK_GENERATION": "segmentation",
-    "DEPTH_ESTIMATION": "estimating depth",
-    "POSE_ESTIMATION": "estimating poses",
-    "KEYPOINT_DETECTION": "finding points",
-    "KEYPOINT_MATCHING": "finding points",
-    "IMAGE_MATTING": "cutting out",
-    "IMAGE_TO_IMAGE": "making pictures",
-    "TEXT_RECOGNITION": "reading letters",
-    "TABLE_RECOGNITION": "reading tables",
-    "VIDEO_CLASSIFICATION": "videos",
-    "IMAGE_TEXT_TO_TEXT": "writing about pictures",
+    "OBJECT_DETECTION": "an object detection model",
+    "ZERO_SHOT_OBJECT_DETECTION": "an object detection model",
+    "UNIVERSAL_SEGMENTATION": "a segmentation model",
+    "INSTANCE_SEGMENTATION": "a segmentation model",
+    "SEMANTIC_SEGMENTATION": "a segmentation model",
+    "MASK_GENERATION": "a segmentation model",
+    "DEPTH_ESTIMATION": "a depth estimation model",
+    "POSE_ESTIMATION": "a pose estimation model",
+    "KEYPOINT_DETECTION": "a keypoint model",
+    "KEYPOINT_MATCHING": "a keypoint model",
+    "IMAGE_MATTING": "an image matting model",
+    "IMAGE_TO_IMAGE": "an image-to-image model",
+    "TEXT_RECOGNITION": "a text recognition model",
+    "TABLE_RECOGNITION": "a table recognition model",
+    "VIDEO_CLASSIFICATION": "a video model",
+    "IMAGE_TEXT_TO_TEXT": "a vision-language model",
 }
-"""Tables of transformers by what their types are made for, where that is no vector of an input."""
+"""Tables of transformers, and what their model types are where they do not encode an input."""
 
 
 def reason(config: Config, modality: Modality) -> str | None:
-    """Return why a checkpoint with this `config.json`, or the listed part of it, cannot be used."""
+    """Return why a checkpoint with this `config.json`, or the listed part, cannot be used; else None."""
     quantised = config.get("quantization_config")
     if quantised:
         method = quantised.get("quant_method") if isinstance(quantised, Mapping) else None
-        return f"quantised ({method or 'method not stated'})"
+        return f"quantised ({method or 'unknown method'})"
     if config.get("auto_map"):
         return CUSTOM_CODE
     kind = config.get("model_type")
     if not isinstance(kind, str) or family_of(kind).static or not table("CONFIG"):
         return None
     if kind not in table("CONFIG"):
-        return f"of type {kind}, which this transformers does not know"
+        return f"the installed transformers does not know model type {kind}"
     if kind not in table("MODEL"):
-        return f"of type {kind}, of which transformers has no encoder"
+        return f"transformers has no encoder for model type {kind}"
     return _made_for_else(kind, modality)
 
 
@@ -109,27 +109,27 @@ def _made_for_else(kind: str, modality: Modality) -> str | None:
         return None
     purpose = _purposes(FOR_OTHER_TASKS).get(kind, family.purpose)
     if purpose:
-        return f"of type {kind}, made for {purpose}, and no encoder"
+        return f"{kind} is {purpose}, not an encoder"
     writes = kind in table("MODEL_FOR_IMAGE_TEXT_TO_TEXT") or kind in table("MODEL_FOR_CAUSAL_LM")
     if modality == "text" and kind in table("MODEL_FOR_IMAGE") and not writes:
-        return f"of type {kind}, which reads no texts"
+        return f"model type {kind} is not a supported text encoder"
     if modality != "image" or any(
         kind in table(f"MODEL_FOR_{name}IMAGE_CLASSIFICATION") for name in ("", "ZERO_SHOT_")
     ):
         return None
     purpose = _purposes(FOR_IMAGES).get(kind)
-    return f"of type {kind}, made for {purpose}, and no encoder" if purpose else None
+    return f"{kind} is {purpose}, not an encoder" if purpose else None
 
 
 def _purposes(tables: Mapping[str, str]) -> dict[str, str]:
-    """Return what each model type of *tables* is made for; of several the one that is named first."""
+    """Return what each model type in *tables* is; the first table wins."""
     return {
         kind: purpose for name, purpose in reversed([*tables.items()]) for kind in table(f"MODEL_FOR_{name}")
     }
 
 
 def reason_in_tags(tags: Collection[str], library: str | None) -> str | None:
-    """Return why a repository with these *tags* on the Hub cannot be used; else None."""
+    """Return why a repository with these *tags* and *library* on the Hub cannot be used; else None."""
     if any(tag.startswith("base_model:adapter:") for tag in tags):
         return ADAPTER
     known = TAGS if "safetensors" in tags else {**TAGS, **WITHOUT_SAFETENSORS}
@@ -145,12 +145,12 @@ def reason_in_names(files: Collection[str]) -> str | None:
 
 
 def check(folder: Path, modality: Modality) -> None:
-    """Refuse the checkpoint in *folder* by its small files, whether or not its weights are there.
+    """Check the small files of the checkpoint in *folder*; its weights need not be there yet.
 
     Raises:
-        CheckpointError: saying what is missing, or why it cannot be used.
+        CheckpointError: if a file is missing, or the checkpoint cannot be used.
     """
-    modules = (folder / "modules.json").exists()  # of which the first may have its files in a folder
+    modules = (folder / "modules.json").exists()  # the first module may have a folder of its own
     if not modules and not (folder / CONFIG).exists():
         raise CheckpointError(NO_CONFIG)
     config = _read(folder / CONFIG)
@@ -162,7 +162,7 @@ def check(folder: Path, modality: Modality) -> None:
 
 
 def _reason_of_processor(folder: Path, config: Config) -> str | None:
-    """Return why the pictures cannot be read: transformers has some processors for torchvision alone."""
+    """Return why images cannot be preprocessed: some processors of transformers need torchvision."""
     if not any((folder / name).exists() for name in (PREPROCESSOR, PROCESSOR)):
         return NO_PROCESSOR
     nested = _read(folder / PROCESSOR).get("image_processor")
@@ -190,14 +190,14 @@ def _read(file: Path) -> Config:
     """Return the object in *file*, empty if it is not there.
 
     Raises:
-        CheckpointError: if it is no JSON object.
+        CheckpointError: if it is not a JSON object.
     """
     if not file.exists():
         return {}
     try:
         stated = json.loads(file.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
-        raise CheckpointError(f"{file.name} is no JSON: {error}") from error
+        raise CheckpointError(f"{file.name} is not valid JSON: {error}") from error
     if not isinstance(stated, dict):
-        raise CheckpointError(f"{file.name} holds no object")
+        raise CheckpointError(f"{file.name} is not a JSON object")
     return stated

@@ -1,6 +1,6 @@
-"""A candidate in, its folder on this disk out: safetensors and what is needed to read inputs, nothing else.
+"""Download a candidate: its safetensors and what is needed to preprocess inputs, nothing else.
 
-The only downloader of checkpoints.
+No other module downloads checkpoints.
 """
 
 from __future__ import annotations
@@ -44,14 +44,14 @@ WANTED: Final = (
     "[0-9]*_*/merges.txt",
 )
 FIRST: Final = ("config.json", "modules.json", "preprocessor_config.json", "processor_config.json")
-"""Files of a repository's root, and of the modules of sentence-transformers (`1_Pooling`, `2_Dense`,
-`0_Transformer`): variants in other folders (onnx, openvino, fp16 copies) would cost many times the bytes
-and are never read. The first ones say whether the rest can be used."""
+"""Files in the repository's root, and in the modules of sentence-transformers (`1_Pooling`, `2_Dense`,
+`0_Transformer`). Variants in other folders (onnx, openvino, fp16 copies) would cost many times the bytes
+and are never read. `FIRST` is enough to decide whether the checkpoint can be used."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """A checkpoint's folder, and what it took to get it."""
+    """A checkpoint's folder, and the bytes that were downloaded for it."""
 
     folder: Path
     download_bytes: int
@@ -62,8 +62,8 @@ def fetch(candidate: Candidate) -> Fetched:
 
     Raises:
         HubError: if the Hub cannot be reached or refuses.
-        CheckpointError: if the repository holds no config or no safetensors weights, or its config says
-            that it cannot be used; that is found out before weights are fetched.
+        CheckpointError: if there is no config or no safetensors weights, or if the config shows that the
+            checkpoint cannot be used; the config is checked before weights are fetched.
     """
     if candidate.local:
         folder, arrived = Path(candidate.model).expanduser(), 0
@@ -94,10 +94,9 @@ def _downloaded(candidate: Candidate, wanted: Sequence[str]) -> Path:
 
 
 def _written_since(begun: float, folder: Path) -> int:
-    """Return the bytes that arrived; those of files in the cache before are older.
+    """Return the bytes of the files in *folder* written since *begun*; files cached before are older.
 
-    Weights may come over another client than the one whose traffic can be counted (Xet), so the
-    files that were written are counted instead.
+    Weights may arrive through another client (Xet), whose traffic cannot be counted, hence the files.
     """
     written = (file.stat() for file in folder.rglob("*") if file.is_file())
     return sum(file.st_size for file in written if file.st_mtime >= begun)

@@ -1,7 +1,7 @@
-"""A query in, candidates out, each pinned to the commit that the listing gave; downloads no weights.
+"""Find candidates: list the Hub by a query, or resolve names, and pin each candidate to its commit.
 
-The only reader of the Hub's listing. Whatever the listing tells is checked here, so that a
-checkpoint which cannot be used is left out, with its reason, before a byte of it is fetched.
+Nothing else reads the Hub's listing. It checks everything that the listing states, and downloads no weights:
+a checkpoint that cannot be used is left out, with the reason, before any of its files are fetched.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ ENCODER_TAGS: Final[Mapping[Modality, tuple[str, ...]]] = {
     "image": ("image-feature-extraction", "image-classification", "zero-shot-image-classification"),
     "audio": ("audio-classification", "feature-extraction", "automatic-speech-recognition"),
 }
-"""Pipeline tags under which encoders are listed; one listing each, merged."""
+"""Pipeline tags of encoders. Each is one listing; the listings are merged."""
 
 TAGS_OF_TASK: Final[Mapping[str, tuple[str, ...]]] = {
     "token-classification": (
@@ -47,17 +47,17 @@ TAGS_OF_TASK: Final[Mapping[str, tuple[str, ...]]] = {
         "token-classification",
     ),
 }
-"""Where a task has encoders of its own among those of its modality."""
+"""Pipeline tags for tasks that have encoders of their own."""
 
-SHARED_TAG: Final = "feature-extraction"  # of texts and of sounds; what the config says tells them apart
-TOWERS_TAG: Final = "zero-shot-image-classification"  # dual encoders of pictures and texts
-PAIR_TAG: Final = "text-ranking"  # cross-encoders: trained to see two texts in one pass
+SHARED_TAG: Final = "feature-extraction"  # text and audio share it; the config distinguishes them
+TOWERS_TAG: Final = "zero-shot-image-classification"  # dual encoders for images and texts
+PAIR_TAG: Final = "text-ranking"  # cross-encoders: trained to read two texts in one pass
 
 FIELDS: Final = [
     "sha", "safetensors", "gated", "library_name", "pipeline_tag", "tags", "config", "downloads",
     "likes", "lastModified", "createdAt", "trendingScore", "cardData",
 ]  # fmt: skip
-FILES: Final = ["siblings"]  # of one checkpoint; a listing would grow by megabytes
+FILES: Final = ["siblings"]  # requested for single checkpoints only; a listing would grow by megabytes
 
 TOKENIZERS: Final = ("tokenizer*", "vocab*", "*.model", "modules.json")
 
@@ -66,17 +66,17 @@ DECIDING: Final = (
     *("preprocessor_config.json", "processor_config.json"),
     *("config_sentence_transformers.json", "[0-9]*_*/config.json", "[0-9]*_*/*.safetensors"),
 )
-"""Files of a local checkpoint whose content is its revision: they decide the features."""
+"""Files of a local checkpoint that decide its features; the hash of their contents is its revision."""
 
 MOST_NEIGHBOURS: Final = 1_000  # folders that are compared with the name of a missing one
-ROWS_A_CANDIDATE: Final = 5  # rows of each listing looked at for one candidate wanted
+ROWS_A_CANDIDATE: Final = 5  # rows to request from each listing for each candidate wanted
 
 
 def search(query: Query, *modalities: Modality) -> Iterator[Listed]:
-    """Yield the rows of the merged listings, best first, until `limit` candidates have come.
+    """Yield the rows of the merged listings, best first, until `limit` of them are candidates.
 
-    Of several modalities the candidates come in turns: the most downloaded text encoders have many
-    times the downloads of the most downloaded vision encoders, and would leave no place to these.
+    Several modalities take turns: the most popular text encoders have many times the downloads of the most
+    popular vision encoders, and would leave no room for those.
 
     Raises:
         HubError: if the endpoint cannot be reached or refuses.
@@ -112,11 +112,11 @@ def _merged(query: Query, modality: Modality, modalities: Sequence[Modality]) ->
 
 
 def named(models: Iterable[str], query: Query, *modalities: Modality) -> Iterator[Candidate | Skipped]:
-    """Yield a candidate for each of *models*: an id, `id@revision`, or a folder on this disk.
+    """Yield a candidate for each of *models*: an id, `id@revision`, or a local folder.
 
-    Of several *modalities* each gets the one that its files read, and a dual encoder is a candidate of
-    each that its towers read. Ids that were moved are followed; one that cannot be resolved is skipped,
-    not fatal.
+    If there are several *modalities*, each checkpoint gets the one that its files read, and a dual encoder
+    is a candidate for each that its towers read. Renamed ids are followed. A name that cannot be resolved
+    is yielded as `Skipped`.
     """
     for name in dict.fromkeys(models):
         try:
@@ -172,15 +172,15 @@ def _model_type(info: ModelInfo) -> str | None:
 
 
 def _towers(model_type: str | None) -> set[Modality]:
-    """Return what a dual encoder of *model_type* reads; nothing where it is no dual encoder."""
+    """Return the modalities that a dual encoder of *model_type* reads; of any other type, nothing."""
     family = family_of(model_type)
     return set(family.towers) if family.is_dual else set()
 
 
 def _may_read(model_type: str | None, modality: Modality) -> bool:
-    """Return whether a config of *model_type* leaves it open that *modality* is read.
+    """Return whether a checkpoint of *model_type* may read *modality*.
 
-    Pipeline tags are shared, and so are the names of files: what reads audio is known by its type alone.
+    Modalities share pipeline tags and file names, so only the model type identifies an audio encoder.
     """
     towers = family_of(model_type).towers
     return modality in towers if "audio" in (modality, *towers) else True
@@ -189,8 +189,8 @@ def _may_read(model_type: str | None, modality: Modality) -> bool:
 def _tags(query: Query, modality: Modality, modalities: Sequence[Modality]) -> tuple[str, ...]:
     """Return the pipeline tags to list.
 
-    Of a pair of texts, known by its two columns, there is one more. Texts that come with pictures are
-    read by the other towers of the dual encoders, too.
+    Pairs of texts, recognised by their two columns, add that of cross-encoders. Texts that come with images
+    add that of dual encoders, whose text towers read them.
     """
     tags = TAGS_OF_TASK.get(query.task or "", ENCODER_TAGS[modality])
     if modality == "text" and "image" in modalities:
@@ -229,7 +229,7 @@ def _listed(info: ModelInfo, query: Query, modality: Modality) -> Listed:
     candidate = _candidate(info, query, modality)
     reason = _unusable(info, modality)
     if reason is None and not _may_read(_model_type(info), modality):
-        reason = f"of type {_model_type(info) or 'unknown'}, and none whose {modality} is read here"
+        reason = f"model type {_model_type(info) or 'unknown'} is not a supported {modality} encoder"
     if reason is None and "safetensors" not in (info.tags or []):
         reason = eligibility.NO_SAFETENSORS
     if reason is None and info.gated and not query.include_gated:
@@ -261,7 +261,7 @@ def _candidate(info: ModelInfo, query: Query, modality: Modality) -> Candidate:
 
 def _unusable(info: ModelInfo, modality: Modality) -> str | None:
     if info.sha is None:
-        return "the listing gives no commit to pin"
+        return "the listing names no commit"
     by_tags = eligibility.reason_in_tags(info.tags or [], info.library_name)
     return by_tags or eligibility.reason(info.config or {}, modality)
 
@@ -271,9 +271,8 @@ def _read_by(
 ) -> Sequence[Modality]:
     """Return which of *modalities* a checkpoint with *files* reads.
 
-    What reads sounds, and what has two towers, is known by its type, whatever its files. What reads
-    pictures says how in a file of its own, without which no vision checkpoint can be used; what reads
-    texts has a tokenizer.
+    The model type alone identifies audio encoders and dual encoders. An image encoder has a
+    preprocessor_config.json, without which it cannot be used. A text encoder has a tokenizer.
     """
     open_to = [modality for modality in modalities if _may_read(model_type, modality)] or list(modalities)
     has_tokenizer = any(fnmatch(name, kind) for name in files for kind in TOKENIZERS)
@@ -291,7 +290,7 @@ def _read_by(
 
 
 def _of_each(candidate: Candidate, modalities: Sequence[Modality]) -> Iterator[Candidate]:
-    """Yield *candidate* once for each of its towers that is to be ranked."""
+    """Yield *candidate* once for each of *modalities*, marked as a tower if there are several."""
     for modality in modalities:
         yield replace(candidate, modality=modality, tower=len(modalities) > 1)
 
@@ -311,7 +310,7 @@ def _remote(name: str, query: Query, modalities: Sequence[Modality]) -> Iterator
 def _local(name: str, folder: Path, modalities: Sequence[Modality]) -> Iterator[Candidate]:
     files = sorted({file for kind in DECIDING for file in folder.glob(kind)})
     if not {folder / "config.json", folder / "modules.json"} & set(files):
-        raise CheckpointError(f"{name}: the folder has no config.json")
+        raise CheckpointError(f"{name}: no config.json in this folder")
     digest = hashlib.sha256()
     for file in files:
         with file.open("rb") as opened:
@@ -330,7 +329,7 @@ def _local(name: str, folder: Path, modalities: Sequence[Modality]) -> Iterator[
 
 
 def _type_in(folder: Path) -> str | None:
-    """Return the model type in a folder's config; a broken one is told of where it is loaded."""
+    """Return the model type in a folder's config, None if it is damaged; loading it reports the damage."""
     try:
         model_type = json.loads((folder / "config.json").read_text(encoding="utf-8"))["model_type"]
     except (OSError, ValueError, KeyError, TypeError):

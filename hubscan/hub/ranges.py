@@ -1,8 +1,8 @@
-"""An address in, any bytes of what lies there out: over HTTP ranges, with patience, not the whole file.
+"""Read parts of a remote file with HTTP range requests, retrying when a connection fails.
 
-A file on the Hub is resolved once, with the Hub's client; from then on its bytes come from where
-that pointed to, which costs neither the Hub's rate limit nor a redirect a read. A mirror that knows
-no ranges gives the file once, into the client's cache.
+The Hub's client resolves a file on the Hub once. After that, its bytes come from the resolved URL, so a
+read costs neither a redirect nor a part of the Hub's rate limit. If a mirror does not support ranges, the
+whole file is downloaded once, into the client's cache.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ T = TypeVar("T")
 S = TypeVar("S")
 
 TRIES: Final = 5
-READERS: Final = 8  # threads: a range costs a round trip, whatever its size
+READERS: Final = 8  # threads; a small range takes as long as the round trip
 TIMEOUT_SECONDS: Final = 30.0
 HUB_PATH: Final = re.compile(r"hf://datasets/(?P<repo>[^/]+/[^/@]+)@(?P<revision>[^/]+)/(?P<path>.+)")
 
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Where a file's bytes are to be had, and how many there are."""
+    """The URL that serves a file's bytes, the number of bytes, and the headers to send."""
 
     url: str
     size: int
@@ -42,16 +42,16 @@ class _Place:
 
 
 class _Temporary(Exception):
-    """An answer that may be another one the next time."""
+    """A failure that may not occur again."""
 
     def __init__(self, reason: str, wait: float | None = None, *, moved: bool = False) -> None:
         super().__init__(reason)
         self.wait = wait
-        self.moved = moved  # the place may have expired: resolve the file anew
+        self.moved = moved  # the URL may have expired: resolve the file again
 
 
 class _WholeOnly(Exception):
-    """The server sends the file from its beginning, whatever was asked for."""
+    """The server ignores ranges and sends the file from its beginning."""
 
 
 class RemoteFile:
@@ -61,24 +61,24 @@ class RemoteFile:
         self.name = address
         self._lock = threading.Lock()
         self._known: _Place | None = None
-        self._copy: Path | None = None  # on this disk, where the server knows no ranges
+        self._copy: Path | None = None  # a local copy, if the server does not support ranges
 
     @property
     def size(self) -> int:
         """Length in bytes.
 
         Raises:
-            HubError: if the file is not there, or cannot be reached.
+            HubError: if the file does not exist or cannot be reached.
         """
         return self._place().size
 
     def read(self, start: int, stop: int) -> bytes:
         """Return the bytes from *start* up to *stop*.
 
-        A connection that breaks off, a busy server and an expired link are tried again.
+        Broken connections, busy servers and expired links are retried.
 
         Raises:
-            HubError: naming the file, when it stays so.
+            HubError: naming the file, after `TRIES` failures.
         """
         wait = 0.5
         for attempt in range(1, TRIES + 1):
@@ -90,7 +90,7 @@ class RemoteFile:
                 reason = str(error) or type(error).__name__
                 if attempt == TRIES:
                     raise HubError(
-                        f"{self.name}: cannot be read, tried {TRIES} times: {reason}; try again later"
+                        f"{self.name}: cannot be read after {TRIES} tries: {reason}; try again later"
                     ) from error
                 asked = error.wait if isinstance(error, _Temporary) else None
                 time.sleep(wait if asked is None else min(asked, LONGEST_WAIT))
@@ -112,7 +112,7 @@ class RemoteFile:
             for part in answer.iter_raw():
                 body += part
                 if len(body) > stop - start:
-                    raise _Temporary("more bytes came than were asked for")
+                    raise _Temporary("the server sent more bytes than requested")
         if len(body) < stop - start:
             raise _Temporary(f"the connection ended after {len(body)} of {stop - start} bytes")
         return bytes(body)
@@ -133,7 +133,7 @@ class RemoteFile:
 
 
 def ahead(call: Callable[[S], T], items: Iterable[S], workers: int = READERS) -> Iterator[T]:
-    """Yield call(item) for each of *items*, in their order, with the next few under way already."""
+    """Yield call(item) for each of *items*, in order, while *workers* threads run the next calls."""
     left = iter(items)
     with ThreadPoolExecutor(workers) as pool:
         running: list[Future[T]] = [pool.submit(call, item) for item in islice(left, workers)]
@@ -161,11 +161,11 @@ def _check(answer: httpx.Response, *, whole: bool) -> None:
 def _on_hub(address: str) -> _Place:
     match = HUB_PATH.fullmatch(address)
     if match is None:
-        raise HubError(f"{address}: no address of a file at a commit")
+        raise HubError(f"{address}: not an address of a dataset's file at a commit")
     url = hf_hub_url(match["repo"], match["path"], repo_type="dataset", revision=match["revision"])
     with explained(f"dataset {match['repo']}, {match['path']}"):
         metadata = patient(lambda: get_hf_file_metadata(url, timeout=TIMEOUT_SECONDS))
-    # The token is for the Hub alone: what it points to elsewhere is signed already.
+    # Only the Hub gets the token: URLs elsewhere are already signed.
     ours = metadata.location.startswith(f"{constants.ENDPOINT}/")
     return _Place(metadata.location, int(metadata.size or 0), build_hf_headers() if ours else {})
 
@@ -173,7 +173,7 @@ def _on_hub(address: str) -> _Place:
 def _downloaded(address: str) -> Path:
     match = HUB_PATH.fullmatch(address)
     if match is None:
-        raise HubError(f"{address}: the server sends whole files only, and no ranges of them")
+        raise HubError(f"{address}: the server does not support range requests")
     with explained(f"dataset {match['repo']}, {match['path']}"):
         return Path(
             hf_hub_download(match["repo"], match["path"], repo_type="dataset", revision=match["revision"])
@@ -188,7 +188,8 @@ def _on_web(url: str) -> _Place:
         ) as answer:
             said = re.fullmatch(r"bytes \d+-\d+/(\d+)", answer.headers.get("Content-Range", ""))
             if answer.status_code != 206 or said is None:
-                why = "no ranges of it are to be had" if answer.is_success else f"status {answer.status_code}"
+                ranges = "the server does not support range requests"
+                why = ranges if answer.is_success else f"status {answer.status_code}"
                 raise HubError(f"{url}: cannot be read: {why}")
             return _Place(str(answer.url), int(said[1]), {})
     except httpx.HTTPError as error:

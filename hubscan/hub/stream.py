@@ -1,4 +1,4 @@
-"""A URL in, its bytes from the first to the last out: in one answer, taken up again where it broke off."""
+"""Read a URL from the first byte to the last, resuming after a broken connection."""
 
 from __future__ import annotations
 
@@ -15,28 +15,27 @@ from hubscan.errors import HubError
 from hubscan.hub.client import COUNTED_APART, LONGEST_WAIT
 from hubscan.hub.ranges import TIMEOUT_SECONDS, TRIES
 
-PROGRESS_BYTES: Final = 2**20  # that came since the last break: the line is not dead, so tries begin anew
+PROGRESS_BYTES: Final = 2**20  # since the last break; after that much, the count of tries starts again
 
 
 class RemoteStream(io.RawIOBase):
-    """What lies at an http(s) URL, for a reader that never goes back; no ranges are needed.
+    """The content of an http(s) URL, for a sequential reader; the server need not support ranges.
 
-    A connection that breaks off is taken up where it did, if the server gives ranges and the file is
-    the same still.
+    A broken connection is resumed if the server supports ranges and the file has not changed.
     """
 
     def __init__(self, url: str) -> None:
-        """Ask for the file.
+        """Request the file.
 
         Raises:
-            HubError: naming the file, if it is not to be had.
+            HubError: naming the file, if the server does not send it.
         """
         self.name = url
         self.position = 0  # bytes given out
         self.received = 0
-        self.size: int | None = None  # None: the server does not say
-        self.tag = ""  # what the server says of this version of the file
-        self._steady = False  # the tag tells versions apart, byte for byte
+        self.size: int | None = None  # None: the server does not state it
+        self.tag = ""  # identifies this version of the file: its ETag, or when it was last modified
+        self._steady = False  # whether it is a strong ETag, which changes with every byte
         self._answer = ExitStack()
         self._parts: Iterator[bytes] = iter(())
         self._held = b""
@@ -44,14 +43,14 @@ class RemoteStream(io.RawIOBase):
         self._asked()
 
     def readable(self) -> bool:
-        """Say that it can be read."""
+        """Return True."""
         return True
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
         """Fill *buffer* with the next bytes; return how many, 0 at the end.
 
         Raises:
-            HubError: if the connection broke and cannot be taken up.
+            HubError: if the connection broke and cannot be resumed.
         """
         if not self._held:
             self._held = self._next()
@@ -62,7 +61,7 @@ class RemoteStream(io.RawIOBase):
         return count
 
     def close(self) -> None:
-        """Leave the rest where it is."""
+        """Close the connection without reading the rest."""
         self._answer.close()
         super().close()
 
@@ -83,7 +82,7 @@ class RemoteStream(io.RawIOBase):
             self._asked()
 
     def _asked(self) -> None:
-        """Begin an answer: of all, or of what is missing."""
+        """Request the file, or the part of it that is missing."""
         headers = {"Accept-Encoding": "identity"}
         if self.received:
             headers["Range"] = f"bytes={self.received}-"
@@ -131,13 +130,13 @@ class RemoteStream(io.RawIOBase):
             self.tag = etag or headers.get("Last-Modified", "")
         elif answer.status_code != 206 or not self._goes_on(headers):
             raise HubError(
-                f"{self.name}: the connection broke after {self.received} bytes, and the server does not "
-                "send the rest of the same file; download it and pass the path"
+                f"{self.name}: the connection broke after {self.received} bytes, and the server "
+                "did not resume the same file; download it and pass its path"
             )
         self._parts = answer.iter_raw()
 
     def _goes_on(self, headers: httpx.Headers) -> bool:
-        """Return whether an answer begins where the last one ended, in the same version of the file."""
+        """Return whether a response starts where the last one ended, in the same version of the file."""
         said = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", headers.get("Content-Range", ""))
         same = (headers.get("ETag") or headers.get("Last-Modified", "")) == self.tag
         if said is None or int(said[1]) != self.received:
@@ -146,5 +145,5 @@ class RemoteStream(io.RawIOBase):
 
     def _wait(self, attempt: int, reason: str, seconds: float | None = None) -> None:
         if attempt >= TRIES:
-            raise HubError(f"{self.name}: cannot be read, tried {TRIES} times: {reason}; try again later")
+            raise HubError(f"{self.name}: cannot be read after {TRIES} tries: {reason}; try again later")
         time.sleep(0.5 * 2 ** (attempt - 1) if seconds is None else seconds)
