@@ -103,21 +103,21 @@ def test_the_first_seconds_are_read_and_no_more() -> None:
 
 
 CUT = {
-    "wav": (file(tone())[:-1000], "sound cut off"),
-    "wav, half": (file(tone())[:16_000], "sound cut off"),
-    "aiff": (file(tone(), form="AIFF")[:-1000], "sound cut off"),
-    "flac": (file(tone(), form="FLAC")[:-1000], "corrupt sound"),
-    "ogg": (file(tone(), form="OGG")[:2000], "corrupt sound"),
-    "mp3": (file(tone(), form="MP3")[:-1000], "sound cut off"),
-    "the beginning of a header": (file(tone())[:30], "corrupt sound"),
+    "wav": (file(tone())[:-1000], "audio cut off"),
+    "wav, half": (file(tone())[:16_000], "audio cut off"),
+    "aiff": (file(tone(), form="AIFF")[:-1000], "audio cut off"),
+    "flac": (file(tone(), form="FLAC")[:-1000], "corrupt audio"),
+    "ogg": (file(tone(), form="OGG")[:2000], "corrupt audio"),
+    "mp3": (file(tone(), form="MP3")[:-1000], "audio cut off"),
+    "the beginning of a header": (file(tone())[:30], "corrupt audio"),
 }
 USELESS = {
     "zero-length": (file(np.zeros(0)), "no samples"),
-    "NaN": (file(np.where(np.arange(RATE) == 77, np.nan, tone()), subtype="FLOAT"), "samples that are no numbers"),
-    "infinite": (file(np.where(np.arange(RATE) == 77, np.inf, tone()), subtype="FLOAT"), "samples that are no numbers"),
-    "a rate that no sound has": (file(tone())[:24] + b"\xff\xff\xff\x7f" + file(tone())[28:], "no rate of a sound"),
-    "text": (b"RIFF or so, but no sound at all", "not a sound"),
-    "a picture": (b"\x89PNG\r\n\x1a\n" + bytes(200), "not a sound"),
+    "NaN": (file(np.where(np.arange(RATE) == 77, np.nan, tone()), subtype="FLOAT"), "NaN or infinite samples"),
+    "infinite": (file(np.where(np.arange(RATE) == 77, np.inf, tone()), subtype="FLOAT"), "NaN or infinite samples"),
+    "a rate that no sound has": (file(tone())[:24] + b"\xff\xff\xff\x7f" + file(tone())[28:], "invalid sampling rate"),
+    "text": (b"RIFF or so, but no sound at all", "not audio"),
+    "a picture": (b"\x89PNG\r\n\x1a\n" + bytes(200), "not audio"),
 }  # fmt: skip
 
 
@@ -237,5 +237,5 @@ def test_without_the_extra_one_line_says_what_to_install(
     )
     assert "Traceback" not in done.stderr
     said = done.stderr.strip().splitlines()[-1] if command == "rank" else done.stdout
-    assert "reading sounds needs two more libraries: pip install 'hubscan[audio]'" in said
+    assert "reading audio needs two more libraries: pip install 'hubscan[audio]'" in said
     assert done.returncode == (1 if command == "rank" else 0)

@@ -372,7 +372,7 @@ def test_a_torchvision_of_another_torch_is_one_line_and_no_candidate_is_blamed(
     done = cli(*asked, PYTHONPATH=path)
     last = done.stderr.splitlines()[-1]
     assert done.returncode == 1
-    assert last.startswith("Error: torchvision 0.1.0 does not import beside torch ")
+    assert last.startswith("Error: torchvision 0.1.0 cannot be imported with torch ")
     assert "nms does not exist" in last and last.endswith("or uninstall it")
     assert "skipped" not in done.stderr
     assert last.removeprefix("Error: ") in cli("doctor", PYTHONPATH=path).stdout

@@ -1,1 +1,1 @@
-"""Image and audio files: bytes in, pixels or samples out."""
+"""Decode image and audio files."""

@@ -1,7 +1,7 @@
-"""The bytes of a sound file in, its samples at a wanted rate out, or the reason why there are none.
+"""Decode an audio file to samples at a given rate, or give the reason why it cannot be used.
 
-The only importer of `soundfile` and `soxr`, which the extra `audio` brings; what needs no decoding,
-`require` among it, works without them.
+No other module imports `soundfile` and `soxr`, which the extra `audio` installs. Functions that decode
+nothing, such as `require`, work without them.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ if TYPE_CHECKING:
     Waveform = npt.NDArray[np.float32]
 
 LIBRARIES: Final = ("soundfile", "soxr")
-MISSING: Final = "reading sounds needs two more libraries: pip install 'hubscan[audio]'"
-MOST_SAMPLES: Final = 100_000_000  # of all channels together; more is taken for a decompression bomb
+MISSING: Final = "reading audio needs two more libraries: pip install 'hubscan[audio]'"
+MOST_SAMPLES: Final = 100_000_000  # of all channels together; more counts as a decompression bomb
 RATES: Final = range(1_000, 1_000_001)  # Hz
-UNKNOWN_FORMAT: Final = 1  # libsndfile's number for a file of no kind that it knows
-STREAMED: Final = 0x7FFF_0000  # bytes: what a program claims that wrote to a pipe, and could not know
+UNKNOWN_FORMAT: Final = 1  # libsndfile's error code for an unknown format
+STREAMED: Final = 0x7FFF_0000  # bytes: the length that a program states if it wrote to a pipe
 
 
 class AudioError(Exception):
-    """These bytes are no sound that can be used; the message is a reason to count rows by."""
+    """These bytes are not a usable audio file; the message is a reason, by which rows are counted."""
 
 
 def require() -> None:
-    """Make sure that sounds can be decoded here.
+    """Check that the libraries that decode audio are installed.
 
     Raises:
-        HubscanError: saying what to install, if they cannot.
+        HubscanError: saying what to install, if they are not.
     """
     for library in LIBRARIES:
         try:
@@ -46,14 +46,14 @@ def require() -> None:
 
 
 def versions() -> dict[str, str]:
-    """Return the versions of the libraries that decide a sound's samples, "missing" of one that is."""
+    """Return the versions of the libraries that decode audio, "missing" for one that is not installed."""
     return {library: _version(library) for library in LIBRARIES}
 
 
 def decode(content: bytes, rate: int, seconds: float) -> Waveform:
-    """Return the first *seconds* of the sound, its channels averaged, at *rate*: (samples,) float32.
+    """Return the first *seconds* of the audio, its channels averaged, at *rate*: (samples,) float32.
 
-    What is longer is read no further, so that an hour costs no more than its beginning.
+    The rest is not read, so an hour costs no more than its beginning.
 
     Raises:
         AudioError: as `read` does.
@@ -73,39 +73,39 @@ def read(content: bytes, seconds: float) -> tuple[Waveform, int]:
     """Return the first *seconds* as they were recorded, (samples, channels) float32, and their rate in Hz.
 
     Raises:
-        AudioError: if the bytes are no sound, are cut off or broken, hold no samples or such as are no
-            numbers, or claim too many, or a rate that no sound has.
+        AudioError: if the bytes are not an audio file, are cut off or corrupt, contain no samples or samples
+            that are not finite, or claim too many samples or an impossible rate.
     """
     import numpy as np
 
     with _opened(content) as file:
         if file.samplerate not in RATES:
-            raise AudioError("no rate of a sound")
+            raise AudioError("invalid sampling rate")
         wanted = min(file.frames, round(seconds * file.samplerate))
         if max(wanted, 1) * file.channels > MOST_SAMPLES:
             raise AudioError("too many samples")
         samples: Waveform = _frames(file, wanted)
         if len(samples) < wanted or (wanted == file.frames and _cut_off(file.extra_info)):
-            raise AudioError("sound cut off")
+            raise AudioError("audio cut off")
         if not len(samples):
             raise AudioError("no samples")
         if not np.isfinite(samples).all():
-            raise AudioError("samples that are no numbers")
+            raise AudioError("NaN or infinite samples")
         return samples, int(file.samplerate)
 
 
 def duration(content: bytes) -> float:
-    """Return how many seconds the file says it has; decodes nothing.
+    """Return the duration in seconds that the file states; decode nothing.
 
     Raises:
-        AudioError: if the bytes are no sound.
+        AudioError: if the bytes are not an audio file.
     """
     with _opened(content) as file:
         return float(file.frames / file.samplerate)
 
 
 def encode(samples: npt.NDArray[Any], rate: int) -> bytes:
-    """Return a wav file of *samples*, (samples,) or (samples, channels), that keeps float32 as it is."""
+    """Return a wav file of *samples*, (samples,) or (samples, channels), in float32 without loss."""
     import soundfile
 
     stored = io.BytesIO()
@@ -114,7 +114,7 @@ def encode(samples: npt.NDArray[Any], rate: int) -> bytes:
 
 
 class _Content(io.BytesIO):
-    """Bytes as a file; where a broken header sends the reader before the beginning, it goes there."""
+    """Bytes as a file in which a seek before the beginning, which a broken header can cause, stops there."""
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         base = {io.SEEK_SET: 0, io.SEEK_CUR: self.tell(), io.SEEK_END: len(self.getbuffer())}[whence]
@@ -127,9 +127,9 @@ def _opened(content: bytes) -> Any:
     try:
         return soundfile.SoundFile(_Content(content))
     except soundfile.LibsndfileError as error:
-        raise AudioError("not a sound" if error.code == UNKNOWN_FORMAT else "corrupt sound") from error
+        raise AudioError("not audio" if error.code == UNKNOWN_FORMAT else "corrupt audio") from error
     except (RuntimeError, ValueError, TypeError) as error:
-        raise AudioError("not a sound") from error
+        raise AudioError("not audio") from error
 
 
 def _frames(file: Any, wanted: int) -> Any:
@@ -138,15 +138,15 @@ def _frames(file: Any, wanted: int) -> Any:
     try:
         return file.read(wanted, dtype="float32", always_2d=True)
     except (soundfile.LibsndfileError, RuntimeError, ValueError) as error:
-        raise AudioError("corrupt sound") from error
+        raise AudioError("corrupt audio") from error
 
 
-def _cut_off(told: str) -> bool:
-    """Return whether a wav or aiff file says it is longer than it is, in libsndfile's log of its header."""
-    match = re.search(r"^\s*(?:data|SSND)\s*:\s*(\d+) \(should be (\d+)\)", told, re.MULTILINE)
+def _cut_off(log: str) -> bool:
+    """Return whether a wav or aiff file is shorter than it states, from libsndfile's *log* of its header."""
+    match = re.search(r"^\s*(?:data|SSND)\s*:\s*(\d+) \(should be (\d+)\)", log, re.MULTILINE)
     if match:
         return int(match[2]) < int(match[1]) < STREAMED
-    return "> file length" in told
+    return "> file length" in log
 
 
 def _version(library: str) -> str:

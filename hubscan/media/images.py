@@ -1,4 +1,4 @@
-"""Decode the bytes of an image file to RGB, or say why they cannot be used."""
+"""Decode an image file to RGB, or give the reason why it cannot be used."""
 
 from __future__ import annotations
 
@@ -8,22 +8,24 @@ from typing import Final
 
 from PIL import Image, UnidentifiedImageError
 
-LARGEST_IMAGE: Final = 100_000_000  # pixels; more is taken for a decompression bomb
+LARGEST_IMAGE: Final = 100_000_000  # pixels; more counts as a decompression bomb
 
 
 class ImageError(Exception):
-    """These bytes are no image that can be used; the message is a reason to count rows by."""
+    """These bytes are not a usable image; the message is a reason, by which rows are counted."""
 
 
 def decode(content: bytes) -> Image.Image:
-    """Return the image in RGB; of an animation the first frame.
+    """Return the image in RGB; for an animation, its first frame.
 
     Raises:
-        ImageError: if the bytes are no image, are cut off, or claim too many pixels.
+        ImageError: if the bytes are not an image, are cut off, or claim too many pixels.
     """
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow warns at a size below ours, on every worker's stderr
+            warnings.simplefilter(
+                "ignore"
+            )  # Pillow's limit is lower, and it would warn on every worker's stderr
             with Image.open(io.BytesIO(content)) as image:
                 if image.width * image.height > LARGEST_IMAGE:
                     raise ImageError("too many pixels")

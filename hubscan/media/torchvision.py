@@ -1,7 +1,7 @@
-"""Whether torchvision reads pictures here: where it is installed, transformers prefers it to Pillow.
+"""Detect torchvision, which transformers prefers to Pillow for images if it is installed.
 
-It does not belong to hubscan. One that was built for another torch does not import, and then nothing of
-transformers does, whatever the modality.
+hubscan does not depend on it. If it was built for another version of torch it cannot be imported, and then
+transformers cannot either, whatever the modality.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from hubscan.errors import HubscanError
 
 
 def installed() -> str | None:
-    """Return the version of torchvision, "unknown" if it does not say; None if there is none."""
+    """Return the version of torchvision, "unknown" if it does not state one; None if it is not installed."""
     if not find_spec("torchvision"):
         return None
     try:
@@ -24,10 +24,10 @@ def installed() -> str | None:
 
 
 def require_whole() -> None:
-    """Make sure that torchvision imports, if it is there.
+    """Check that torchvision can be imported, if it is installed.
 
     Raises:
-        HubscanError: saying why it does not, and what to do.
+        HubscanError: saying why it cannot, and what to do.
     """
     if not installed():
         return
@@ -36,6 +36,6 @@ def require_whole() -> None:
     except Exception as error:
         said = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise HubscanError(
-            f"torchvision {installed()} does not import beside torch {version('torch')} ({said}), and "
-            "transformers needs it to: install the one that belongs to this torch, or uninstall it"
+            f"torchvision {installed()} cannot be imported with torch {version('torch')} ({said}), so "
+            "transformers cannot either: install the torchvision for this torch, or uninstall it"
         ) from error
