@@ -252,11 +252,14 @@ def test_a_table_of_vectors(tmp_path: Path, bert: Path) -> None:
     ("change", "said"),
     [
         ({"activation_function": "os.system"}, "dense layer with os.system"),
-        ({"activation_function": "torch.nn.modules.linear.Linear"}, "not one of torch's activations"),
+        ({"activation_function": "torch.nn.modules.linear.Linear"}, "not a supported activation"),
         ({"in_features": 31}, "weights of 2_Dense do not fit: .*linear.weight"),
         ({"bias": False}, "weights of 2_Dense do not fit: .*linear.bias"),
         ({"in_features": -1}, "2_Dense/config.json is damaged: in_features is -1"),
-        ({"module_input_name": "token_embeddings"}, "Dense of single tokens, .* choose one with --pooling"),
+        (
+            {"module_input_name": "token_embeddings"},
+            "Dense of single tokens, .* choose a pooling with --pooling",
+        ),
     ],
 )
 def test_a_dense_layer_that_cannot_be_trusted_is_refused(
@@ -273,8 +276,8 @@ def test_a_dense_layer_that_cannot_be_trusted_is_refused(
     ("place", "entry", "said"),
     [
         (1, {"type": "sentence_transformers.models.WeightedLayerPooling"}, "declares WeightedLayerPooling"),
-        (2, {"type": "evil.Module"}, r"declares evil\.Module, which hubscan does not do"),
-        (0, {"type": "sentence_transformers.models.WordEmbeddings"}, "reads texts with WordEmbeddings"),
+        (2, {"type": "evil.Module"}, r"declares evil\.Module, which is not supported"),
+        (0, {"type": "sentence_transformers.models.WordEmbeddings"}, "module WordEmbeddings"),
         (2, {"path": "../../etc"}, "outside the checkpoint"),
         (2, {"path": "/etc"}, "outside the checkpoint"),
         (2, {"path": "3_Missing"}, "3_Missing/config.json is damaged|no safetensors weights"),

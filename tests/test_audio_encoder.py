@@ -168,10 +168,10 @@ def test_work_is_told_by_the_headers_and_is_that_of_the_window_where_there_is_on
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
-        (lambda folder: (folder / "preprocessor_config.json").unlink(), "does not say how it reads sounds"),
+        (lambda folder: (folder / "preprocessor_config.json").unlink(), "its audio preprocessing is unknown"),
         (lambda folder: (folder / "preprocessor_config.json").write_text("{"), "preprocessor_config.json"),
-        (lambda folder: changed(folder, sampling_rate=0), "no sampling rate"),
-        (lambda folder: changed(folder, sampling_rate="16 kHz"), "no sampling rate"),
+        (lambda folder: changed(folder, sampling_rate=0), "no valid sampling_rate"),
+        (lambda folder: changed(folder, sampling_rate="16 kHz"), "no valid sampling_rate"),
     ],
 )
 def test_a_broken_feature_extractor_is_refused_in_one_line(

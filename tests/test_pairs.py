@@ -94,7 +94,9 @@ def test_the_order_of_a_pair_matters(hub_root: Path) -> None:
 
 def test_a_length_without_room_for_a_token_of_each_is_refused(hub_root: Path) -> None:
     encoder = encoders.load(hub_root / "models/tester/plain-bert", "text", EncodingRequest(max_length=4))
-    with pytest.raises(CheckpointError, match="4 tokens has no room for a pair: 3 of them are marks"):
+    with pytest.raises(
+        CheckpointError, match="4 tokens are too few for a pair of texts: its tokenizer adds 3 special tokens"
+    ):
         encoder.prepare(PAIRS)
 
 

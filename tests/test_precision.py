@@ -78,7 +78,7 @@ def test_a_layer_more_than_the_config_says_is_an_error_that_names_it(hub_root: P
 
     folder = changed(hub_root, tmp_path, one_layer_fewer)
     with pytest.raises(
-        CheckpointError, match=r"no place for: encoder\.layer\.1\.attention\.[\w.]+, .* and 13 more"
+        CheckpointError, match=r"does not provide for: encoder\.layer\.1\.attention\.[\w.]+, .* and 13 more"
     ):
         encoders.load(folder, "text")
 

@@ -299,10 +299,10 @@ def test_a_script_embeds_files_and_samples_of_sounds(ear: LabHub, home: Path) ->
     assert found["shape"] == [2, 32] and found["layers"] == [2, 3, 32]
     assert found["samples"] == 0 and found["stereo"] < 1e-5 and found["cut"] < 1e-5
     broken, shape, mixed, no_extractor, pictures = found["said"]
-    assert broken == "RecipeError: an input cannot be read: not a sound"
+    assert broken == "RecipeError: an input cannot be read: not audio"
     assert shape.startswith("RecipeError: an audio input needs samples")
-    assert "are mixed" in mixed and "does not say how it reads sounds" in no_extractor
-    assert "none whose sounds hubscan reads" in pictures
+    assert "inputs mixes" in mixed and "its audio preprocessing is unknown" in no_extractor
+    assert "is not a supported audio encoder" in pictures
 
 
 def test_the_address_of_kept_features_has_the_decoders_versions_and_the_seconds(

@@ -19,7 +19,7 @@ from hubscan.errors import CheckpointError
 from tests.families.text import model2vec
 from tests.hub.spelling import byte_gpt, letter_bert, slow_t5
 
-MISSING = "knows none of the words: its vocabulary is missing"
+MISSING = "the vocabulary of its tokenizer is missing"
 
 
 def knowing(*words: str, added: tuple[str, ...] = ()) -> PreTrainedTokenizerFast:

@@ -1,7 +1,7 @@
-"""Load a checkpoint's folder as an `Encoder`, which brings its own preprocessing and pooling.
+"""Load the checkpoint in a folder as an `Encoder`, with its own preprocessing and pooling.
 
-Only the encoders import `transformers`, and the demo, which makes checkpoints with it. Whoever uses an
-`Encoder` need not know whether it reads text, images or audio.
+Only the encoders and the demo, which creates checkpoints, import `transformers`. Code that uses an `Encoder`
+need not know whether it reads text, images or audio.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from hubscan.records import EncodingRequest, Modality, Precision
 if TYPE_CHECKING:
     from hubscan.records import Rows
 
-VERSION: Final = 3  # goes up when a checkpoint, read as before, gives other vectors: the cache keeps by it
+VERSION: Final = 3  # raise it when a change gives a checkpoint other vectors: it is part of the cache's key
 
 
 def parameters(encoder: Encoder) -> int:
-    """Return the number of weights of the network that runs; of a static table, all numbers in it."""
+    """Return the number of weights of the network that runs; for static embeddings, the table's size."""
     return sum(weight.numel() for weight in encoder.model.parameters())
 
 
@@ -31,20 +31,20 @@ def load(
     dtype: Precision = "float32",
     places: Rows | None = None,
 ) -> Encoder:
-    """Return the encoder in *folder*, reading weights from safetensors alone and running no code from it.
+    """Return the encoder in *folder*. Read weights only from safetensors, and run no code from the folder.
 
     Args:
         folder: of the checkpoint.
-        modality: of the inputs; of a dual encoder the tower that reads it is returned.
-        request: how inputs are read and pooled. With its layers "each" the encoder gives the features of
-            all layers, from the embeddings (0) to the last; with "mean", their mean without the
-            embeddings. Of audio it reads the first `max_seconds`, or what the checkpoint's window holds.
-        dtype: what the network computes in, whatever it was stored in; states are pooled in float32.
-        places: (n, 2), which of the inputs and which of its words. Inputs are sentences as their words
-            then, and the encoder gives a vector for each place.
+        modality: of the inputs; it selects the tower of a dual encoder.
+        request: how inputs are read and pooled. With layers "each" the encoder gives the features of all
+            layers, from the embeddings (0) to the last; with "mean", their mean without the embeddings.
+            It reads the first `max_seconds` of an audio clip, or what fits the checkpoint's window.
+        dtype: precision of the network, however it was stored; states are pooled in float32.
+        places: (n, 2), an input and one of its words each. Inputs are then sentences as lists of words, and
+            the encoder gives a vector for each place.
 
     Raises:
-        CheckpointError: saying what is missing, broken or not to be trusted.
+        CheckpointError: if something is missing, broken or unsafe.
     """
     if places is not None:
         from hubscan.encoders.word_vectors import WordEncoder

@@ -1,4 +1,4 @@
-"""Sounds in, pooled states out; no sound is padded to the length of another."""
+"""Encode audio clips with a checkpoint; no clip is padded to the length of another."""
 
 from __future__ import annotations
 
@@ -22,25 +22,25 @@ from hubscan.media import audio
 from hubscan.records import EncodingRequest, Input, Layers, Pooling, Precision
 
 STATES_A_SECOND: Final = 50
-SHORTEST: Final = 0.1  # seconds; silence follows a shorter sound, of which a network may make no state
+SHORTEST: Final = 0.1  # seconds; shorter clips are padded with silence, as a network may give them no state
 
 
 @dataclass(frozen=True)
 class PreparedAudio:
-    """The files of the sounds, decoded and brought to the model's rate when their batch comes."""
+    """Audio files, which are decoded and resampled when their batch is made."""
 
     extractor: Any
     name: str  # of the model's input
     seconds: float
-    hop: int | None  # samples a state, where silence behind a sound fills the window
+    hop: int | None  # samples per state, if the extractor pads with silence to its window
     files: Sequence[bytes]
     lengths: Sequence[int]
 
     def batch(self, rows: Sequence[int]) -> Batch:
         """Decode and preprocess *rows* one by one.
 
-        They lie in one tensor for the way to the device; `lengths` says where `encode` has to cut
-        them again, and `frames` how many states of each are of the sound and not of the silence.
+        One padded tensor takes them to the device. `encode` cuts them to their `lengths` again; `frames`
+        counts the states of each that cover the clip and not the silence after it.
         """
         waveforms = [self._waveform(self.files[row]) for row in rows]
         read = [self._features(waveform) for waveform in waveforms]
@@ -67,44 +67,44 @@ class PreparedAudio:
         output = self.extractor(waveform.numpy(), sampling_rate=rate, return_tensors="pt")
         features: torch.Tensor = output[self.name][0]
         mask = output.get("attention_mask")
-        # Wav2Vec2-BERT reads filter banks in twos, and masks the last where it has no second.
+        # Wav2Vec2-BERT reads filter banks in pairs, and masks the last one if it has no partner.
         return features if mask is None else features[: int(mask.sum())]
 
 
 @dataclass(frozen=True)
 class AudioEncoder:
-    """A checkpoint that reads sounds: feature extractor, network, pooling."""
+    """An audio checkpoint: feature extractor, network, pooling."""
 
     model: torch.nn.Module
     tower: Tower
     extractor: Any
     pooling: Pooling
     layers: Layers
-    seconds: float  # of a sound are read, from its beginning
-    window: float | None  # seconds that the network always computes, whatever the sound
+    seconds: float  # read from the beginning of a clip
+    window: float | None  # seconds that the network always computes, however short the clip
 
     @classmethod
     def load(cls, folder: Path, request: EncodingRequest, dtype: Precision) -> AudioEncoder:
         """Return the encoder in *folder*.
 
         Raises:
-            HubscanError: if nothing here decodes sounds.
-            CheckpointError: if it reads none, or not in a way that is known here.
+            HubscanError: if the libraries that decode audio are missing.
+            CheckpointError: if it is not a supported audio encoder, or broken.
         """
         audio.require()
         if not any((folder / f"{name}_config.json").exists() for name in ("preprocessor", "processor")):
-            raise CheckpointError("no preprocessor_config.json, so it does not say how it reads sounds")
+            raise CheckpointError("no preprocessor_config.json, so its audio preprocessing is unknown")
         model, _ = load_model(folder, "audio", dtype)
         kind = str(getattr(model.config, "model_type", None))
         tower = tower_of(kind, "audio")
         if tower is None:
-            raise CheckpointError(f"a model of type {kind}, and that is none whose sounds hubscan reads")
+            raise CheckpointError(f"model type {kind} is not a supported audio encoder")
         with load_errors():
             extractor = AutoFeatureExtractor.from_pretrained(
                 folder, trust_remote_code=False, local_files_only=True
             )
         if getattr(extractor, "sampling_rate", None) not in audio.RATES:
-            raise CheckpointError("its preprocessor_config.json gives no sampling rate of sounds")
+            raise CheckpointError("its preprocessor_config.json states no valid sampling_rate")
         window = _window(extractor)
         seconds = request.max_seconds if window is None else min(request.max_seconds, window)
         pooling = choose_pooling(request.pooling, None, tower.pooling)
@@ -116,7 +116,7 @@ class AudioEncoder:
         return type(self.extractor).__name__
 
     def prepare(self, inputs: Sequence[Input]) -> PreparedAudio:
-        """Take the files as they are, and look at their headers only."""
+        """Return the files with their durations, which their headers state; decode nothing yet."""
         files = [content for content in inputs if isinstance(content, bytes)]
         seconds = (self.window or min(audio.duration(content), self.seconds) for content in files)
         lengths = [math.ceil(STATES_A_SECOND * computed) for computed in seconds]
@@ -127,9 +127,8 @@ class AudioEncoder:
     def encode(self, batch: Batch) -> Pooled:
         """Return the pooled states of the layers.
 
-        Sounds go through together that are equally long to the sample. What pads the others would reach
-        their features: the first norm of many a Wav2Vec2 is taken over the whole length, and no mask
-        keeps the padding out of it.
+        Only clips of exactly the same length share a forward pass. Otherwise padding would change their
+        features: in many Wav2Vec2 checkpoints the first norm covers the whole length, without a mask.
         """
         lengths = batch["lengths"].tolist()
         pooled: dict[str, torch.Tensor] = {}
@@ -155,12 +154,12 @@ class AudioEncoder:
 
 
 def _window(extractor: Any) -> float | None:
-    """Return the seconds to which *extractor* fills or cuts every sound, if it does."""
+    """Return the seconds to which *extractor* pads or cuts every clip, None if it does not."""
     samples = getattr(extractor, "n_samples", None) or getattr(extractor, "nb_max_samples", None)
     if samples:
         return float(samples / extractor.sampling_rate)
     if type(extractor).__name__ == "ASTFeatureExtractor":
-        return float(extractor.max_length / 100)  # filter banks every 10 ms
+        return float(extractor.max_length / 100)  # one filter bank every 10 ms
     return None
 
 

@@ -1,4 +1,4 @@
-"""A padded batch in, the network's output out, of rows of one length at a time."""
+"""Run a network on rows of one length at a time, for networks whose states depend on padding."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from hubscan.errors import CheckpointError
 
 
 def by_length(run: Callable[[Batch], Any], batch: Batch) -> BaseModelOutputWithPooling:
-    """Return what *run* gives of *batch* with no row padded: states and pooler, in the batch's order.
+    """Return the states and pooler output of *run* for *batch*, without padding, in the batch's order.
 
-    Rows are padded on the right, and states behind a row's end are zero.
+    *batch* is padded on the right. States after the end of a row are zero.
 
     Raises:
-        CheckpointError: if a layer that is wanted does not give a state for each token.
+        CheckpointError: if a requested layer does not give a state for each token.
     """
     lengths = batch["attention_mask"].sum(1)
     width = batch["attention_mask"].shape[1]

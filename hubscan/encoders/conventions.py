@@ -1,4 +1,4 @@
-"""How a text network that declares nothing is read: by its family's entry, or by what it is seen to do."""
+"""Decide how to read a text network that declares no pooling: by its family's entry, or by a test run."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ import torch
 from hubscan.families import Padding, tower_of
 
 CLOSE: Final = 1e-4
-ANY_VOCABULARY: Final = 200  # token ids that there are where a config does not say how many: bytes, letters
+ANY_VOCABULARY: Final = 200  # token ids that exist even if the config states no vocabulary: bytes, letters
 
 
 def is_causal(model: Any) -> bool:
-    """Return whether a token's state depends on nothing behind it.
+    """Return whether a token's state is independent of all later tokens.
 
-    This is tried out, with two rows that differ in their last token alone. Configs say it in many
-    ways, or not at all (`is_decoder`, `is_causal`, `use_bidirectional_attention`, or the class itself).
+    Run the network on two rows that differ only in their last token, because configs state it in many ways
+    or not at all (`is_decoder`, `is_causal`, `use_bidirectional_attention`, or the class itself).
 
-    The last state is the only one that has seen the whole text then, and what a classifier on top reads:
-    the `ForSequenceClassification` of transformers' decoders do, as their docstrings say, and so does
-    sentence-transformers with a causal model that declares no pooling.
+    In a causal network only the last state depends on the whole text, and a classifier reads that one:
+    `ForSequenceClassification` of the decoders in transformers does, according to their docstrings, and so
+    does sentence-transformers with a causal model that declares no pooling.
     """
     middle = (getattr(model.config, "vocab_size", None) or ANY_VOCABULARY) // 2
     rows = torch.full((2, 4), middle)
@@ -31,20 +31,20 @@ def is_causal(model: Any) -> bool:
         states = model(**accepted(model, {"input_ids": rows, "attention_mask": torch.ones_like(rows)}))[0]
     one, other = states.float()
     moved = (one - other).abs().amax(1) > CLOSE * one.abs().max()
-    return bool(moved[-1] and not moved[:-1].any())  # two tokens with one vector would show nothing
+    return bool(moved[-1] and not moved[:-1].any())  # moved[-1]: the two tokens have different vectors
 
 
 def accepted(model: Any, batch: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Return what of *batch* the network takes by name; a tokenizer may make more."""
+    """Return the tensors of *batch* that the network accepts by name; a tokenizer may give more."""
     names = signature(model.forward).parameters
     return {name: tensor for name, tensor in batch.items() if name in names}
 
 
 def padding(model: Any) -> Padding:
-    """Return how the network takes the padding of a batch.
+    """Return how the network treats the padding of a batch.
 
-    FNet's Fourier transform takes no mask, and its documentation asks for the length of training;
-    SigLIP's asks for `padding="max_length"`, and was trained without a mask.
+    FNet's Fourier transform takes no mask, and its documentation asks for the length used in training.
+    SigLIP was trained without a mask, and its documentation asks for `padding="max_length"`.
     """
     if "attention_mask" not in signature(model.forward).parameters:
         return "read"
@@ -53,10 +53,10 @@ def padding(model: Any) -> Padding:
 
 
 def convention(model: Any, missing_pooler: frozenset[str]) -> str | None:
-    """Return how the family reads a text that declares nothing, None if the mean serves.
+    """Return the pooling for a text network that declares none; None stands for the mean.
 
-    A pooler that was trained is left aside if *missing_pooler* says that it is not in the file; of a
-    causal model the last token alone has seen the text.
+    The family's pooler is ignored if *missing_pooler* names weights that are not in the file. In a causal
+    model only the last token's state depends on the whole text.
     """
     known = tower_of(model.config.model_type, "text")
     if known and known.pooling and not (known.pooling == "pooler" and missing_pooler):

@@ -1,4 +1,4 @@
-"""What a sentence-transformers checkpoint says of itself; nothing that its files name is run."""
+"""Read the modules and prompts that a sentence-transformers checkpoint declares, without running its code."""
 
 from __future__ import annotations
 
@@ -18,35 +18,35 @@ CONFIG: Final = "config_sentence_transformers.json"
 class Module:
     """One step from a text to its vector."""
 
-    kind: str  # class of sentence-transformers, "Pooling"; another package's with all its name
+    kind: str  # a class of sentence-transformers, such as "Pooling", or the full name of another class
     folder: Path
 
 
 @dataclass(frozen=True)
 class Declaration:
-    """All steps, and how texts are put in; of any other checkpoint its folder, and nothing else."""
+    """All modules, and how texts are preprocessed. For other checkpoints, only the folder is set."""
 
-    network: Path  # where config, weights and tokenizer are
+    network: Path  # folder of config, weights and tokenizer
     modules: tuple[Module, ...] = ()
     max_length: int | None = None  # tokens of a text
     lower_case: bool = False
     prompts: Mapping[str, str] = field(default_factory=dict)
     default_prompt: str | None = None  # a name among them
-    width: int | None = None  # how many of a vector's first numbers are kept
+    width: int | None = None  # features are truncated to this width
 
 
 def declaration(folder: Path) -> Declaration:
     """Return what the checkpoint in *folder* declares.
 
     Raises:
-        CheckpointError: if a file is damaged, or if what reads the texts is no network of transformers.
+        CheckpointError: if a file is damaged, or if the first module is unsupported.
     """
     modules = _modules(folder)
     network = folder
     if modules:
         first = modules[0]
         if first.kind not in ("Transformer", "StaticEmbedding"):
-            raise CheckpointError(f"reads texts with {first.kind}, which hubscan does not do")
+            raise CheckpointError(f"unsupported sentence-transformers module {first.kind}")
         network = first.folder
     reading = next((stated(file) for file in sorted(network.glob("sentence_*_config.json"))), {})
     _refuse_other_outputs(reading)
@@ -66,14 +66,14 @@ def declaration(folder: Path) -> Declaration:
 
 
 def stated(file: Path) -> dict[str, Any]:
-    """Return the object in a json *file*, empty if there is no such file.
+    """Return the object in a JSON *file*, empty if there is no such file.
 
     Raises:
-        CheckpointError: if it holds anything else.
+        CheckpointError: if its content is anything else.
     """
     content = _json(file) if file.exists() else {}
     if not isinstance(content, dict):
-        raise CheckpointError(f"{file.name} is damaged: it is not an object")
+        raise CheckpointError(f"{file.name} is damaged: not a JSON object")
     return content
 
 
@@ -87,7 +87,7 @@ def _modules(folder: Path) -> tuple[Module, ...]:
     try:
         entries = [(str(entry["type"]), str(entry["path"])) for entry in listed]
     except (TypeError, KeyError) as error:
-        raise CheckpointError("modules.json is damaged: it is not a list of modules") from error
+        raise CheckpointError("modules.json is damaged: not a list of modules") from error
     return tuple(Module(_kind(name), _inside(folder, path)) for name, path in entries)
 
 
@@ -103,14 +103,14 @@ def _inside(folder: Path, path: str) -> Path:
 
 
 def _refuse_other_outputs(reading: Mapping[str, Any]) -> None:
-    """Refuse a network that is not to be asked for its last states, as of texts that are chat messages."""
+    """Refuse a network that is not called with `forward`, such as one that reads chat messages."""
     kinds = reading.get("modality_config")
     if not isinstance(kinds, dict):
         return
     text = kinds.get("text")
     method = text.get("method") if isinstance(text, dict) else None
     if method != "forward":
-        raise CheckpointError(f"reads texts with {method or 'a chat template'}, which hubscan does not do")
+        raise CheckpointError(f"reads texts with {method or 'a chat template'}, which is not supported")
 
 
 def _json(file: Path) -> Any:

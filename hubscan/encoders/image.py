@@ -1,4 +1,4 @@
-"""Pictures in, pooled patch states or feature maps out."""
+"""Encode images with a checkpoint, pooling its patch states or feature maps."""
 
 from __future__ import annotations
 
@@ -19,16 +19,14 @@ from hubscan.errors import CheckpointError
 from hubscan.media.images import decode
 from hubscan.records import EncodingRequest, Input, Layers, Pooling, Precision
 
-PATCH_PIXELS: Final = 16 * 16  # a patch of a usual vision transformer costs about what a token does
+PATCH_PIXELS: Final = 16 * 16  # a patch of a common vision transformer costs about as much as a token
 ASSUMED_SIDE: Final = 224
-PATCH_MASK: Final = (
-    "pixel_attention_mask"  # of processors that cut pictures into as many patches as suit them
-)
+PATCH_MASK: Final = "pixel_attention_mask"  # from processors that vary the number of patches
 
 
 @dataclass(frozen=True)
 class PreparedImages:
-    """The files of the pictures, decoded and resized when their batch comes."""
+    """Image files, which are decoded and resized when their batch is made."""
 
     processor: Any
     files: Sequence[bytes]
@@ -53,14 +51,14 @@ class ImageEncoder:
     image_processor: Any
     pooling: Pooling
     layers: Layers
-    before: str | None  # the pooling of the layers before the last, if it is another
-    prefix: int  # states in front of those of the patches
+    before: str | None  # the pooling of the layers before the last, if it differs
+    prefix: int  # number of states before those of the patches
 
     @classmethod
     def load(cls, folder: Path, request: EncodingRequest, dtype: Precision) -> ImageEncoder:
         """Return the encoder in *folder*."""
         if not any((folder / f"{name}_config.json").exists() for name in ("preprocessor", "processor")):
-            raise CheckpointError("no preprocessor_config.json, so it does not say how it reads pictures")
+            raise CheckpointError("no preprocessor_config.json, so its image preprocessing is unknown")
         model, missing = load_model(folder, "image", dtype)
         known = reading(model, missing)
         pooling = choose_pooling(request.pooling, None, known and known.last)
@@ -75,20 +73,20 @@ class ImageEncoder:
 
     @property
     def processor(self) -> str:
-        """Return the image processor's class; its backends differ in pixels."""
+        """Return the image processor's class; its backends give different pixels."""
         return type(self.image_processor).__name__
 
     def prepare(self, inputs: Sequence[Input]) -> PreparedImages:
-        """Take the files as they are: decoded, a sample would fill the memory."""
+        """Return the files as they are: a whole sample, decoded, would not fit in memory."""
         files = [content for content in inputs if isinstance(content, bytes)]
-        patches = getattr(self.image_processor, "max_num_patches", None)  # of any picture, padded
+        patches = getattr(self.image_processor, "max_num_patches", None)  # every image is padded to it
         length = patches or max(1, self._pixels() // PATCH_PIXELS)
         return PreparedImages(self.image_processor, files, [length] * len(files))
 
     def encode(self, batch: Batch) -> Pooled:
         """Return the pooled states of the layers."""
         output = self.model(**accepted(self.model, batch), output_hidden_states=self.layers != "last")
-        if self.pooling.name == "cls" and "cls_token_value" in output:  # CvT gives it beside its map
+        if self.pooling.name == "cls" and "cls_token_value" in output:  # CvT returns it apart from its map
             output["last_hidden_state"] = output["cls_token_value"]
         patches = batch.get(PATCH_MASK)
 
@@ -98,7 +96,7 @@ class ImageEncoder:
         return pooled_layers(output, self.layers, self.pooling, pooled, self.before)
 
     def _pooled(self, states: torch.Tensor, how: str, patches: torch.Tensor | None) -> torch.Tensor:
-        """Return (rows, width) of the *states* of a layer; the mean and the largest are of patches alone."""
+        """Return (rows, width) from the *states* of a layer; "mean" and "max" pool only the patches."""
         if "+" in how:
             return torch.cat([self._pooled(states, part, patches) for part in how.split("+")], dim=1)
         if states.ndim != 4 and how in ("mean", "max"):

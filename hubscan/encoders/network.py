@@ -1,4 +1,4 @@
-"""A folder in, the class of transformers that loads its network out."""
+"""Choose the class of transformers that loads a checkpoint's network."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from hubscan.records import Modality
 
 
 def network_class(folder: Path, modality: Modality) -> tuple[Any, Any]:
-    """Return the class to load the checkpoint in *folder* with, and its config.
+    """Return the class that loads the checkpoint in *folder*, and its config.
 
-    Of a text's encoder-decoder that is the class of its encoder alone, where there is one: half the
-    memory, and repositories that hold nothing but the encoder (T5's, most of them) load too.
+    For the encoder-decoder of a text that is the class of its encoder alone, if there is one. It needs half
+    the memory, and repositories that contain only the encoder (most are T5's) load too.
     """
     config = AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
     family = family_of(config.model_type)
@@ -26,7 +26,7 @@ def network_class(folder: Path, modality: Modality) -> tuple[Any, Any]:
     for name, value in family.config.items():
         setattr(config, name, value)
     whole = getattr(MODEL_MAPPING.get(type(config), None), "__name__", "")
-    # The config of such a repository says that it is no encoder-decoder, and so cannot be asked.
+    # Do not check config.is_encoder_decoder: it is false in repositories that contain only the encoder.
     alone = getattr(transformers, whole.removesuffix("Model") + "EncoderModel", None)
     if modality != "text" or alone is None:
         return AutoModel, config

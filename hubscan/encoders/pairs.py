@@ -1,4 +1,4 @@
-"""Pairs of texts in, one row of tokens for each out: as the checkpoint was trained to see two texts."""
+"""Tokenize each pair of texts as one row, in the form that the checkpoint was trained on."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from hubscan.errors import CheckpointError
 def encoded_pairs(tokenizer: Any, pairs: Sequence[tuple[str, ...]], max_length: int, config: Any) -> Any:
     """Return both texts of each pair in one row, in the tokenizer's own form for pairs.
 
-    That is a separator between them, and token types where the tokenizer makes them. What a tokenizer
-    without such a form, as of most decoders, would run together it gets with a line break between, as
-    texts are set apart elsewhere. Truncation takes tokens from the longer of the two.
+    That form is a separator between the texts, and token types if the tokenizer has them. Most decoders'
+    tokenizers have no such form and would run the texts together; they get a line break between the texts,
+    which separates texts elsewhere too. Truncation takes tokens from the longer text.
 
-    A checkpoint that was trained to embed single texts sees the pair in one pass, too: fine-tuned on
-    pairs it would, the width stays its own, and how two vectors become one (joined, their difference,
-    their product) would be a choice of hubscan's that the checkpoint never made.
+    A checkpoint that was trained to embed single texts also reads the pair in one pass. Fine-tuned on pairs
+    it would too, the width stays its own, and how to combine two vectors (concatenation, difference,
+    product) would be our choice, not the checkpoint's.
 
     Args:
         tokenizer: a tokenizer of transformers.
-        pairs: n times two texts.
-        max_length: tokens that a row may have.
-        config: the model's; one that knows a single type of tokens gets no second one.
+        pairs: n pairs of texts.
+        max_length: the most tokens in a row.
+        config: the model's; if it has a single token type, both texts get that.
 
     Raises:
-        CheckpointError: if *max_length* has no room for a token of each text.
+        CheckpointError: if *max_length* leaves no room for a token of each text.
     """
     marks = tokenizer.num_special_tokens_to_add(pair=True)
     if max_length < marks + 2:
         raise CheckpointError(
-            f"a length of {max_length} tokens has no room for a pair: {marks} of them are marks"
+            f"{max_length} tokens are too few for a pair of texts: its tokenizer adds {marks} special tokens"
         )
     firsts, seconds = ([pair[side] for pair in pairs] for side in (0, 1))
     if not _sets_apart(tokenizer):
@@ -44,6 +44,6 @@ def encoded_pairs(tokenizer: Any, pairs: Sequence[tuple[str, ...]], max_length: 
 
 
 def _sets_apart(tokenizer: Any) -> bool:
-    """Return whether a pair has more marks than one text, or types that tell the two apart."""
+    """Return whether a pair has more special tokens than one text, or token types for the two."""
     more = tokenizer.num_special_tokens_to_add(pair=True) > tokenizer.num_special_tokens_to_add(pair=False)
     return bool(more) or any(tokenizer("a", "a").get("token_type_ids", ()))

@@ -1,4 +1,4 @@
-"""States of the last layer in, one vector for each row out."""
+"""Pool the states of a layer into one vector for each row, and choose the pooling."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hubscan.errors import CheckpointError
 from hubscan.records import Layers, Pooling
 
 POOLED: Final = ("mean", "cls", "max", "last", "sqrt-mean", "weighted-mean")
-"""What `pool` can do; the last two only where a checkpoint declares them."""
+"""What `pool` can do; the last two are used only if a checkpoint declares them."""
 
 
 def pool(
@@ -19,16 +19,16 @@ def pool(
 ) -> torch.Tensor:
     """Return (rows, width) from *states* (rows, length, width) and *mask* (rows, length), 1 for a token.
 
-    `mean` and `max` leave the padding out; `cls` is the first state and `last` the last one that is
-    no padding, on whichever side that lies. `sqrt-mean` is the sum over the root of the number of
-    tokens, and `weighted-mean` weighs the i-th token of the row with i. Names joined with a plus give
-    their vectors joined, (rows, as many widths).
+    `mean` and `max` exclude the padding. `cls` is the first state and `last` the last one that is not
+    padding, whichever side the padding is on. `sqrt-mean` is the sum divided by the square root of the
+    number of tokens, and `weighted-mean` weights the i-th token of the row by i. Names joined with a plus
+    give concatenated vectors, (rows, names × width).
 
     Args:
         states: of one layer.
-        mask: 1 for a token that is to be pooled.
-        name: of `POOLED`, or several.
-        tokens: 1 for every token of the row, where *mask* leaves some out; places are counted in it.
+        mask: 1 for a token to pool.
+        name: one of `POOLED`, or several joined with a plus.
+        tokens: 1 for every token of the row, if *mask* excludes some; `weighted-mean` counts them.
     """
     if "+" in name:
         return torch.cat([pool(states, mask, part, tokens) for part in name.split("+")], dim=1)
@@ -46,10 +46,10 @@ def pool(
 
 
 def as_sequence(states: torch.Tensor, how: str) -> torch.Tensor:
-    """Return *states* as (rows, length, width): of a feature map every place is a state.
+    """Return *states* as (rows, length, width): each position of a feature map is a state.
 
     Raises:
-        CheckpointError: if they are a map, and *how* asks for a state that a map does not have.
+        CheckpointError: if they are a feature map, and *how* needs a state that it does not have.
     """
     if states.ndim != 4:
         return states
@@ -78,19 +78,19 @@ def pooled_layers(
 ) -> dict[str, torch.Tensor]:
     """Return the vectors by layer, (rows, width) float32 each, the last layer last.
 
-    The last layer's states are those the model gives out, behind its final norm if it has one. Where
-    the model's own pooler reads it, that is for it alone: the layers before it are pooled otherwise.
+    The last layer's states are the model's output, after its final norm if it has one. The model's own
+    pooler applies only to these; earlier layers are pooled in another way.
 
     Args:
         output: of the model, with its hidden states unless *layers* is "last".
         layers: "last", "each" from the embeddings (0) on, or the "mean" of all without the embeddings.
-        pooling: how.
-        pooled: takes the states of one layer, and the name of a pooling, to (rows, width).
-        before: the pooling of the layers before the last, if it is another.
+        pooling: of the last layer.
+        pooled: maps the states of one layer, and the name of a pooling, to (rows, width).
+        before: the pooling of the layers before the last, if it differs.
 
     Raises:
-        CheckpointError: if other layers are wanted, and the model gives the last alone; or if their
-            mean is, and they are not equally wide.
+        CheckpointError: if other layers are requested and the model gives only the last, or if their mean is
+            requested and their widths differ.
     """
 
     def last() -> torch.Tensor:
@@ -102,7 +102,7 @@ def pooled_layers(
         return {"last": last()}
     hidden = getattr(output, "hidden_states", None)
     if not hidden:
-        raise CheckpointError("does not give the states of its layers; use --layers last")
+        raise CheckpointError("does not return the states of its layers; use --layers last")
     how = before or ("mean" if pooling.name == "pooler" else pooling.name)
     vectors = [*(pooled(states.float(), how) for states in hidden[:-1]), last()]
     if layers == "each":
@@ -114,13 +114,13 @@ def _mean(vectors: Sequence[torch.Tensor]) -> torch.Tensor:
     widths = sorted({vector.shape[1] for vector in vectors})
     if len(widths) > 1:
         raise CheckpointError(
-            f"its layers have the widths {', '.join(map(str, widths))}, and no mean; use --layers each"
+            f"its layers have different widths ({', '.join(map(str, widths))}), so no mean; use --layers each"
         )
     return torch.stack(list(vectors)).mean(0)
 
 
 def pooler_output(output: Any) -> torch.Tensor:
-    """Return what the model's own pooler gave, as (rows, width).
+    """Return the output of the model's own pooler, as (rows, width).
 
     Raises:
         CheckpointError: if the model has none.
@@ -132,19 +132,19 @@ def pooler_output(output: Any) -> torch.Tensor:
 
 
 def refuse_made_up_pooler(missing: frozenset[str]) -> None:
-    """Refuse a pooler whose weights are not in the file: a random projection ranks noise.
+    """Refuse a pooler whose weights are not in the file: features would be a random projection.
 
     Raises:
         CheckpointError: if any weight of the pooler is missing.
     """
     if missing:
         raise CheckpointError(
-            f"its pooler is not in the file ({', '.join(sorted(missing))}), so pooler_output would be random"
+            f"weights of its pooler are missing ({', '.join(sorted(missing))}); choose another --pooling"
         )
 
 
 def choose_pooling(asked: str, declared: str | None, convention: str | None) -> Pooling:
-    """Return the pooling to use: the asked one, else what is declared, else the family's, else the mean."""
+    """Return the requested pooling, else the declared one, else the family's, else the mean."""
     if asked != "auto":
         return Pooling(asked, "asked")
     if declared:

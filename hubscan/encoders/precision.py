@@ -1,4 +1,4 @@
-"""What was asked for in, what a checkpoint computes in out."""
+"""Choose the precision that a checkpoint computes in."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ HALVES: Final = ("bfloat16", "float16")
 
 
 def precision(asked: str, folder: Path, *, on_gpu: bool) -> Precision:
-    """Return what the checkpoint in *folder* is to compute in.
+    """Return the precision that the checkpoint in *folder* computes in.
 
-    *asked* decides, unless it is "auto": that is float32, but for a checkpoint that was stored in a
-    half precision and runs on a GPU, where twice the memory and many times the time would buy digits
-    that its weights do not have.
+    *asked* decides unless it is "auto", which means float32, except for a checkpoint that is stored in half
+    precision and runs on a GPU: float32 would take twice the memory and many times the time, for digits that
+    its weights do not have.
 
     Args:
         asked: "auto", "float32", "bfloat16" or "float16".
-        folder: of the checkpoint; its `config.json` says what the weights are stored in.
-        on_gpu: whether it runs on one. A CPU is slower in a half precision than in float32.
+        folder: of the checkpoint; its `config.json` states the precision of the stored weights.
+        on_gpu: whether it runs on one. A CPU is slower in half precision than in float32.
     """
     wanted = asked if asked != "auto" else _stored(folder) if on_gpu else "float32"
     return next((known for known in get_args(Precision) if known == wanted), "float32")
 
 
 def _stored(folder: Path) -> str:
-    """Return what the config says of the weights; a damaged one is reported where it is loaded."""
+    """Return the precision that the config states; loading the checkpoint reports a damaged config."""
     try:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        named = str(config.get("dtype") or config.get("torch_dtype"))  # its name until transformers 5
+        named = str(config.get("dtype") or config.get("torch_dtype"))  # the key before transformers 5
     except (OSError, ValueError, AttributeError):
         return "float32"
     return named if named in HALVES else "float32"

@@ -1,4 +1,4 @@
-"""A declaration and what was asked for in, the words that stand before every text out."""
+"""Choose the prompt that is put before every text."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from hubscan.encoders.declared import Declaration
 def choose_prompt(asked: str, declared: Declaration) -> str:
     """Return the prompt, "" for none.
 
-    "auto" is the prompt that the checkpoint applies by default, else the one that it calls
-    "classification", since features are read for labels; else none. "none" is none. Any other single
-    word is the name of a prompt, and a checkpoint that declares none of this name goes without: one
-    flag serves a whole ranking. Whatever has a space or ends in a colon is the prompt itself.
+    "auto" is the prompt that the checkpoint applies by default, else the one that it calls "classification",
+    because the features predict labels; else none. "none" is none. Any other single word is the name of a
+    prompt; a checkpoint without a prompt of that name gets none, so one option serves the whole ranking. Text
+    that contains a space or ends in a colon is the prompt itself.
     """
     if asked == "none":
         return ""
@@ -28,7 +28,7 @@ def choose_prompt(asked: str, declared: Declaration) -> str:
 
 
 def prompt_tokens(tokenizer: Any, prompt: str, limit: int) -> int:
-    """Return how many tokens at the front of a row are the prompt's, with the mark before it."""
+    """Return how many tokens at the start of a row are the prompt, including a special token before it."""
     if not prompt:
         return 0
     ids = tokenizer(prompt, truncation=True, max_length=limit)["input_ids"]

@@ -1,4 +1,4 @@
-"""What an encoder is: takes in the rows of a sample, and turns batches of them into vectors."""
+"""The interface of encoders: prepare the rows of a sample, and turn batches of them into vectors."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Prepared(Protocol):
 
     @property
     def lengths(self) -> Sequence[int]:
-        """The work in each row, in tokens or what costs as much; rows of like length share a batch."""
+        """The cost of each row, in tokens or an equivalent; rows of similar length share a batch."""
         ...
 
     def batch(self, rows: Sequence[int]) -> Batch:
@@ -28,10 +28,10 @@ class Prepared(Protocol):
         ...
 
     def vectors(self, rows: Sequence[int]) -> Sequence[int]:
-        """Return which vectors of the sample a batch of *rows* gives, in the order in which it does.
+        """Return the positions, in the sample, of the vectors that a batch of *rows* gives, in its order.
 
-        One a row, as a rule; where words have labels a row is a window of a sentence, and gives as
-        many as it has words to read.
+        Usually that is one vector per row. If words have labels, a row is a window of a sentence, and gives
+        one vector for each word that is read in it.
         """
         ...
 
@@ -46,7 +46,7 @@ class Encoder(Protocol):
 
     @property
     def pooling(self) -> Pooling:
-        """How states become vectors."""
+        """How states are pooled into vectors."""
         ...
 
     @property
@@ -55,9 +55,9 @@ class Encoder(Protocol):
         ...
 
     def prepare(self, inputs: Sequence[Input]) -> Prepared:
-        """Take in n inputs; cheap in memory, as pictures are opened batch by batch."""
+        """Prepare *inputs* without decoding them: images and audio are decoded batch by batch."""
         ...
 
     def encode(self, batch: Batch) -> Pooled:
-        """Return the pooled vectors of a batch that lies where the model lies."""
+        """Return the pooled vectors of *batch*, which is on the model's device."""
         ...

@@ -1,4 +1,4 @@
-"""A declaration in, what turns states into the declared vector out: poolings, and modules behind them."""
+"""Build the pooling and the modules after it from what a sentence-transformers checkpoint declares."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ MODES: Final[Mapping[str, str]] = {
     "pooling_mode_weightedmean_tokens": "weightedmean",
     "pooling_mode_lasttoken": "lasttoken",
 }
-"""Keys of older pooling configs, in the order in which vectors are joined where several are true."""
+"""Keys of older pooling configs, in the order in which vectors are concatenated if several are true."""
 
 NAMES: Final = {"mean_sqrt_len_tokens": "sqrt-mean", "weightedmean": "weighted-mean", "lasttoken": "last"}
-"""Poolings that have another name here."""
+"""Poolings whose name here differs."""
 
 ACTIVATIONS: Final[Mapping[str, Callable[[], nn.Module]]] = {
     kind.__name__: kind
@@ -35,30 +35,30 @@ ACTIVATIONS: Final[Mapping[str, Callable[[], nn.Module]]] = {
         *(nn.Softplus, nn.Mish, nn.Hardswish, nn.ReLU6, nn.SELU, nn.CELU, nn.Softsign, nn.LogSigmoid),
     )
 }
-"""What may stand behind a dense layer. A config names it as something to import, and hubscan does not."""
+"""Activations of a dense layer. A config names one as a class to import; hubscan looks it up here instead."""
 
 
 @dataclass(frozen=True)
 class Readout:
     """How states become the vector of a text."""
 
-    poolings: str  # names for `pooling.pool`, joined with a plus where their vectors are
-    include_prompt: bool = True  # whether the tokens of a prompt are pooled, too
-    steps: tuple[str, ...] = ()  # what stands behind the pooling
+    poolings: str  # names for `pooling.pool`, joined with a plus
+    include_prompt: bool = True  # whether the tokens of a prompt are pooled too
+    steps: tuple[str, ...] = ()  # names of the modules after the pooling
     head: nn.Sequential = field(default_factory=nn.Sequential)
 
     @property
     def name(self) -> str:
-        """Return it in words: "mean, dense, normalize"."""
+        """Return all steps by name: "mean, dense, normalize"."""
         return ", ".join([self.poolings, *self.steps])
 
 
 def readout(declared: Declaration) -> Readout | None:
-    """Return how the checkpoint makes a vector of a text, None if it does not say.
+    """Return how the checkpoint turns states into the vector of a text, None if it declares nothing.
 
     Raises:
-        CheckpointError: if it asks for what hubscan cannot do, which `--pooling` can overrule, or if
-            weights of a module are missing or do not fit.
+        CheckpointError: if it declares something unsupported, which `--pooling` can override, or if weights
+            of a module are missing or do not fit.
     """
     _, *behind = declared.modules or (None,)
     if not behind:
@@ -70,7 +70,7 @@ def readout(declared: Declaration) -> Readout | None:
 
 
 def static_readout(declared: Declaration) -> Readout:
-    """Return how a table of vectors is read: their mean, and the modules behind it.
+    """Return the readout of static embeddings: their mean, and the modules after it.
 
     Raises:
         CheckpointError: as `readout` does.
@@ -79,12 +79,12 @@ def static_readout(declared: Declaration) -> Readout:
 
 
 def normalizing() -> Readout:
-    """Return the mean, at the length of 1."""
+    """Return the mean, normalised to length 1."""
     return Readout("mean", True, ("normalize",), nn.Sequential(_Normalize()))
 
 
 def _head(behind: Sequence[Module], width: int | None) -> tuple[tuple[str, ...], nn.Sequential]:
-    """Return what stands behind the pooling, by name and as one network."""
+    """Return the modules after the pooling, by name and as one network."""
     parts = [(module.kind.lower(), _behind(module)) for module in behind if module.kind != "Dropout"]
     if width:
         parts.append((f"first {width}", _First(width)))
@@ -93,11 +93,11 @@ def _head(behind: Sequence[Module], width: int | None) -> tuple[tuple[str, ...],
 
 
 def _refused(what: str) -> CheckpointError:
-    return CheckpointError(f"declares {what}, which hubscan does not do; choose one with --pooling")
+    return CheckpointError(f"declares {what}, which is not supported; choose a pooling with --pooling")
 
 
 def _pooling(module: Module) -> tuple[str, bool]:
-    """Return the names of the poolings, and whether a prompt's tokens count."""
+    """Return the names of the poolings, and whether they include the tokens of a prompt."""
     config = stated(module.folder / "config.json")
     said = config.get("pooling_mode", [mode for key, mode in MODES.items() if config.get(key)])
     modes = [str(mode) for mode in (said or ["mean"] if isinstance(said, list) else [said])]
@@ -111,7 +111,7 @@ def _pooling(module: Module) -> tuple[str, bool]:
 
 
 def _behind(module: Module) -> nn.Module:
-    """Return a module behind the pooling."""
+    """Return a module that comes after the pooling."""
     config = stated(module.folder / "config.json")
     if config.get("module_input_name", "sentence_embedding") != "sentence_embedding":
         raise _refused(f"{module.kind} of single tokens")
@@ -130,7 +130,7 @@ def _dense(module: Module, config: Mapping[str, Any]) -> nn.Module:
     named = str(config.get("activation_function", "torch.nn.modules.activation.Tanh"))
     activation = ACTIVATIONS.get(named.rpartition(".")[2]) if named.startswith("torch.nn.modules.") else None
     if activation is None:
-        raise CheckpointError(f"declares a dense layer with {named}, which is not one of torch's activations")
+        raise CheckpointError(f"declares a dense layer with {named}, which is not a supported activation")
     parts: dict[str, nn.Module] = {"linear": nn.Linear(wide, out, bias=config.get("bias") is not False)}
     residual = config.get("use_residual") is True
     if residual and wide != out:
@@ -148,11 +148,11 @@ def _width(module: Module, config: Mapping[str, Any], key: str) -> int:
 
 
 def _filled(module: Module, parts: dict[str, nn.Module]) -> dict[str, nn.Module]:
-    """Return *parts* with the weights from the module's folder, all of them and no others."""
+    """Return *parts* with the weights from the module's folder, which must match exactly."""
     file = module.folder / "model.safetensors"
     if not file.exists():
         raise CheckpointError(
-            f"no safetensors weights of its module {module.folder.name}; choose one with --pooling"
+            f"no safetensors weights for its module {module.folder.name}; choose a pooling with --pooling"
         )
     try:
         nn.ModuleDict(parts).load_state_dict(

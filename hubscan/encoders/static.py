@@ -1,4 +1,4 @@
-"""Static embeddings: texts in, the mean of their tokens' vectors out, looked up in a table."""
+"""Encode texts with static embeddings: the mean of their tokens' vectors, which are looked up in a table."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from hubscan.errors import CheckpointError
 from hubscan.families import family_of
 from hubscan.records import EncodingRequest, Input, Pooling
 
-MODEL2VEC_LENGTH: Final = 512  # tokens, where its config states no `max_length`, as of model2vec 0.9
+MODEL2VEC_LENGTH: Final = 512  # tokens, if its config states no `max_length`; as in model2vec 0.9
 
 
 def is_static(folder: Path) -> bool:
-    """Return whether the checkpoint in *folder* is a table of vectors: model2vec's, or declared as one."""
+    """Return whether the checkpoint in *folder* has static embeddings: of model2vec, or declared as such."""
     modules = declaration(folder).modules
     if modules:
         return modules[0].kind == "StaticEmbedding"
@@ -42,7 +42,7 @@ class PreparedBags:
     lengths: Sequence[int]
 
     def batch(self, rows: Sequence[int]) -> Batch:
-        """Return the tokens of *rows* one behind the other, and where each row begins."""
+        """Return the tokens of *rows*, concatenated, and the offset of each row."""
         chosen = [self.rows[row] for row in rows]
         begins = list(accumulate((len(row) for row in chosen), initial=0))[:-1]
         ids = [token for row in chosen for token in row]
@@ -55,24 +55,24 @@ class PreparedBags:
 
 @dataclass(frozen=True)
 class StaticEncoder:
-    """A table of token vectors and the tokenizer to it. A text without a token in it is all zeros."""
+    """A table of token vectors and its tokenizer. A text without a known token gives zeros."""
 
     model: nn.ModuleDict  # "table" and "head"
     tokenizer: PreTrainedTokenizerFast
     pooling: Pooling
     max_length: int | None
-    left_out: int | None  # the id of the token for what is unknown, where its vector does not count
+    left_out: int | None  # the id of the unknown token, if its vector is left out
     prompt: str
 
     @classmethod
     def load(cls, folder: Path, request: EncodingRequest) -> StaticEncoder:
-        """Return the encoder in *folder*; it computes in float32, since looking up costs nothing.
+        """Return the encoder in *folder*; it computes in float32, because lookups are cheap.
 
-        What sentence-transformers' modules declare is done as they do it: all tokens count. Without
-        them it is done as model2vec does: unknown tokens do not, and a text is cut.
+        With modules of sentence-transformers it works as they do: all tokens count. Without them it works as
+        model2vec does: it leaves out unknown tokens and truncates texts.
 
         Raises:
-            CheckpointError: if something is missing or broken, or if what is asked for makes no sense.
+            CheckpointError: if something is missing or broken, or if *request* does not apply to a table.
         """
         asked = request.pooling
         if request.layers != "last":
@@ -87,7 +87,7 @@ class StaticEncoder:
             tokenizer = PreTrainedTokenizerFast(tokenizer_file=str(declared.network / "tokenizer.json"))
         refuse_missing_vocabulary(tokenizer)
         if table.num_embeddings < len(tokenizer):
-            raise CheckpointError(f"has {table.num_embeddings} vectors for {len(tokenizer)} tokens")
+            raise CheckpointError(f"has only {table.num_embeddings} vectors for {len(tokenizer)} tokens")
         text = choose_prompt(request.prompt, declared)
         own_limit = None if declared.modules else _model2vec_length(config)
         return cls(
@@ -105,16 +105,16 @@ class StaticEncoder:
         return type(self.tokenizer).__name__
 
     def prepare(self, inputs: Sequence[Input]) -> PreparedBags:
-        """Tokenise every text, without marks; of a pair both, with a line break between."""
+        """Tokenise every text without special tokens; join the texts of a pair with a line break."""
         texts = [self.prompt + ("\n".join(row) if isinstance(row, tuple) else str(row)) for row in inputs]
         with load_errors():
             encoded = self.tokenizer(texts, add_special_tokens=False)["input_ids"]
-        # What is unknown is cut like the rest: model2vec leaves it out after that.
+        # Truncate before leaving out unknown tokens, as model2vec does.
         rows = [[token for token in row[: self.max_length] if token != self.left_out] for row in encoded]
         return PreparedBags(rows, [max(1, len(row)) for row in rows])
 
     def encode(self, batch: Batch) -> Pooled:
-        """Return the mean of each row's vectors, and what stands behind it."""
+        """Return the mean of each row's vectors, after the modules that follow it."""
         return {"last": self.model["head"](self.model["table"](**batch))}
 
 
@@ -125,13 +125,13 @@ def _readout(declared: Declaration, config: dict[str, Any]) -> Readout:
 
 
 def _table(file: Path) -> nn.EmbeddingBag:
-    """Return the vectors by token id. A table of clusters says which is a token's, and its weight."""
+    """Return the vectors by token id; a table of clusters also maps tokens to vectors and weights."""
     if not file.exists():
         raise CheckpointError("no safetensors weights")
     tensors = load_file(file)
     table = tensors.get("embedding.weight", tensors.get("embeddings"))
     if table is None or table.ndim != 2:
-        raise CheckpointError(f"no table of embeddings among its weights: {', '.join(sorted(tensors))}"[:300])
+        raise CheckpointError(f"no embedding table among its weights: {', '.join(sorted(tensors))}"[:300])
     vectors = table.float()
     if "mapping" in tensors:
         vectors = vectors[tensors["mapping"].long()]
@@ -146,7 +146,7 @@ def _model2vec_length(config: dict[str, Any]) -> int:
 
 
 def _unknown(file: Path) -> int | None:
-    """Return the id of the token for what is unknown, by a tokenizer's own file."""
+    """Return the id of the unknown token, from a tokenizer's own *file*."""
     model = stated(file).get("model")
     if not isinstance(model, dict):
         return None

@@ -1,4 +1,4 @@
-"""Texts or pairs of texts in, pooled token states out."""
+"""Encode texts, or pairs of texts, by pooling the states of their tokens."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class PreparedTexts:
 
     tokenizer: Any
     rows: list[dict[str, list[int]]]
-    width: int | None  # of every batch, where rows are not padded to the longest of theirs
+    width: int | None  # of every batch; None: each batch is padded to its longest row
 
     @property
     def lengths(self) -> Sequence[int]:
@@ -47,11 +47,10 @@ class PreparedTexts:
 
 @dataclass(frozen=True)
 class TextEncoder(TokenEncoder):
-    """A text checkpoint: tokenizer, network, pooling, and what stands behind it.
+    """A text checkpoint: tokenizer, network, pooling, and the modules after it.
 
-    Modules behind the pooling were trained on the last layer's vectors, and are applied to these
-    alone: with "each" the layers before it are pooled as declared, and the "mean" of the layers does
-    without.
+    Those modules were trained on the last layer's vectors and are applied only to these: with layers "each",
+    earlier layers are only pooled as declared, and with layers "mean" the modules are not used.
     """
 
     readout: Readout
@@ -75,7 +74,7 @@ class TextEncoder(TokenEncoder):
         reading = said or Readout(pooling.name)
         if request.layers == "mean":
             reading = Readout(reading.poolings, reading.include_prompt)
-        # A part of the network, so that it moves where that moves, and its weights are counted.
+        # As a part of the network it moves to the same device, and its weights are counted.
         model.add_module("readout", reading.head)
         pooling = Pooling(reading.name, pooling.origin, text)
         return cls(model, tokenizer, pooling, limit, request.layers, reading, text)

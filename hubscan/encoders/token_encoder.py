@@ -1,4 +1,4 @@
-"""What the readers of texts and of words share: a network, its tokenizer, and what is said of them."""
+"""The base of the encoders for texts and for words: a network and its tokenizer."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hubscan.records import Layers, Pooling
 
 @dataclass(frozen=True)
 class TokenEncoder:
-    """A text checkpoint that is loaded."""
+    """A loaded text checkpoint."""
 
     model: Any  # a network of transformers
     tokenizer: Any
@@ -28,11 +28,11 @@ class TokenEncoder:
 
     @property
     def width(self) -> int | None:
-        """Return how far every row is padded; None where it is to the longest of its batch."""
+        """Return the length to which every row is padded; None for the longest row of its batch."""
         return self.max_length if padding(self.model) == "read" else None
 
     def output(self, batch: Batch) -> Any:
-        """Return what the network gives of *batch*, with the states of all layers if they are wanted."""
+        """Return the network's output for *batch*, with the states of all layers if they are requested."""
         how = padding(self.model)
 
         def run(inputs: Batch) -> Any:

@@ -1,4 +1,4 @@
-"""A folder in, its tokenizer and the number of tokens a row may have out."""
+"""Load a checkpoint's tokenizer, and determine the most tokens that a row may have."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from transformers import AutoTokenizer
 from hubscan.encoders.weights import load_errors
 from hubscan.errors import CheckpointError
 
-UNSTATED_LENGTH: Final = 100_000  # a tokenizer without a limit says 1e30
-LONGEST: Final = 512  # tokens, where neither model nor user sets a limit
+UNSTATED_LENGTH: Final = 100_000  # a tokenizer without a limit states 1e30
+LONGEST: Final = 512  # tokens, if neither the model nor the user sets a limit
 
 
 def load_tokenizer(folder: Path, *, lower_case: bool = False) -> Any:
-    """Return the tokenizer in *folder*, with a token to pad with, and padding behind the text.
+    """Return the tokenizer in *folder*, with a padding token, and padding on the right.
 
-    With *lower_case* it lowers the letters of texts first, whatever it does by itself.
+    With *lower_case* it lowercases texts first, in addition to what it does by itself.
 
-    Many models count positions from the first token, padding or not: in front of a text it would move
-    the text, and its features would depend on the others of its batch.
+    Many models count positions from the first token, padding included. Padding on the left would shift a
+    text, so its features would depend on the other rows of its batch.
 
     Raises:
-        CheckpointError: if it cannot be loaded, has no token to pad with, or no vocabulary.
+        CheckpointError: if it cannot be loaded, or has no padding token or no vocabulary.
     """
     with load_errors():
         tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
     if tokenizer.pad_token_id is None:
         if tokenizer.eos_token is None:
-            raise CheckpointError("its tokenizer has neither a padding nor an end token")
-        tokenizer.pad_token = tokenizer.eos_token  # masked, so any token serves
+            raise CheckpointError("its tokenizer has neither a padding token nor an end token")
+        tokenizer.pad_token = tokenizer.eos_token  # it is masked, so any token will do
     refuse_missing_vocabulary(tokenizer)
     tokenizer.padding_side = "right"
     if lower_case and tokenizer.is_fast:
@@ -74,11 +74,11 @@ def refuse_missing_vocabulary(tokenizer: Any) -> None:
         learnt = (token for token, number in tokenizer.get_vocab().items() if number not in made_known)
         knows_words = any(character.isalnum() for token in learnt for character in token)
     if not knows_words:
-        raise CheckpointError("its tokenizer knows none of the words: its vocabulary is missing")
+        raise CheckpointError("the vocabulary of its tokenizer is missing")
 
 
 def length_limit(model: Any, tokenizer: Any, *stated: int | None) -> int:
-    """Return how many tokens a row may have: the least of all limits that are *stated* or known."""
+    """Return the most tokens that a row may have: the smallest of all limits that are *stated* or known."""
     limits = [*stated, _positions(model)]
     if tokenizer.model_max_length < UNSTATED_LENGTH:
         limits.append(int(tokenizer.model_max_length))
@@ -87,7 +87,7 @@ def length_limit(model: Any, tokenizer: Any, *stated: int | None) -> int:
 
 
 def _positions(model: Any) -> int | None:
-    """Return the usable positions; RoBERTa and its kin lose those up to the padding token's id."""
+    """Return the number of usable positions; RoBERTa and its relatives lose those up to the padding id."""
     positions = getattr(model.config, "max_position_embeddings", None)
     if not isinstance(positions, int) or positions <= 0:
         return None

@@ -1,4 +1,4 @@
-"""A network in, whether anything was ever learnt in it out."""
+"""Detect networks with randomly initialised weights, which were never trained."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from torch import nn
 
 
 def untrained(network: nn.Module) -> bool:
-    """Return whether the weights of *network* are as an initialisation leaves them.
+    """Return whether *network* is randomly initialised.
 
-    Matrices begin at random and keep no trace of that. The vectors beside them do: norms begin as
-    constants (scales of 1, shifts and running means of 0), and so do the biases of linear maps in nearly
-    every family of transformers; the first step of training moves each entry by an amount of its own. So a
-    network counts as untrained if it has norms, each of their vectors is one number repeated, and so are
-    half of those biases or more. Families whose biases begin at random (Mamba) or whose norms have no
-    weights (OLMo) are never told from trained ones; nor is a network without norms.
+    Matrices start at random, and training leaves no obvious mark on them. Vectors show it: norms start as
+    constants (scales of 1, shifts and running means of 0), and so do the biases of linear layers in nearly
+    every family of transformers; the first step of training moves each entry by a different amount. So a
+    network counts as randomly initialised if it has norms, each of their vectors is one repeated number, and
+    so are at least half of those biases. It is never detected in families whose biases start at random
+    (Mamba) or whose norms have no weights (OLMo), or in networks without norms.
     """
     norms = [_constant(vector) for vector in _vectors_of_norms(network)]
     linear = [module for module in network.modules() if isinstance(module, nn.Linear)]
@@ -25,9 +25,9 @@ def untrained(network: nn.Module) -> bool:
 
 
 def _vectors_of_norms(network: nn.Module) -> Iterator[torch.Tensor]:
-    """Yield scales, shifts and running statistics. Families have norms of their own, named so.
+    """Yield scales, shifts and running statistics of all modules with "Norm" in the name of their class.
 
-    Scales beside running statistics are left out: EfficientNet and MobileViT begin with random ones.
+    Scales are left out of norms with running statistics: in EfficientNet and MobileViT they start at random.
     """
     for module in network.modules():
         if "Norm" in type(module).__name__:

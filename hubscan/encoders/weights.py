@@ -1,4 +1,4 @@
-"""A folder in, a model in float32 out, with every weight accounted for."""
+"""Load a checkpoint's network, and refuse it if weights are missing, left over or of the wrong shape."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ from hubscan.families import ATTRIBUTES, family_of
 from hubscan.records import Modality, Precision
 
 UNUSED: Final = ("mask_token", "masked_spec_embed")
-"""Weights that stand for what is hidden in pretraining; nothing is hidden when features are computed."""
+"""Weights that replace masked inputs in pretraining; features are computed without masking."""
 BUFFERS: Final = (
     *("position_ids", "token_type_ids", "inv_freq", "relative_position_index", "relative_coords_table"),
     *("attn.bias", "masked_bias", "num_batches_tracked"),
 )
-"""What older versions of transformers wrote beside the weights; it is computed now."""
+"""What older versions of transformers stored with the weights; newer ones compute it."""
 
 
 def load_model(folder: Path, modality: Modality, dtype: Precision) -> tuple[torch.nn.Module, frozenset[str]]:
-    """Return the encoder's network in evaluation mode, and the names of the pooler weights it lacks.
+    """Return the encoder's network in evaluation mode, and the names of the pooler weights that it lacks.
 
-    Of a dual encoder the tower of *modality* is returned, of an encoder-decoder its encoder. The
-    checkpoint's own dtype is overruled by *dtype*.
+    From a dual encoder, return the tower of *modality*; from an encoder-decoder, its encoder. *dtype*
+    overrides the checkpoint's own.
 
     Raises:
-        CheckpointError: naming the weights, if any that features depend on are missing, do not fit or
-            have no place in the network. Transformers makes up what is missing at random, leaves out
-            what has no place, and says so in a log line at most.
+        CheckpointError: naming the weights, if any that features depend on are missing, have the wrong shape,
+            or do not belong to the network. Transformers initialises missing weights at random and ignores
+            surplus ones, with a log line at most.
     """
     logging.set_verbosity_error()
     logging.disable_progress_bar()
@@ -58,24 +58,24 @@ def load_model(folder: Path, modality: Modality, dtype: Precision) -> tuple[torc
     )
     poolers = frozenset(key for key in missing if "pooler" in key.split("."))
     _refuse("weights missing from the file", missing - poolers)
-    _refuse("weights of another shape than the config says", (key for key, *_ in report["mismatched_keys"]))
-    _refuse("weights that the config has no place for", _homeless(model, report["unexpected_keys"]))
+    _refuse("weights whose shape contradicts the config", (key for key, *_ in report["mismatched_keys"]))
+    _refuse("weights that the config does not provide for", _surplus(model, report["unexpected_keys"]))
     return tower.eval().requires_grad_(False), poolers
 
 
 def _reached(model: torch.nn.Module, tower: torch.nn.Module, key: str) -> bool:
     """Return whether the weight *key* of *model* is one of *tower*, or shared with it.
 
-    A classifier of sounds that was made out of Whisper holds the encoder alone.
+    Weights outside the tower may be missing: an audio classifier made from Whisper has only the encoder.
     """
     weight = dict(model.named_parameters(remove_duplicate=False)).get(key)
     return weight is None or any(weight is own for own in tower.parameters())
 
 
-def _homeless(model: Any, unexpected: Iterable[str]) -> list[str]:
-    """Return those of *unexpected* that belong to the encoder, and not to a head above it.
+def _surplus(model: Any, unexpected: Iterable[str]) -> list[str]:
+    """Return those of *unexpected* that belong to the encoder, and not to a head on top of it.
 
-    They lie inside a part that the network has: a thirteenth layer where the config says twelve, say.
+    They are inside a part that the network has, such as a thirteenth layer if the config states twelve.
     """
     parts = {name for name, part in model.named_children()}
     prefix = f"{model.base_model_prefix}."
@@ -106,10 +106,10 @@ def _tower(model: PreTrainedModel, modality: Modality) -> torch.nn.Module:
 
 @contextmanager
 def load_errors() -> Iterator[None]:
-    """Turn whatever transformers raises on a broken folder into one line.
+    """Turn any exception that transformers raises for a broken folder into a one-line `CheckpointError`.
 
-    The folder is a stranger's: its config can make any line of a model's constructor fail, so
-    every `Exception` is the checkpoint's fault here, except our own and running out of memory.
+    The folder comes from a stranger, and its config can make any line of a model's constructor fail. So every
+    `Exception` counts as the checkpoint's fault, except our own errors and running out of memory.
     """
     try:
         yield
@@ -122,7 +122,7 @@ def load_errors() -> Iterator[None]:
 
 
 def _reason(error: Exception) -> str:
-    """Return the first sentence of *error*: the rest is advice for callers of transformers."""
+    """Return the first line of *error*: the rest is advice for callers of transformers."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     text = lines[0] if lines else ""
     kind = "" if isinstance(error, OSError | ValueError | ImportError) else f"{type(error).__name__}: "

@@ -1,4 +1,4 @@
-"""Sentences as words in, windows of sub-words out, and where in them a word is read best."""
+"""Split long sentences into overlapping windows, and find the window with the most context for each word."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hubscan.errors import CheckpointError
 
 
 class Span(NamedTuple):
-    """Where a word stands: which window, its first sub-word there, and the place behind its last."""
+    """The sub-words of a word: their window, and the range [start, stop) of their positions in it."""
 
     window: int
     start: int
@@ -21,15 +21,18 @@ class Span(NamedTuple):
 def windows(tokenizer: Any, sentences: Sequence[Sequence[str]], limit: int) -> Any:
     """Return the encoding of *sentences*, each in as many windows of at most *limit* tokens as it needs.
 
-    A window shares half of its sub-words with the next one, so that a word at an edge stands in the
-    middle of another, and a word of up to half a window is whole in one.
+    A window shares half of its sub-words with the next one. A word at the edge of one window is therefore in
+    the middle of another, and a word of up to half a window is complete in one.
 
     Raises:
-        CheckpointError: if *limit* has no room for a sub-word beside the tokenizer's marks.
+        CheckpointError: if *limit* leaves no room for a sub-word next to the special tokens.
     """
-    room = limit - tokenizer.num_special_tokens_to_add(pair=False)
+    marks = tokenizer.num_special_tokens_to_add(pair=False)
+    room = limit - marks
     if room < 1:
-        raise CheckpointError(f"a length of {limit} tokens has no room for a word beside the marks")
+        raise CheckpointError(
+            f"{limit} tokens are too few for a word: its tokenizer adds {marks} special tokens"
+        )
     return tokenizer(
         [list(words) for words in sentences],
         is_split_into_words=True,
@@ -41,14 +44,14 @@ def windows(tokenizer: Any, sentences: Sequence[Sequence[str]], limit: int) -> A
 
 
 def spans(encoded: Any, places: Iterable[tuple[int, int]]) -> list[Span | None]:
-    """Return where each word is read; None for one of which the tokenizer made no token at all.
+    """Return where to read each word; None for a word that the tokenizer gave no token.
 
-    Of the windows that it stands in that is the one with most of its sub-words, and of these the one
-    that goes on farthest to either side, counting the ends of the sentence as far.
+    Among the windows that contain the word, choose the one with most of its sub-words, and among those the
+    one with the most context on its shorter side. An end of the sentence counts as unlimited context.
 
     Args:
         encoded: from `windows`.
-        places: of each word, which sentence and which of its words.
+        places: a sentence and the position of one of its words each.
     """
     of_sentence: dict[int, list[int]] = defaultdict(list)
     for window, sentence in enumerate(encoded["overflow_to_sample_mapping"]):
@@ -59,7 +62,7 @@ def spans(encoded: Any, places: Iterable[tuple[int, int]]) -> list[Span | None]:
 
 
 def _runs(words: Sequence[int | None]) -> dict[int, tuple[int, int]]:
-    """Return of each word in a window its first sub-word and the place behind its last."""
+    """Return, for each word in a window, the range [start, stop) of its sub-words."""
     runs: dict[int, tuple[int, int]] = {}
     for place, word in enumerate(words):
         if word is not None:

@@ -1,4 +1,4 @@
-"""Sentences as words in, a vector for each labelled word out: the mean of its sub-words' states."""
+"""Encode the labelled words of sentences, each as the mean of its sub-words' states."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ from hubscan.records import WORD_POOLINGS, EncodingRequest, Input, Precision
 if TYPE_CHECKING:
     from hubscan.records import Rows
 
-SUBWORDS: Final = "subwords"  # beside a batch's tokens: (words, most sub-words) places in it, -1 for none
+SUBWORDS: Final = "subwords"  # in a batch: (words, most sub-words) positions of tokens, -1 for none
 NOWHERE: Final = -1
 
 
 @dataclass(frozen=True)
 class PreparedWords:
-    """Token ids of each window that has a labelled word, and where in it the words are."""
+    """Token ids of each window that has a labelled word, and the positions of these words."""
 
     tokenizer: Any
     rows: list[dict[str, list[int]]]
-    words: list[list[tuple[int, Span]]]  # of each window: number of the labelled word, where it stands
-    width: int | None  # of every batch, where rows are not padded to the longest of theirs
+    words: list[list[tuple[int, Span]]]  # for each window: the number of each labelled word, and its span
+    width: int | None  # of every batch; None: each batch is padded to its longest row
 
     @property
     def lengths(self) -> Sequence[int]:
@@ -43,7 +43,7 @@ class PreparedWords:
         return [self.width or len(row["input_ids"]) for row in self.rows]
 
     def batch(self, rows: Sequence[int]) -> Batch:
-        """Pad *rows* to the longest of them, and say where the sub-words of their words are."""
+        """Pad *rows* to the longest of them, and add the positions of their words' sub-words."""
         tokens = padded(self.tokenizer, [self.rows[row] for row in rows], self.width)
         width = tokens["input_ids"].shape[1]
         subwords = [
@@ -54,7 +54,7 @@ class PreparedWords:
         return tokens | {SUBWORDS: pad_sequence(subwords, batch_first=True, padding_value=NOWHERE)}
 
     def vectors(self, rows: Sequence[int]) -> Sequence[int]:
-        """Return the numbers of the words that the windows *rows* give."""
+        """Return the numbers of the words that are read in the windows *rows*."""
         return [number for row in rows for number, _ in self.words[row]]
 
 
@@ -62,47 +62,45 @@ class PreparedWords:
 class WordEncoder(TokenEncoder):
     """A text checkpoint that reads words of sentences.
 
-    The feature of a word is the mean of the states of its sub-words ("max" and "last" can be asked
-    for). The first alone is what fine-tuning usually takes, and a model then learns to gather the word
-    there. A frozen one has not: what tells a tag is often in the ending, which comes last; the first of
-    a decoder has not seen the others; and the first piece of a fine cutter is a letter.
+    The features of a word are the mean of the states of its sub-words; "max" and "last" are options.
+    Fine-tuning usually takes only the first sub-word, and the model learns to collect the word there. A
+    frozen model has not learnt that: the ending, which often determines the tag, comes last; in a decoder
+    the first state does not depend on the others; and some tokenizers split so finely that the first piece
+    is a letter.
 
-    Every labelled word is read, so that all checkpoints have the same rows:
+    Every labelled word is read, so all checkpoints have the same rows:
 
-    - a sentence longer than the limit is read in overlapping windows, each word where most is around it;
-    - a word longer than a window is read as far as the window with most of it goes;
-    - a word of which the tokenizer makes nothing (a lone control character, say) is read as the token
-      for what it does not know, since that is what the word is to this checkpoint; one that has no such
-      token is refused.
+    - A sentence longer than the limit is read in overlapping windows, each word in the one with most context.
+    - A word longer than a window is read in the window with most of it, up to its end.
+    - A word that the tokenizer gives no token (such as a lone control character) is read as the unknown
+      token, because that is what it is to this checkpoint. A checkpoint without such a token is refused.
     """
 
-    places: Rows  # (n, 2): which of the inputs, which of its words
+    places: Rows  # (n, 2): an input, and one of its words
 
     @classmethod
     def load(cls, folder: Path, request: EncodingRequest, dtype: Precision, places: Rows) -> WordEncoder:
-        """Return the encoder in *folder*; a pooling that it declares is of whole texts, and left aside.
+        """Return the encoder in *folder*, ignoring a pooling that it declares for whole texts.
 
         Raises:
-            CheckpointError: if it cannot be used, or its tokenizer does not tell words.
+            CheckpointError: if it cannot be used, or if its tokenizer does not map tokens to words.
         """
         pooling = choose_pooling(request.pooling, None, None)
         if pooling.name not in WORD_POOLINGS:
-            raise CheckpointError(f"{pooling.name} gives one vector a text, and none a word")
+            raise CheckpointError(f"{pooling.name} pooling gives a vector for each text, not for each word")
         if is_static(folder):
-            raise CheckpointError("static embeddings are read as whole texts, and not by the word")
+            raise CheckpointError("static embeddings give a vector for each text, not for each word")
         declared = declaration(folder)
         model, _ = load_model(declared.network, "text", dtype)
         tokenizer = load_tokenizer(declared.network, lower_case=declared.lower_case)
         if not tokenizer.is_fast:
-            raise CheckpointError(
-                "its tokenizer is not a fast one, so it does not say which token is of which word"
-            )
-        tokenizer.truncation_side = "right"  # nothing is cut off; windows are to come in reading order
+            raise CheckpointError("its tokenizer is not a fast one, so it does not map tokens to words")
+        tokenizer.truncation_side = "right"  # nothing is cut off; this puts windows in reading order
         limit = length_limit(model, tokenizer, request.max_length, declared.max_length)
         return cls(model, tokenizer, pooling, limit, request.layers, places)
 
     def prepare(self, inputs: Sequence[Input]) -> PreparedWords:
-        """Tokenise every sentence once, and keep the windows in which a labelled word is read."""
+        """Tokenise every sentence once, and keep the windows in which labelled words are read."""
         with load_errors():
             encoded, read = self._read([tuple(map(str, words)) for words in inputs])
         numbers = {window: row for row, window in enumerate(sorted({span.window for span in read}))}
@@ -122,13 +120,13 @@ class WordEncoder(TokenEncoder):
 
         def pooled(states: torch.Tensor, how: str) -> torch.Tensor:
             if states.shape[:2] != tokens["input_ids"].shape:
-                raise CheckpointError("does not give a state for each token, so words have none")
+                raise CheckpointError("does not give a state for each token, so words have no features")
             return pool(states.flatten(0, 1)[subwords.clamp(min=0)], there, how)
 
         return pooled_layers(output, self.layers, self.pooling, pooled)
 
     def _read(self, sentences: list[tuple[str, ...]]) -> tuple[Any, list[Span]]:
-        """Return the windows, and where each place is read in them."""
+        """Return the windows, and the span of each labelled word in them."""
         joint = _joint(self.tokenizer)
         spaced = [[words[0], *(joint + word for word in words[1:])] for words in sentences]
         places = [(int(sentence), int(word)) for sentence, word in self.places]
@@ -143,17 +141,17 @@ class WordEncoder(TokenEncoder):
         read = [span for span in located if span is not None]
         if len(read) < len(located):
             raise CheckpointError(
-                f"its tokenizer makes nothing of {len(located) - len(read)} of the {len(located)} words, "
-                "and has no token for what it does not know"
+                f"its tokenizer gives {len(located) - len(read)} of the {len(located)} words no token, "
+                "and has no unknown token"
             )
         return encoded, read
 
 
 def _joint(tokenizer: Any) -> str:
-    """Return what stands in front of every word but the first, so that words are read as in a text.
+    """Return what to put before every word but the first, to tokenize words as in a text.
 
-    Most tokenizers see to it that a word begins as after a space. To a byte-level one "Rome" goes on
-    with the word before it, and only " Rome" begins a word.
+    Most tokenizers treat each word as if it followed a space. For a byte-level one, "Rome" continues the word
+    before it, and only " Rome" begins a word.
     """
     text = tokenizer("in in", add_special_tokens=False)["input_ids"]
     for joint in ("", " "):
