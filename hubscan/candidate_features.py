@@ -1,4 +1,4 @@
-"""The features of one candidate: rows that the store has come from there, the others are computed."""
+"""Get the features of one candidate: load stored rows from the feature store, and compute the others."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from hubscan.records import Candidate, Features, Job, Precision, Sample
 
 @dataclass(frozen=True)
 class Found:
-    """Features of the sample, and what it took to have them."""
+    """The features of the sample, where they are stored, and what was downloaded to compute them."""
 
     features: Features
     address: str
@@ -38,12 +38,12 @@ def features_of(
     enter: Enter,
     report: Report,
 ) -> Found:
-    """Return the features of *sample*; what is computed for it is kept in *store*.
+    """Return the features of *sample*, and save in *store* those that had to be computed.
 
-    Only rows that an earlier sample of the same split did not have are computed.
+    Rows that an earlier sample of the same split already had are not computed again.
 
     Raises:
-        HubscanError: if the checkpoint cannot be had, loaded or run.
+        HubscanError: if the checkpoint cannot be fetched, loaded or run.
     """
     where = address(_deciding(candidate, sample, job, device))
     keys, contents = sample.keys, _contents(sample, candidate)
@@ -63,7 +63,7 @@ def features_of(
     new = computed(missing)
     if kept is not None and kept.extends(new):
         whole = kept.with_rows_of(new)
-    else:  # what is kept was made otherwise, in another precision for instance
+    else:  # the stored features were computed differently, in another precision for instance
         whole = new if len(missing) == len(keys) else computed(np.arange(len(keys)))
     store.save(where, whole)
     return Found(whole.at(whole.places(keys)), where, fetched.download_bytes, cached=False)
@@ -85,7 +85,7 @@ def _computed(
     except extract.NotFinite:
         if dtype == "float32":
             raise
-    # What overflows in half precision rarely does in float32; the result says which it was.
+    # What overflows in half precision rarely does so in float32; the result states the precision.
     return features("float32")
 
 
@@ -95,7 +95,7 @@ def _contents(sample: Sample, candidate: Candidate) -> Any:
 
 
 def _deciding(candidate: Candidate, sample: Sample, job: Job, device: str) -> dict[str, Any]:
-    """Return all that decides the features of a row, whichever rows are drawn."""
+    """Return everything that decides the features of a row, whichever rows are sampled."""
     return {
         "revision": candidate.revision,
         "model": None if candidate.local else candidate.model,  # a folder's revision is its content
@@ -116,7 +116,7 @@ def _deciding(candidate: Candidate, sample: Sample, job: Job, device: str) -> di
 
 
 def _of_images() -> dict[str, Any]:
-    """Return what reads pictures instead of Pillow where it is installed: its pixels are others."""
+    """Return torchvision's version: if installed, it replaces Pillow and gives slightly different pixels."""
     found = torchvision.installed()
     return {"torchvision": found} if found else {}
 

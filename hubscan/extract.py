@@ -1,4 +1,4 @@
-"""An encoder and a sample's inputs in, `Features` out: batches by length, halved when memory runs out."""
+"""Compute the features of a sample in batches by length, which are halved if memory runs out."""
 
 from __future__ import annotations
 
@@ -24,25 +24,25 @@ from hubscan.records import Features, Input
 if TYPE_CHECKING:
     from hubscan.records import Matrix
 
-CPU_BATCH_TOKENS: Final = 2_048  # more does not fill the cores better, and leaves their caches
-GPU_BATCH_TOKENS: Final = 16_384  # no slower than four times as many, and pictures are read by more cores
+CPU_BATCH_TOKENS: Final = 2_048  # larger batches do not use the cores better, and exceed their caches
+GPU_BATCH_TOKENS: Final = 16_384  # as fast as four times as many, and more cores share the decoding of images
 MOST_READERS: Final = 16  # threads that make batches for a GPU
 
 Progress = Callable[[int, int], None]
-"""Called with rows done and rows in all after every batch."""
+"""Called after every batch with the rows done and the total."""
 Made = tuple[list[int], Batch]
-"""Rows, and what the network reads of them."""
+"""Rows, and the network's input for them."""
 
 
 class NotFinite(CheckpointError):
-    """The network gave NaN or an infinite number; in a half precision that may be an overflow."""
+    """The network gave NaN or an infinite number; in half precision that may be an overflow."""
 
 
 def device_at_hand(asked: str) -> torch.device:
-    """Return the CPU if that is *asked* for, else what Accelerate finds for this process.
+    """Return the CPU if *asked* is "cpu", else the device that Accelerate finds for this process.
 
-    Its `PartialState` says so much. An `Accelerator` would keep the process to the device of its first, a
-    network to where it was put first, and could not be beside the one that a notebook trains with.
+    `PartialState` suffices. An `Accelerator` would fix the process to the device of the first one and a
+    network to its first device, and could not coexist with the one that a notebook trains with.
     """
     return torch.device("cpu") if asked == "cpu" else torch.device(PartialState().device)
 
@@ -53,20 +53,18 @@ def extract(
     device: str = "auto",
     progress: Progress | None = None,
 ) -> Features:
-    """Return the features of *inputs*, (n, width) float32 a layer and in their order.
+    """Return the features of *inputs*, (n, width) float32 for each layer and in their order.
 
-    They are computed in what the encoder's weights are in.
+    There is one row for each input, or for each labelled word with a `WordEncoder`. They are computed in the
+    precision of the encoder's weights.
 
-    That is one row an input; of a `WordEncoder` one for each of its places.
-
-    Rows of like length go through together, longest first, so that memory runs out at the start or
-    not at all; a batch that does not fit is halved and computing goes on from there. While a GPU computes,
-    the CPU's cores make the next batches: to decode and resize a picture takes a core longer than it takes
-    a GPU to read one.
+    Rows of similar length share a batch, longest first, so memory runs out at the start or not at all. A
+    batch that does not fit is halved, and the computation continues. While a GPU computes, the CPU's cores
+    make the next batches: a core takes longer to decode and resize an image than a GPU takes to encode it.
 
     Raises:
-        NotFinite: if a feature is not.
-        CheckpointError: if the weights, or they and one row, do not fit in memory.
+        NotFinite: if a feature is not finite.
+        CheckpointError: if the weights, alone or together with one row, do not fit in memory.
     """
     place = device_at_hand(device)
     on_gpu = place.type != "cpu"
@@ -105,11 +103,11 @@ def _placed(model: torch.nn.Module, place: torch.device) -> torch.nn.Module:
 
 @contextmanager
 def exact(dtype: torch.dtype) -> Iterator[None]:
-    """Keep libraries from computing in the block what was not asked for.
+    """Switch off, within the block, what makes libraries compute inexactly.
 
-    By default a GPU rounds the factors of a float32 convolution to ten bits. And oneDNN, which computes
-    on CPUs, gets the convolution of several permuted pictures in a half precision wrong, by as much as
-    their size (torch 2.13; SegFormer and PVT v2 have such ones); torch's own code does not.
+    By default a GPU rounds the factors of a float32 convolution to ten bits. On CPUs, oneDNN computes the
+    convolution of several permuted images in half precision wrongly, with errors as large as the values
+    (torch 2.13; SegFormer and PVT v2 have such convolutions); torch's own code does not.
     """
     torch_alone = torch.backends.mkldnn.enabled and dtype != torch.float32
     if torch_alone:
@@ -123,15 +121,15 @@ def exact(dtype: torch.dtype) -> Iterator[None]:
 
 
 def batches(lengths: Sequence[int], budget: int) -> list[list[int]]:
-    """Return the rows in batches, longest first, each within *budget* tokens once padded.
+    """Return the rows in batches, longest first, each of at most *budget* tokens including padding.
 
-    A row longer than the budget is a batch of its own. Equal lengths keep their order, so the
-    batches depend on nothing but *lengths*.
+    A row longer than the budget is a batch of its own. Rows of equal length keep their order, so the batches
+    depend only on the arguments.
     """
     order = sorted(range(len(lengths)), key=lambda row: -lengths[row])
     made: list[list[int]] = []
     for row in order:
-        # The first row of a batch is its longest, and all are padded to that.
+        # All rows of a batch are padded to its first, which is the longest.
         if made and (len(made[-1]) + 1) * lengths[made[-1][0]] <= budget:
             made[-1].append(row)
         else:
@@ -140,7 +138,7 @@ def batches(lengths: Sequence[int], budget: int) -> list[list[int]]:
 
 
 def made_ahead(prepared: Prepared, parts: Sequence[list[int]], threads: int) -> Iterator[Made]:
-    """Yield *parts* with their batches; *threads* make the next ones, without any each is made when asked."""
+    """Yield *parts* with their batches, which *threads* make ahead; without threads, each on demand."""
     if not threads:
         yield from ((part, prepared.batch(part)) for part in parts)
         return
@@ -188,19 +186,19 @@ def _computed(
 def _fitting(
     encoder: Encoder, prepared: Prepared, place: torch.device, rows: list[int], batch: Batch
 ) -> Iterator[tuple[list[int], Pooled]]:
-    """Yield the *rows* of *batch* with their vectors, in halves as often as memory asks for it."""
+    """Yield the *rows* of *batch* with their vectors, halving the batch until it fits in memory."""
     try:
         pooled = encoder.encode(moved(batch, place, _dtype(encoder.model)))
     except RuntimeError as error:
         if not should_reduce_batch_size(error):
             raise
         if len(rows) == 1:
-            raise CheckpointError("one row alone does not fit in memory") from error
+            raise CheckpointError("a single row does not fit in memory") from error
         pooled = None
     if pooled is not None:
         yield rows, pooled
         return
-    # Outside the handler, since the traceback holds on to the tensors that did not fit.
+    # Outside the handler, since the traceback keeps the tensors that did not fit.
     clear_device_cache(garbage_collection=True)
     middle = len(rows) // 2
     for half in (rows[:middle], rows[middle:]):
@@ -208,7 +206,7 @@ def _fitting(
 
 
 def moved(batch: Batch, device: torch.device, dtype: torch.dtype) -> Batch:
-    """Return *batch* where the model lies; pixels and samples, but no token ids, in what it computes in."""
+    """Return *batch* on *device*; pixels and audio samples, but not token ids, are converted to *dtype*."""
     return {
         name: tensor.to(device, dtype if tensor.is_floating_point() else tensor.dtype)
         for name, tensor in batch.items()

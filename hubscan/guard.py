@@ -1,4 +1,4 @@
-"""Whatever the work on one candidate raises becomes a `Skipped` that names the stage."""
+"""Turn any exception from the work on one candidate into a `Skipped` that names the stage."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from hubscan.records import Candidate, Skipped
 
 T = TypeVar("T")
 Enter = Callable[[str], None]
-"""Called with the stage that begins."""
+"""Called with the name of the stage that begins."""
 Report = Callable[[str, int, int], None]
-"""Called with the stage, and the rows done and in all where the stage counts rows (else 0, 0)."""
+"""Called with the stage, the rows done and their total (0, 0 if the stage does not count rows)."""
 
 log = logging.getLogger(__name__)
 
 
 def guarded(candidate: Candidate, report: Report, work: Callable[[Enter], T]) -> T | Skipped:
-    """Return what *work* gives; whatever it raises becomes a `Skipped` at the stage that it entered last."""
+    """Return the result of *work*; if it raises, a `Skipped` at the stage that it entered last."""
     stage = "fetch"
 
     def enter(name: str) -> None:

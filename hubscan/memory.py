@@ -1,4 +1,4 @@
-"""A block of code in, the peak of the memory it used out."""
+"""Measure the peak memory of a block of code."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pathlib import Path
 
 @dataclass
 class Peak:
-    """Bytes at the highest point; set when the block ends."""
+    """Peak memory in bytes; set when the block ends."""
 
     bytes: int = 0
 
@@ -23,9 +23,9 @@ class Peak:
 def peak_memory(device: str) -> Iterator[Peak]:
     """Measure the block: memory allocated on a GPU, else the resident memory of this process.
 
-    What an earlier candidate left with the allocator is given back first, and Linux can forget an
-    earlier peak, so that each candidate of a long-lived worker has its own. Where the system cannot,
-    the peak is that of the process so far.
+    Memory that the allocator kept from an earlier candidate is freed first, and Linux can reset the peak, so
+    each candidate of a long-lived worker gets its own. Where the system cannot, the peak is that of the
+    process so far.
     """
     peak = Peak()
     on_gpu = device != "cpu" and _cuda_at_hand()
@@ -50,7 +50,7 @@ def _forget_peak(on_gpu: bool) -> None:
         return
     gc.collect()
     if sys.platform == "linux":
-        with suppress(OSError, AttributeError):  # musl has no malloc_trim, and a sandbox may forbid the other
+        with suppress(OSError, AttributeError):  # musl lacks malloc_trim; a sandbox may forbid clear_refs
             ctypes.CDLL(None).malloc_trim(0)
             Path("/proc/self/clear_refs").write_text("5")
 

@@ -269,7 +269,7 @@ def test_where_no_worker_can_start_the_run_says_so_and_blames_no_candidate(
     (tmp_path / "transformers").mkdir()
     (tmp_path / "transformers/__init__.py").write_text("raise ImportError('half installed')")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=":")
-    with pytest.raises(HubscanError, match=r"transformers does not import: .*half installed"):
+    with pytest.raises(HubscanError, match=r"transformers cannot be imported: .*half installed"):
         outcome(engine, [candidates["first"]], file, LocalStore(tmp_path / "store"))
 
 

@@ -76,7 +76,7 @@ def test_rows_come_back_in_their_order_and_a_batch_that_does_not_fit_is_halved()
 
 
 def test_a_row_that_does_not_fit_alone_is_said_so() -> None:
-    with pytest.raises(CheckpointError, match="one row alone does not fit"):
+    with pytest.raises(CheckpointError, match="a single row does not fit"):
         extract(Doubling(room=0), ["1", "2"], "cpu")
 
 

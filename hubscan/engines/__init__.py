@@ -1,4 +1,4 @@
-"""Where candidates run: candidates, a sample and a job in, results out as they come."""
+"""Run a job for each candidate on a sample, and yield the results as they arrive."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from hubscan.recipe import Recipe
 __all__ = ["ENGINES", "Engine", "Progress", "Result", "create"]
 
 ENGINES: Final[Mapping[str, Callable[..., Engine]]] = {"local": LocalEngine}
-"""The engines, by the name that a recipe calls them by; each is held to tests/test_engine_contract.py."""
+"""The engines, by their name in a recipe. Each must pass tests/test_engine_contract.py."""
 
 
 def create(recipe: Recipe, *, limit_seconds: float | None = None) -> Engine:
-    """Return the engine that *recipe* asks for; nothing runs before it is started.
+    """Return the engine of *recipe*, not yet started.
 
     Args:
-        recipe: names the engine, the device, the number of workers, and how long a candidate may be silent.
-        limit_seconds: how long one candidate may take in all; None for no limit.
+        recipe: states the engine, the device, the number of workers, and how long a candidate may be silent.
+        limit_seconds: the most time that one candidate may take; None for no limit.
 
     Raises:
-        RecipeError: if the engine cannot have the device that is asked for.
+        RecipeError: if the device is not available.
     """
     return ENGINES[recipe.engine](
         recipe.device, recipe.workers, stall_seconds=recipe.stall_seconds, limit_seconds=limit_seconds

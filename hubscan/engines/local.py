@@ -1,4 +1,4 @@
-"""Worker processes on this machine, one a device: a crash, a hang or a kill ends one candidate only."""
+"""Run candidates in worker processes on this machine, so that a crash or a hang ends only one candidate."""
 
 from __future__ import annotations
 
@@ -29,8 +29,9 @@ log = logging.getLogger(__name__)
 START_SECONDS = 300.0  # importing torch from a cold disk can take minutes
 POLL_SECONDS = 0.5
 
-# glibc maps every large tensor anew and gives it back at once, so that a convolution spends half its
-# time in page faults; told to keep what it has, it is twice as fast. Other allocators ignore this.
+# By default glibc requests memory for every large tensor and returns it at once, so a convolution spends half
+# its time in page faults. With these settings it keeps the memory and is twice as fast. Other allocators
+# ignore them.
 KEEP_MEMORY = {
     "MALLOC_MMAP_THRESHOLD_": str(2**30),
     "MALLOC_TRIM_THRESHOLD_": str(2**32),
@@ -40,20 +41,20 @@ KEEP_MEMORY = {
 
 @dataclass
 class Worker:
-    """One process, and what it is busy with."""
+    """One process, and what it is working on."""
 
     device: str
     environment: dict[str, str]
     process: subprocess.Popen[str]
-    errors: IO[bytes]  # its stderr, for the last words of one that died
+    errors: IO[bytes]  # its stderr, whose last line explains a crash
     candidate: Candidate | None = None
     stage: str = "start"
-    last_word: float = field(default_factory=time.monotonic)
+    last_message: float = field(default_factory=time.monotonic)
     begun: float | None = field(default_factory=time.monotonic)  # None: it waits for this process
     overdue: str = ""  # why it was ended
 
 
-Message = dict[str, Any] | None  # None: the worker has gone
+Message = dict[str, Any] | None  # None: the worker has ended
 
 
 class LocalEngine:
@@ -67,13 +68,13 @@ class LocalEngine:
         stall_seconds: float = 900.0,
         limit_seconds: float | None = None,
     ) -> None:
-        """Start nothing yet.
+        """Check the device, but start nothing yet.
 
         Args:
-            device: "auto", "cpu", "mps", "cuda" or "cuda:N"; "auto" and "cuda" take every CUDA device.
-            workers: processes, on a CPU.
+            device: "auto", "cpu", "mps", "cuda" or "cuda:N"; "auto" and "cuda" use every CUDA device.
+            workers: number of processes, on a CPU.
             stall_seconds: a candidate that is silent for longer is ended.
-            limit_seconds: a candidate that takes longer in all is ended; None for no limit.
+            limit_seconds: a candidate that takes longer in total is ended; None for no limit.
 
         Raises:
             RecipeError: if this machine does not have the device.
@@ -90,14 +91,14 @@ class LocalEngine:
         self._grown = False
 
     def start(self) -> None:
-        """Start the first worker, so that its imports overlap what is done until `run`."""
+        """Start the first worker, whose imports then overlap with the work before `run`."""
         if not self._workers:
             self._start(*self._first_place())
 
     def run(
         self, candidates: Sequence[Candidate], sample: Path | bytes, job: Job
     ) -> Iterator[Progress | Result]:
-        """Yield progress, and one result for each candidate, as they come."""
+        """Yield progress, and one result for each candidate, as they arrive."""
         if self._setup:
             raise RuntimeError("an engine runs once: create another")
         self._setup = json.dumps({"sample": str(self._shared(sample)), "job": asdict(job)})
@@ -105,7 +106,7 @@ class LocalEngine:
         waiting = deque(candidates)
         left = len(waiting)
         while left:
-            self._end_overdue()  # every time: one that never stops talking leaves no pause for it
+            self._end_overdue()  # every time: a worker that sends messages all the time leaves no pause
             try:
                 worker, message = self._messages.get(timeout=POLL_SECONDS)
             except queue.Empty:
@@ -126,7 +127,7 @@ class LocalEngine:
     def _heard(
         self, worker: Worker, message: Message, waiting: deque[Candidate]
     ) -> Iterator[Progress | Result]:
-        """Take in one message, and give the worker its next candidate when it is free."""
+        """Handle one message, and give the worker its next candidate when it is free."""
         if message is None:
             yield from self._on_exit(worker, waiting)
         elif message["kind"] == "broken":
@@ -143,19 +144,19 @@ class LocalEngine:
             self._employ(worker, waiting)
 
     def _employ(self, worker: Worker, waiting: deque[Candidate]) -> None:
-        """Give *worker* its next candidate, unless it was ended for the one that it has just finished."""
+        """Give *worker* its next candidate, unless it was ended over the one that it has just finished."""
         worker.stage = "fetch"
         worker.candidate = waiting.popleft() if waiting and not worker.overdue else None
-        if worker.candidate is not None and not _tell(worker, json.dumps(asdict(worker.candidate))):
-            waiting.appendleft(worker.candidate)  # it never arrived, and is not what ended the process
+        if worker.candidate is not None and not _send(worker, json.dumps(asdict(worker.candidate))):
+            waiting.appendleft(worker.candidate)  # it never arrived, so it did not end the process
             worker.candidate = None
 
     def _join(self, worker: Worker, gpus: int) -> None:
-        """Set up a worker that is ready; the first one's report says how many others there are to be."""
+        """Set up a worker that is ready; the first one reports the GPUs, and the others are started."""
         if not self._grown:
             self._grown = True
             self._start_others(gpus)
-        _tell(worker, self._setup)
+        _send(worker, self._setup)
 
     def _start_others(self, gpus: int) -> None:
         if gpus and self._device in ("auto", "cuda"):
@@ -193,8 +194,8 @@ class LocalEngine:
         assert worker.process.stdout is not None
         for line in worker.process.stdout:
             message = json.loads(line)
-            # Noted here, since whoever takes the results may come for the next one much later.
-            worker.last_word = time.monotonic()
+            # Set here, since the consumer of the results may ask for the next one much later.
+            worker.last_message = time.monotonic()
             if message["kind"] != "progress":
                 worker.begun = None
             self._messages.put((worker, message))
@@ -209,14 +210,14 @@ class LocalEngine:
         return file
 
     def _end_overdue(self) -> None:
-        """Kill the workers that take too long; their end comes as a message."""
+        """Kill the workers that take too long; their exit arrives as a message."""
         now = time.monotonic()
         for worker in self._workers:
             if worker.begun is None or worker.overdue:
                 continue
             starting, limit = worker.stage == "start", self._limit_seconds
             patience = START_SECONDS if starting else self._stall_seconds
-            if now - worker.last_word > patience:
+            if now - worker.last_message > patience:
                 worker.overdue = f"no progress for {patience:.0f} s, so its process was ended"
             elif not starting and limit is not None and now - worker.begun > limit:
                 worker.overdue = f"it took longer than {limit:.0f} s, so its process was ended"
@@ -224,14 +225,14 @@ class LocalEngine:
                 worker.process.kill()
 
     def _on_exit(self, worker: Worker, waiting: deque[Candidate]) -> Iterator[Skipped]:
-        """Say what ended *worker*, and start another in its place while there is work."""
+        """Yield why *worker* ended, and start another in its place if candidates are waiting."""
         reason = worker.overdue or _exit_reason(worker.process.wait(), _last_stderr_line(worker.errors))
         self._workers.remove(worker)
         worker.errors.close()
         if worker.stage == "start" and not self._workers:
-            raise HubscanError(f"a worker could not start: {reason}")
+            raise HubscanError(f"no worker could start: {reason}")
         if worker.stage == "start":
-            log.warning("a worker could not start, and the others go on: %s", reason)
+            log.warning("a worker could not start; the others continue: %s", reason)
             return
         if worker.candidate is not None:
             yield Skipped.of(worker.candidate, worker.stage, reason)
@@ -239,10 +240,10 @@ class LocalEngine:
             self._start(worker.device, worker.environment)
 
 
-def _tell(worker: Worker, line: str) -> bool:
-    """Return whether *worker* was there to be told; that it has gone comes as a message of its own."""
+def _send(worker: Worker, line: str) -> bool:
+    """Return whether *line* could be sent to *worker*; its exit arrives as a separate message."""
     assert worker.process.stdin is not None
-    worker.begun = worker.last_word = time.monotonic()
+    worker.begun = worker.last_message = time.monotonic()
     try:
         worker.process.stdin.write(line + "\n")
         worker.process.stdin.flush()
@@ -258,14 +259,14 @@ def _result(message: dict[str, Any]) -> Result:
 
 
 def require(device: str) -> None:
-    """Make sure that this machine has *device*.
+    """Check that this machine has *device*.
 
     Raises:
-        RecipeError: if it has not.
+        RecipeError: if it does not.
     """
     if device in ("auto", "cpu"):
         return
-    import torch  # takes seconds, and says what only a GPU that is asked for by name needs to know
+    import torch  # takes seconds, and only an explicit GPU needs it
 
     if device == "mps":
         found = torch.backends.mps.is_available()
@@ -277,19 +278,19 @@ def require(device: str) -> None:
 
 
 def _visible(place: int) -> dict[str, str]:
-    """Return the environment in which CUDA device number *place* is the only one."""
+    """Return the environment variables that make CUDA device number *place* the only visible one."""
     listed = [name for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name]
     if listed and place >= len(listed):
         raise RecipeError(f"device cuda:{place}: CUDA_VISIBLE_DEVICES lists {len(listed)} devices")
     return {"CUDA_VISIBLE_DEVICES": listed[place] if listed else str(place)}
 
 
-def _exit_reason(code: int, last_words: str) -> str:
+def _exit_reason(code: int, last_line: str) -> str:
     if code < 0:
         name = signal.Signals(-code).name
         hint = " (out of memory?)" if name == "SIGKILL" else ""
         return f"its process was ended by {name}{hint}"
-    return f"its process ended with exit code {code}" + (f": {last_words}" if last_words else "")
+    return f"its process ended with exit code {code}" + (f": {last_line}" if last_line else "")
 
 
 def _last_stderr_line(errors: IO[bytes]) -> str:

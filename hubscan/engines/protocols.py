@@ -1,4 +1,4 @@
-"""What an engine promises, whatever machines it runs on."""
+"""The interface of engines, which run candidates, and what each of them guarantees."""
 
 from __future__ import annotations
 
@@ -14,46 +14,46 @@ Result = Scored | Tuned | Skipped
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Where one candidate is."""
+    """The stage that one candidate has reached."""
 
     model: str
     stage: str
-    done: int = 0  # rows, where the stage counts rows
+    done: int = 0  # rows, if the stage counts rows
     rows: int = 0
 
 
 class Engine(Protocol):
-    """Runs candidates so that what ends one of them ends no other.
+    """Runs candidates in isolation: a candidate that fails does not affect the others.
 
     - Every candidate gets exactly one result, and results do not depend on the engine or on the workers.
     - A candidate that crashes its process, is killed, or is silent or busy for too long is `Skipped` with the
-      reason; the others go on.
+      reason; the others continue.
     - There is one worker for each device.
-    - It runs once, and nothing of a run is kept in it: whatever a stopped run left undone can be given to
-      another engine.
+    - An engine runs once and keeps no state of a run: the candidates that a stopped run left undone can be
+      given to another engine.
 
     A new engine passes tests/test_engine_contract.py.
     """
 
     def start(self) -> None:
-        """Begin what takes long before there is a sample, such as the imports of a worker."""
+        """Start slow work that does not need the sample, such as the imports of a worker."""
         ...
 
     def run(
         self, candidates: Sequence[Candidate], sample: Path | bytes, job: Job
     ) -> Iterator[Progress | Result]:
-        """Yield progress, and exactly one result for each candidate, in no promised order.
+        """Yield progress, and exactly one result for each candidate, in any order.
 
         Args:
             candidates: what to run.
-            sample: the file that `hubscan.sample_file.write` wrote with its inputs, or the content of it.
-            job: what each candidate goes through.
+            sample: a file that `hubscan.sample_file.write` wrote with the inputs, or its content.
+            job: what to do with each candidate.
 
         Raises:
-            HubscanError: if no worker can run anything here, whatever the candidate.
+            HubscanError: if no worker can run at all, whatever the candidate.
         """
         ...
 
     def close(self) -> None:
-        """End whatever still runs, and leave nothing behind; may be called at any time, and twice."""
+        """End all running work and clean up; may be called at any time, and twice."""
         ...

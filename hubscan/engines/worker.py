@@ -1,14 +1,14 @@
-"""One worker: JSON lines in on stdin, JSON lines out on stdout, one candidate at a time.
+"""Evaluate candidates in a process of their own, which exchanges JSON lines over stdin and stdout.
 
     python -m hubscan.engines.worker cpu
 
-The worker first says "ready", with the number of its GPUs. The parent then sends the sample and the job. When
-the worker has read both and imported what every network needs, it says "free", and the parent sends one
-candidate at a time. The time of a candidate starts only then.
+The worker first sends "ready", with the number of its GPUs. The parent then sends the sample and the job.
+When the worker has read both and imported what every network needs, it sends "free", and the parent sends
+one candidate at a time. The time of a candidate starts only then.
 
-A program of its own rather than a forked or spawned child, so that `hubscan.rank` works in a
-notebook and in a script without a main guard, and plain text on the wire, so that nothing which
-handled a stranger's checkpoint can hand its parent code to run.
+It is a separate program, not a forked or spawned child, so `hubscan.rank` works in a notebook and in a
+script without a main guard. The messages are plain text, so a process that has handled a stranger's
+checkpoint cannot pass code to its parent.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ def main(device: str) -> None:
         answers.write(json.dumps({"kind": kind, **content}) + "\n")
         answers.flush()
 
-    # What is imported stays. Looked through for garbage again and again, it takes a quarter longer to come
-    # in, and half a second of every candidate after that.
+    # Imported objects stay alive. Scanning them for garbage makes the imports a quarter slower, and takes
+    # half a second of every candidate.
     gc.disable()
     import torch
 
@@ -46,7 +46,7 @@ def main(device: str) -> None:
     from hubscan.records import Job
 
     say("ready", gpus=torch.cuda.device_count() if device != "cpu" else 0)
-    try:  # seconds that any network takes, while the sample is drawn
+    try:  # takes seconds, which every network needs, while the sample is being drawn
         import hubscan.encoders.weights  # noqa: F401
     except Exception as error:
         say("broken", reason=_what_is_broken(error))
@@ -84,11 +84,11 @@ def _what_is_broken(error: Exception) -> str:
         torchvision.require_whole()
     except HubscanError as known:
         return str(known)
-    return f"transformers does not import: {error}"
+    return f"transformers cannot be imported: {error}"
 
 
 def _private_stdout() -> IO[str]:
-    """Keep the real stdout for answers; whatever libraries print goes to stderr."""
+    """Return the real stdout, reserved for messages; redirect what libraries print to stderr."""
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     return answers

@@ -1,7 +1,7 @@
-"""Where features are kept between scans, and found again by what decides them.
+"""Store features between scans, under an address that depends on everything that decides them.
 
-A store is passed in as a value: the scan, `hubscan score` and the workers each open the one that they are
-told. A folder on this machine is the only kind so far.
+The store is passed as a value: the scan, `hubscan score` and the workers each open the one that they are
+given. A folder on this machine is the only kind so far.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ __all__ = [
 
 
 def open_store(place: str | None = None) -> FeatureStore:
-    """Return the store at *place*, by default in the user's cache or where `HUBSCAN_CACHE` says.
+    """Return the store at *place*, by default in `HUBSCAN_CACHE` or the user's cache folder.
 
-    *place* is text, so that it can travel to a worker: today the path of a folder.
+    *place* is text, which can be sent to a worker; today it is the path of a folder.
     """
     return LocalStore(place or default_folder())
 
 
 def kept_features(scored: Scored, sample: Sample, store: FeatureStore) -> Features | None:
-    """Return the features of *sample* that *scored* was scored with; None if they are no longer all kept."""
+    """Return the features of *sample* that *scored* is based on; None if not all of them are still stored."""
     stored = store.load(scored.features) if scored.features else None
     places = None if stored is None else stored.places(sample.keys)
     if stored is None or places is None or (places == NOT_HERE).any():

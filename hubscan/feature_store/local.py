@@ -1,4 +1,4 @@
-"""A feature store in a folder of this machine; when it is full, what was read least recently goes."""
+"""Store features in a local folder; when it is full, remove those that were read least recently."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from hubscan.records.features import is_address
 
 BUDGET_BYTES: Final = 10 * 10**9
 SUFFIX: Final = ".safetensors"
-KEYS, CONTENTS, LAYER = "keys", "contents", "layer."  # names of tensors; the format sorts its own way
+KEYS, CONTENTS, LAYER = "keys", "contents", "layer."  # names of tensors
 
 
 def default_folder() -> Path:
-    """Return where features lie: in `HUBSCAN_CACHE`, or in hubscan's place in the user's cache."""
+    """Return the default folder for features: in `HUBSCAN_CACHE`, or in hubscan's part of the user cache."""
     from platformdirs import user_cache_path
 
     asked = os.environ.get("HUBSCAN_CACHE")
@@ -46,17 +46,17 @@ class LocalStore:
         return str(self.folder.absolute())
 
     def load(self, address: str) -> StoredFeatures | None:
-        """See `FeatureStore`; a file that is cut off, damaged or another's is removed."""
+        """See `FeatureStore`; a file that is cut off, damaged or misplaced is removed."""
         file = self._file(address)
         try:
             stored = _read(file, address)
         except FileNotFoundError:
             return None
         except (OSError, SafetensorError, KeyError, ValueError, TypeError, ValidationError):
-            _remove(file)  # computed and written again
+            _remove(file)  # its features are then computed again
             return None
-        with suppress(OSError):  # it may be another user's, and is good all the same
-            file.touch()  # the least recently read gives way first
+        with suppress(OSError):  # another user's file cannot be touched, but is valid
+            file.touch()  # `prune` removes the least recently read first
         return stored
 
     def save(self, address: str, stored: StoredFeatures) -> None:
@@ -76,7 +76,7 @@ class LocalStore:
         yield from sorted(self.folder.glob(f"*/*{SUFFIX}"), key=lambda file: file.stat().st_mtime)
 
     def prune(self, budget_bytes: int) -> int:
-        """Remove what was read least recently until *budget_bytes* hold the rest; return the bytes freed."""
+        """Remove the least recently read files until the rest fits *budget_bytes*; return the bytes freed."""
         files = [(file, file.stat().st_size) for file in self.entries()]
         excess = sum(size for _, size in files) - budget_bytes
         freed = 0
@@ -88,7 +88,7 @@ class LocalStore:
         return freed
 
     def _file(self, address: str) -> Path:
-        if not is_address(address):  # a path would make files outside this folder ours to remove
+        if not is_address(address):  # a path could name a file outside this folder, which would be removed
             raise ValueError(f"{address}: not an address of features")
         return self.folder / address[:2] / (address + SUFFIX)
 
@@ -99,14 +99,14 @@ def _read(file: Path, address: str) -> StoredFeatures:
         facts = json.loads(metadata["features"])
         tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 - not a mapping
     if (metadata["address"], metadata["digest"]) != (address, _digest(tensors)):
-        raise ValueError("damaged, or kept under another address")
+        raise ValueError("damaged, or stored under another address")
     layers = {name: tensors[LAYER + name] for name in facts.pop("layers")}
     pooling = TypeAdapter(Pooling).validate_python(facts.pop("pooling"))
     return StoredFeatures(Features(layers=layers, pooling=pooling, **facts), tensors[KEYS], tensors[CONTENTS])
 
 
 def _written(address: str, stored: StoredFeatures) -> bytes:
-    # The names keep their order beside the tensors.
+    # Safetensors sorts tensors in its own way; the list of names keeps the order of the layers.
     facts = asdict(replace(stored.features, layers={})) | {"layers": list(stored.features.layers)}
     layers = {LAYER + name: matrix for name, matrix in stored.features.layers.items()}
     tensors = {

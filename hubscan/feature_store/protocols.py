@@ -1,4 +1,4 @@
-"""What a feature store is, and how features are addressed."""
+"""The interface of feature stores, and the address of features."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from hubscan.feature_store.stored import StoredFeatures
 
 
 class FeatureStore(Protocol):
-    """Keeps features by their address."""
+    """Stores features by their address."""
 
     @property
     def place(self) -> str:
-        """Return what `open_store` opens this store by."""
+        """Return the argument with which `open_store` opens this store."""
         ...
 
     def load(self, address: str) -> StoredFeatures | None:
-        """Return the features at *address*, if they are here, whole, and kept under this address.
+        """Return the features at *address*, None if they are missing, damaged or of another address.
 
         Raises:
             ValueError: if *address* is not an address.
@@ -27,9 +27,9 @@ class FeatureStore(Protocol):
         ...
 
     def save(self, address: str, stored: StoredFeatures) -> None:
-        """Keep *stored* in place of what is at *address*.
+        """Save *stored* at *address*, replacing what is there.
 
-        A store that is full or cannot be written costs the next scan time, and never ends this one.
+        If the store is full or cannot be written, the next scan takes longer; this one continues.
 
         Raises:
             ValueError: if *address* is not an address.

@@ -1,4 +1,4 @@
-"""Features together with the rows that they belong to, so that samples share what they have in common."""
+"""Features together with the rows that they belong to, so that samples can share their common rows."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ class StoredFeatures:
     """Features of N rows."""
 
     features: Features
-    keys: Rows  # (N, 2) which rows, as `Sample.keys` names them; each once
+    keys: Rows  # (N, 2) unique row keys, as in `Sample.keys`
     contents: Digests  # (N,) digest of the input of each row
 
     def places(self, keys: Rows, contents: Digests | None = None) -> Rows:
-        """Return where the rows *keys* (n, 2) are among these, (n,); −1 for one that is not here.
+        """Return the position of each of the rows *keys* (n, 2) among these, (n,); −1 if it is missing.
 
-        With *contents* (n,), a row whose input has another digest counts as not here.
+        With *contents* (n,), a row whose input has another digest counts as missing.
         """
         known = {key: place for place, key in enumerate(map(tuple, self.keys.tolist()))}
         found = np.array([known.get(key, NOT_HERE) for key in map(tuple, keys.tolist())], np.int64)
@@ -46,11 +46,11 @@ class StoredFeatures:
         )
 
     def extends(self, other: StoredFeatures) -> bool:
-        """Return whether both were made alike, so that their rows can stand in one matrix."""
+        """Return whether both were computed in the same way, so their rows can share a matrix."""
         return _made(self.features) == _made(other.features)
 
     def with_rows_of(self, other: StoredFeatures) -> StoredFeatures:
-        """Return these rows and those of *other*; of a row in both, that of *other* remains."""
+        """Return these rows and those of *other*, which replace rows with the same key."""
         ours = np.flatnonzero(other.places(self.keys) == NOT_HERE)
         kept = self.at(ours)
         layers = {
