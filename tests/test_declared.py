@@ -151,7 +151,7 @@ def test_both_texts_of_a_pair_are_in_a_static_vector(tmp_path: Path) -> None:
     [
         ({"request": EncodingRequest(layers="each")}, "--layers last"),
         ({"request": EncodingRequest(pooling="cls")}, "--pooling mean"),
-        ({"places": np.array([[0, 0]])}, "not by the word"),
+        ({"places": np.array([[0, 0]])}, "not for each word"),
     ],
 )
 def test_what_static_embeddings_do_not_have_is_refused(

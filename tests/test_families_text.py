@@ -76,7 +76,7 @@ def test_every_case_is_of_its_own_model_type_or_attention() -> None:
 def test_a_family_that_gives_no_features_here_is_refused(tmp_path: Path) -> None:
     config = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 4, "intermediate_size": 48}
     make("mra", "<s> A </s>", {**config, "max_position_embeddings": POSITIONS}, tmp_path)
-    with pytest.raises(CheckpointError, match="mra attends to nothing without a CUDA kernel"):
+    with pytest.raises(CheckpointError, match="mra needs its own CUDA kernel"):
         encoders.load(tmp_path, "text")
 
 

@@ -44,10 +44,10 @@ def load_tokenizer(folder: Path, *, lower_case: bool = False) -> Any:
 
 
 def padded(tokenizer: Any, rows: Sequence[Mapping[str, list[int]]], width: int | None) -> dict[str, Any]:
-    """Return *rows* of token ids as tensors with their mask, as wide as the longest of them or *width*.
+    """Return *rows* of token ids as tensors with their mask, padded to *width* or to the longest row.
 
-    A text without a token, as the empty one is to a tokenizer that adds no special ones, is read as the
-    padding token: there must be a state to pool, and it must not depend on the others of the batch.
+    A text without tokens, such as an empty one if the tokenizer adds no special tokens, is read as one
+    padding token: pooling needs a state, and it must not depend on the other rows of the batch.
     """
     how = {"padding": "max_length", "max_length": width} if width else {}
     filled = [row if row["input_ids"] else _padding_alone(tokenizer, row) for row in rows]
@@ -60,18 +60,18 @@ def _padding_alone(tokenizer: Any, row: Mapping[str, list[int]]) -> dict[str, li
 
 
 def refuse_missing_vocabulary(tokenizer: Any) -> None:
-    """Refuse a tokenizer to which every word is unknown, whatever the text.
+    """Refuse a tokenizer that knows no words.
 
-    Where the vocabulary's file is missing, transformers makes a vocabulary of special tokens without a
-    word, for some families with a full stop or the mark of a space beside them. Texts then differ in
-    their lengths alone, which would be ranked.
+    If the file of the vocabulary is missing, transformers creates a vocabulary of special tokens; in some
+    families it also has a full stop or the marker of a space. Texts then differ only in length, and a ranking
+    would compare that.
 
     Raises:
-        CheckpointError: if no token has a letter or a digit, but for special and added ones.
+        CheckpointError: if no token has a letter or a digit, apart from special and added ones.
     """
     with load_errors():
-        made_known = {*tokenizer.all_special_ids, *tokenizer.get_added_vocab().values()}
-        learnt = (token for token, number in tokenizer.get_vocab().items() if number not in made_known)
+        added = {*tokenizer.all_special_ids, *tokenizer.get_added_vocab().values()}
+        learnt = (token for token, number in tokenizer.get_vocab().items() if number not in added)
         knows_words = any(character.isalnum() for token in learnt for character in token)
     if not knows_words:
         raise CheckpointError("the vocabulary of its tokenizer is missing")

@@ -157,12 +157,14 @@ def _looks_like_a_path(name: str) -> bool:
 
 
 def _suggestion(name: str, folder: Path) -> str:
-    """Return a question that names a folder beside the missing *folder* with nearly its name, or ""."""
+    """Return a hint that names the folder with the most similar name in the same parent, or ""."""
     try:
-        beside = [entry.name for entry in islice(folder.parent.iterdir(), MOST_NEIGHBOURS) if entry.is_dir()]
+        siblings = [
+            entry.name for entry in islice(folder.parent.iterdir(), MOST_NEIGHBOURS) if entry.is_dir()
+        ]
     except OSError:
         return ""
-    close = difflib.get_close_matches(folder.name, beside, n=1)
+    close = difflib.get_close_matches(folder.name, siblings, n=1)
     return f"; did you mean {name.rstrip('/').removesuffix(folder.name)}{close[0]}?" if close else ""
 
 
