@@ -1,4 +1,4 @@
-"""Weights that nothing was learnt in are told from others, and three quarters of what they score count."""
+"""Randomly initialised checkpoints are detected, and their scores are discounted by 25 %."""
 
 from __future__ import annotations
 
