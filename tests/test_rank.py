@@ -306,7 +306,8 @@ BAD_DATA: dict[str, tuple[list[str], str]] = {
     "which config": (["--dataset", "tester/two-configs"], "pick a config with --config; there are: plain, shouted"),
     "unknown config": (["--dataset", "tester/two-configs", "--config", "loud"], "there are: plain, shouted"),
     "gated dataset": (["--dataset", "acme/gated-reviews"], "gated"),
-    "invalid id": (["--dataset", "a/b/c"], "not a valid repository id"),
+    "missing file": (["--dataset", "a/b/c"], "a/b/c: no such file"),
+    "invalid id": (["--dataset", "not--valid"], "not a valid repository id"),
 }  # fmt: skip
 
 

@@ -291,7 +291,7 @@ def test_what_is_no_csv_is_named_in_one_line(site: Site, content: bytes, said: s
 def test_what_is_not_there_is_named_in_one_line(site: Site) -> None:
     with pytest.raises(HubError, match=r"gone.csv: cannot be read: status 404"):
         drawn(f"{site.url}/gone.csv")
-    with pytest.raises(DatasetError, match=r"none.csv: cannot be read"):
+    with pytest.raises(DatasetError, match=r"none.csv: no such file"):
         drawn("memory://passages/none.csv")
     with pytest.raises(HubError, match=r"127.0.0.1:9/x.csv: cannot be read after 5 tries"):
         drawn("http://127.0.0.1:9/x.csv")

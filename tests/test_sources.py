@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import fsspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from huggingface_hub.errors import RepositoryNotFoundError
 
 from hubscan import recipe
 from hubscan.errors import DatasetError, HubError
 from hubscan.records import Sample
 from hubscan.sample import draw
+from hubscan.sample.sources import open as source
 from tests.hub.drawing import drawn as drawn_apart
 from tests.hub.lab import LabHub
 from tests.hub.large import noise
@@ -121,12 +125,40 @@ def test_labels_that_the_footer_tells_are_not_fetched_and_are_the_same(values: l
     [
         ("http://me:secret@host/x.parquet", "holds a password"),
         ("nowhere://host/x.parquet", "cannot read nowhere:// here"),
-        ("memory://empty/none.parquet", "cannot be read"),
+        ("memory://empty/none.parquet", "none.parquet: no such file"),
     ],
 )
 def test_a_url_that_cannot_be_read_says_why_in_one_line(url: str, said: str) -> None:
     with pytest.raises(DatasetError, match=said):
         drawn(url)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["nowhere.csv", "nowhere.jsonl.gz", "./nowhere", "~/nowhere-at-all", "/nowhere/at/all", "a/b/c", "data/",
+     "~no-such-user/x", "sheet.xlsx"],
+)  # fmt: skip
+def test_a_missing_file_is_no_such_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(source, "api", lambda: pytest.fail("the Hub was asked"))
+    with pytest.raises(DatasetError, match=rf"^{re.escape(name)}: no such file"):
+        drawn(name)
+
+
+def test_an_id_that_ends_like_a_file_is_looked_up_on_the_hub(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    class Api:
+        def dataset_info(self, name: str, revision: str | None) -> None:
+            asked.append(name)
+            raise RepositoryNotFoundError("404", response=Mock(headers={}))
+
+    monkeypatch.setattr(source, "api", Api)
+    with pytest.raises(DatasetError, match=r"^data/train.csv: no such file"):
+        drawn("data/train.csv")
+    with pytest.raises(HubError, match=r"no/such"):
+        drawn("no/such")
+    assert asked == ["data/train.csv", "no/such"]
 
 
 @pytest.mark.parametrize("form", ["stream", "file"])

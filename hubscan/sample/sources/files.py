@@ -41,7 +41,7 @@ class StoredFile:
         self.requests = 0
         self._lock = threading.Lock()
         protocol = address.partition("://")[0]
-        with _said_by_backend(f"{address}: cannot read {protocol}:// here"):
+        with _backend_errors(address, f"cannot read {protocol}:// here"):
             self._system, self._path = url_to_fs(address)
         self.local = isinstance(self._system, fsspec.get_filesystem_class("file"))
 
@@ -52,7 +52,7 @@ class StoredFile:
         Raises:
             DatasetError: if there is no such file.
         """
-        with _said_by_backend(f"{self.name}: cannot be read"):
+        with _backend_errors(self.name, "cannot be read"):
             return int(self._system.info(self._path)["size"])
 
     def read(self, start: int, stop: int) -> bytes:
@@ -61,7 +61,7 @@ class StoredFile:
         Raises:
             DatasetError: if they are not to be had.
         """
-        with _said_by_backend(f"{self.name}: cannot be read"):
+        with _backend_errors(self.name, "cannot be read"):
             found = bytes(self._system.cat_file(self._path, start=start, end=stop)) if stop > start else b""
         if len(found) != stop - start:
             raise DatasetError(f"{self.name}: cannot be read: it ends before byte {stop}")
@@ -78,19 +78,21 @@ def names_like(pattern: str) -> list[str]:
     Raises:
         DatasetError: if the place cannot be asked.
     """
-    with _said_by_backend(f"{pattern}: cannot be listed"):
+    with _backend_errors(pattern, "cannot be listed"):
         system, path = url_to_fs(pattern)
         return [system.unstrip_protocol(name) for name in sorted(system.glob(path))]
 
 
 @contextmanager
-def _said_by_backend(what: str) -> Iterator[None]:
+def _backend_errors(address: str, problem: str) -> Iterator[None]:
     """Turn what a backend of fsspec raises into one line."""
     try:
         yield
+    except FileNotFoundError as error:
+        raise DatasetError(f"{address}: no such file") from error
     except Exception as error:  # each has kinds of its own: botocore's and gcsfs' know nothing of OSError
         reason = " ".join(str(error).split())[:300] or type(error).__name__
-        raise DatasetError(f"{what}: {reason}") from error
+        raise DatasetError(f"{address}: {problem}: {reason}") from error
 
 
 def open_file(address: str) -> File:

@@ -11,8 +11,10 @@ from typing import Any, Final
 
 import datasets
 from datasets import load_dataset_builder
+from huggingface_hub import DatasetInfo
+from huggingface_hub.errors import RepositoryNotFoundError
 
-from hubscan.errors import DatasetError
+from hubscan.errors import DatasetError, HubError
 from hubscan.hub.client import api, explained, patient
 from hubscan.hub.ranges import RemoteFile
 from hubscan.records import SampleRequest
@@ -38,6 +40,7 @@ READERS: Final = {
 }
 IN_ONE_PASS: Final = (".csv", ".tsv", ".jsonl", ".json", ".arrow")  # how these are read at a URL
 PACKED: Final = (".gz", ".bz2", ".xz")
+UNREADABLE: Final = (".txt", ".xlsx", ".xls", ".zip")  # the endings of files, not of dataset ids
 SINGLE_SPLIT: Final = "train"  # what a file that knows nothing of splits is called
 
 
@@ -91,12 +94,13 @@ def open_split(request: SampleRequest) -> Source:
         raise DatasetError("no dataset: pass --dataset ID_OR_PATH, or set it in the recipe")
     if "://" in request.dataset:
         return _at_url(request, request.dataset)
-    path = Path(request.dataset).expanduser()
+    name = request.dataset
+    path = _expanded_user(name)
     if path.exists():
         return _open_local(request, path)
-    name = request.dataset
-    with explained(f"dataset {name}"):
-        info = patient(lambda: api().dataset_info(name, revision=request.revision))
+    if _is_path(name):
+        raise DatasetError(f"{name}: no such file or folder; check --dataset")
+    info = _on_hub(name, request.revision)
     with read_errors(info.id):
         builder = load_dataset_builder(info.id, request.config, revision=info.sha)
         split = _chosen_split(request.split, info.id, [str(split) for split in builder.config.data_files])
@@ -105,6 +109,41 @@ def open_split(request: SampleRequest) -> Source:
     return Source(
         info.id, str(info.sha), config, split, rows, _from_hub(f"hf://datasets/{info.id}@{info.sha}/"), files
     )
+
+
+def _expanded_user(name: str) -> Path:
+    """Return *name* as a path, with a leading `~` replaced by the home folder if there is one."""
+    try:
+        return Path(name).expanduser()
+    except RuntimeError:
+        return Path(name)
+
+
+def _is_path(name: str) -> bool:
+    """Return whether *name* can only be a path: no dataset of the Hub has such an id."""
+    if name.startswith((".", "~", "/")) or "\\" in name or name.count("/") > 1 or name.endswith("/"):
+        return True
+    return "/" not in name and _is_data_file(name)
+
+
+def _is_data_file(name: str) -> bool:
+    return _suffix(name) in READERS or PurePosixPath(name.lower()).suffix in (*PACKED, *UNREADABLE)
+
+
+def _on_hub(name: str, revision: str | None) -> DatasetInfo:
+    """Return what the Hub knows of the dataset *name*.
+
+    Raises:
+        HubError: if the Hub cannot be reached or does not know the dataset.
+        DatasetError: if it does not know the dataset and *name* looks like a file.
+    """
+    try:
+        with explained(f"dataset {name}"):
+            return patient(lambda: api().dataset_info(name, revision=revision))
+    except HubError as error:
+        if not (_is_data_file(name) and isinstance(error.__cause__, RepositoryNotFoundError)):
+            raise
+        raise DatasetError(f"{name}: no such file, and no dataset of this id on the Hub") from error
 
 
 def _open_local(request: SampleRequest, path: Path) -> Source:
@@ -148,7 +187,7 @@ def _at_url(request: SampleRequest, url: str) -> Source:
         raise DatasetError("the URL holds a password, which would stand in every result; take it out")
     found = _expanded(url)
     if not found:
-        raise DatasetError(f"{url}: no such files")
+        raise DatasetError(f"{url}: no such files; check --dataset")
     split = _chosen_split(request.split, url, [SINGLE_SPLIT])
     suffix = _suffix(url.partition("?")[0])
     if suffix in IN_ONE_PASS:
