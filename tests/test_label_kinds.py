@@ -51,12 +51,56 @@ def test_any_two_texts_are_a_pair_when_they_are_asked_for(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("kind", ["float", "integer"])
 def test_floats_are_numbers_and_so_are_integers_of_very_many_values(tmp_path: Path, kind: str) -> None:
-    values = [i * (0.25 if kind == "float" else 7) for i in range(600)]
+    values = [(i % 520) * (0.25 if kind == "float" else 7) for i in range(600)]
     sample = drawn({"text": [f"t{i}" for i in range(600)], "label": values}, tmp_path)
     assert sample.draw.label_kind == "number" and sample.draw.classes == {}
     assert sample.labels.dtype == np.float64
     assert sample.labels.tolist() == [values[i] for i in sample.row_ids]
     assert len(sample.labels) == 20
+
+
+IDS: dict[str, list[Any]] = {
+    "few integers": list(range(300)),
+    "many integers": list(range(7, 1007)),
+    "texts": [f"row-{i}" for i in range(300)],
+    "many texts": [f"row-{i}" for i in range(1500)],
+    "nearly all different": [*range(600), *range(20)],
+}
+
+
+@pytest.mark.parametrize("form", ["parquet", "jsonl"])
+@pytest.mark.parametrize("name", IDS)
+def test_labels_that_are_all_different_are_refused_with_likelier_columns(
+    tmp_path: Path, name: str, form: str
+) -> None:
+    ids = IDS[name]
+    columns = {
+        "id": ids,
+        "text": [f"t{i}" for i in range(len(ids))],
+        "sentiment": ["+-"[i % 2] for i in range(len(ids))],
+        "topic": [i % 5 for i in range(len(ids))],
+        "user": [f"user {i}" for i in range(len(ids))],
+    }
+    file = tmp_path / f"data.{form}"
+    if form == "parquet":
+        pq.write_table(pa.table(columns), file, row_group_size=100)
+    else:
+        pa.table(columns).to_pandas().to_json(file, orient="records", lines=True)
+    asked = {"dataset": str(file), "label_columns": ("id",), "input_columns": ("text",)}
+    with pytest.raises(DatasetError, match="--label-column sentiment or topic") as refused:
+        draw(recipe.resolve(asked).sample_request)
+    said = str(refused.value)
+    assert "column 'id'" in said and "different values" in said and "\n" not in said and "user" not in said
+    if isinstance(ids[0], int):
+        assert "--label-kind number" in said
+        assert draw(recipe.resolve({**asked, "label_kind": "number"}).sample_request).draw.rows > 200
+
+
+def test_a_memory_bound_on_labels_names_likelier_columns_too(tmp_path: Path) -> None:
+    ids = list(range(60_000))
+    columns = {"id": ids, "text": ["t"] * 60_000, "label": [i % 2 for i in ids]}
+    with pytest.raises(DatasetError, match="so these are not classes; pass --label-column label"):
+        drawn(columns, tmp_path, label_columns=("id",))
 
 
 def test_numbers_that_are_missing_or_no_numbers_are_dropped(tmp_path: Path) -> None:
@@ -270,7 +314,7 @@ def test_the_recipe_that_says_what_was_done_gives_the_same_rows_again(tmp_path: 
     forms: dict[str, dict[str, Any]] = {
         "pair": {"premise": text, "hypothesis": text, "label": [0, 1] * 30},
         "number": {"text": text, "score": [i / 7 for i in range(60)]},
-        "many integers": {"text": [f"t{i}" for i in range(600)], "label": list(range(600))},
+        "many integers": {"text": [f"t{i}" for i in range(600)], "label": [i % 520 for i in range(600)]},
         "multilabel": {"text": text, "labels": [["a"] * (i % 2) + ["b"] * (i % 3 > 0) for i in range(60)]},
         "columns": {"text": text, "u": [0, 1] * 30, "v": [1, 0, 0] * 20},
         "token": tagged(60),

@@ -116,7 +116,7 @@ TABLES: dict[str, tuple[dict[str, list[Any]], dict[str, Any], str]] = {
     "struct as label": ({"text": ["a"], "label": [{"x": 1}]}, {"label_columns": ("label",)}, "--label-column label: holds dict values, not labels"),
     "unknown column": ({"text": ["a"], "label": [0]}, {"input_columns": ("txt",)}, "--input-column txt: no such column"),
     "no image": ({"text": ["a"], "label": [0]}, {"task": "image-classification"}, "no column of images"),
-    "free text as label": ({"text": list("abcdefghijklmn"), "label": [f"l{i}" for i in range(14)]}, {}, "over 10 different values"),
+    "free text as label": ({"text": list("abcdefghijklmn"), "label": [f"l{i}" for i in range(14)]}, {}, "over 10 different values in 14 labelled rows"),
     "nothing left": ({"text": ["a", "b"], "label": [None, None], "x": [1, 2]}, {"label_columns": ("label",)}, "--label-column label: holds null"),
     "no rows with labels": ({"text": ["", " "], "label": [0, 1]}, {}, r"no labelled row \(2 × empty input\)"),
 }  # fmt: skip

@@ -12,6 +12,7 @@ import pyarrow as pa
 from hubscan.errors import DatasetError
 from hubscan.records import TASKS, LabelKind, Modality, SampleRequest
 from hubscan.sample.column_types import declared_names
+from hubscan.sample_size import LEAST_OF_CLASS
 
 if TYPE_CHECKING:
     from datasets import Features
@@ -50,6 +51,7 @@ KINDS_OF_LABEL: Final[Mapping[str, tuple[LabelKind, ...]]] = {
 }
 KINDS_OF_GROUP: Final = re.compile(r"text|class|integer|boolean|number|(date|time|duration).*")
 MOSTLY: Final = 0.9
+MOST_ADVISED: Final = 4  # columns that a message suggests
 Peek = Callable[[Sequence[str]], pa.Table]
 """Gives the first rows of some columns."""
 
@@ -314,6 +316,26 @@ def _check(column: str, kinds: Mapping[str, str], fitting: object, flag: str, wh
         raise DatasetError(
             f"{flag} {column}: holds {kinds[column]} values, not {what}; there are: {listed(kinds)}"
         )
+
+
+def likelier_labels(kinds: Mapping[str, str], peek: Peek, columns: Columns) -> list[str]:
+    """Return the columns that are likelier to hold classes than those of *columns*, the likeliest first.
+
+    They are declared as classes, have the name of a label, or repeat their values in the first rows.
+    """
+    others = [name for name in kinds if name not in columns.all]
+    single = [name for name in others if kinds[name] in ("class", "integer", "boolean", "text")]
+    if not single:
+        return []
+    rows = peek(single)
+    values = {name: len(rows[name].drop_null().unique()) for name in single}
+    repeated = [name for name in single if 1 < values[name] <= len(rows) // LEAST_OF_CLASS]
+    likely = [
+        *(name for name in single if kinds[name] == "class"),
+        *(name for name in LABEL_NAMES if name in single),
+        *sorted(repeated, key=values.__getitem__),
+    ]
+    return list(dict.fromkeys(likely))[:MOST_ADVISED]
 
 
 def listed(kinds: Mapping[str, str]) -> str:

@@ -13,8 +13,8 @@ from hubscan.records import Sample, SampleRequest
 from hubscan.sample.assemble import assemble
 from hubscan.sample.cells import MOST_CHARACTERS, Reader
 from hubscan.sample.column_types import kinds_of
-from hubscan.sample.columns import Columns, find
-from hubscan.sample.label_codes import Coder, ManyValues
+from hubscan.sample.columns import Columns, find, likelier_labels, listed
+from hubscan.sample.label_codes import Coder, ManyValues, NotClasses
 from hubscan.sample.select import one_pass, random_access
 from hubscan.sample.select.one_pass import Spent
 from hubscan.sample.sources.open import Source, open_split
@@ -56,10 +56,19 @@ class OpenSplit:
 
         try:
             return _draw_of_columns(self.request, self.source, self.columns, spent)
+        except NotClasses as error:
+            raise DatasetError(self._with_likelier_columns(error)) from error
         except ManyValues:  # a stream is read again, and may again cost what it may cost
             numbers = replace(self.columns, kind="number", fixed=True)
             before = 0 if self.source.sequential else spent()
             return _draw_of_columns(self.request, self.source, numbers, lambda: spent() - before)
+
+    def _with_likelier_columns(self, error: NotClasses) -> str:
+        kinds = kinds_of(self.source.rows.features)
+        likelier = likelier_labels(kinds, self.source.rows.head, self.columns)
+        if likelier:
+            return f"{error.problem}; pass --label-column {' or '.join(likelier)}{error.otherwise}"
+        return f"{error}; there are: {listed(kinds)}"
 
 
 def open_dataset(request: SampleRequest) -> OpenSplit:

@@ -23,7 +23,17 @@ IGNORED_TAG: Final = -100  # what loss functions skip, and tables of tags hold f
 MOST_LABELS: Final = 50_000  # a bound on memory
 MANY_VALUES: Final = 500  # so many different integers may be numbers
 ROWS_A_NUMBER: Final = 20  # an integer that comes up less often than that is a number, not a class
+ALL_DIFFERENT: Final = 0.9  # more different values than this for each row are ids, not classes
 MISSING, UNKNOWN = "missing label", "class number without a name"
+
+
+class NotClasses(DatasetError):
+    """A column has too many different values to hold classes."""
+
+    def __init__(self, problem: str, otherwise: str) -> None:
+        super().__init__(f"{problem}; pass another --label-column{otherwise}")
+        self.problem = problem  # names the dataset and the column, and says how many values it has
+        self.otherwise = otherwise  # what else could be passed
 
 
 class ManyValues(Exception):
@@ -58,6 +68,7 @@ class Coder:
         self.dropped: Counter[str] = Counter()
         self._numbers: dict[Any, int] = {}
         self._most = (samples or MOST) // LEAST_OF_CLASS if columns.kind == "class" else MOST_LABELS
+        self._table_differs = False  # whether nearly all values of the latest table are different
         self._where = where
 
     def coded(self, table: pa.Table) -> Coded:
@@ -73,6 +84,8 @@ class Coder:
         counted = np.bincount(codes, minlength=max(len(self.values), len(self.counts)))
         counted[: len(self.counts)] += self.counts
         self.counts = counted.astype(np.int64)
+        if not self._may_be_numbers and len(self.values) > self._most:
+            self._refuse(self._most)
         return found
 
     def again(self, table: pa.Table) -> Coded:
@@ -96,6 +109,8 @@ class Coder:
                 come up less than 20 times each.
             DatasetError: if there are more classes than two rows each allow.
         """
+        if self._all_different:
+            self._refuse_different()
         if self._may_be_numbers and len(self.values) > MANY_VALUES and self._sparse:
             raise ManyValues
         if len(self.values) > self._most:
@@ -174,6 +189,7 @@ class Coder:
             encoded = encoded.unify_dictionaries().combine_chunks()
         if isinstance(encoded, pa.ChunkedArray):
             encoded = encoded.chunk(0)
+        self._table_differs = _different(len(encoded.dictionary), len(column) - column.null_count)
         table = np.array([*map(self._code, encoded.dictionary.to_pylist()), -1], np.int32)
         places = encoded.indices.fill_null(len(table) - 1).to_numpy(zero_copy_only=False)
         return np.asarray(table[places])
@@ -198,10 +214,12 @@ class Coder:
             if value not in self._numbers:
                 self._numbers[value] = len(self.values)
                 self.values.append(value)
-        if len(self.values) > MOST_LABELS and self._may_be_numbers and self._sparse:
-            raise ManyValues
-        if len(self.values) > (MOST_LABELS if self._may_be_numbers else self._most):
-            self._refuse(min(self._most, MOST_LABELS))
+        if len(self.values) > max(MOST_LABELS, self._most):
+            if self._table_differs:
+                self._refuse_different()
+            if self._may_be_numbers and self._sparse:
+                raise ManyValues
+            self._refuse(MOST_LABELS)
 
     @property
     def _may_be_numbers(self) -> bool:
@@ -212,11 +230,38 @@ class Coder:
     def _sparse(self) -> bool:
         return int(self.counts.sum()) < ROWS_A_NUMBER * len(self.values)
 
+    @property
+    def _all_different(self) -> bool:
+        return self.columns.kind == "class" and _different(len(self.values), int(self.counts.sum()))
+
     def _refuse(self, most: int) -> NoReturn:
-        raise DatasetError(
-            f"{self._where}: over {most:,} different values; is it a class? pass another "
-            "--label-column, --label-kind number if it is one, or more --samples: two rows a class at least"
+        more = "" if self._all_different else ", or more --samples if these are classes"
+        raise NotClasses(
+            f"{self._where}: over {most:,} different values{self._among}, and each class needs "
+            f"{LEAST_OF_CLASS} sampled rows",
+            f"{more}{self._or_number}",
         )
+
+    def _refuse_different(self) -> NoReturn:
+        raise NotClasses(
+            f"{self._where}: {len(self.values):,} different values{self._among}, so these are not classes",
+            self._or_number,
+        )
+
+    @property
+    def _among(self) -> str:
+        rows = int(self.counts.sum())  # those of the table that is being read are not counted yet
+        return f" in {rows:,} labelled rows" if rows >= len(self.values) else ""
+
+    @property
+    def _or_number(self) -> str:
+        integers = bool(self.values) and isinstance(self.values[0], int) and not self.columns.names
+        return ", or --label-kind number if these are numbers to predict" if integers else ""
+
+
+def _different(values: int, rows: int) -> bool:
+    """Return whether nearly every row has a value of its own; two rows are too few to say."""
+    return rows > 2 and values > ALL_DIFFERENT * rows
 
 
 def _of_numbers(column: pa.ChunkedArray) -> Coded:
