@@ -1,4 +1,4 @@
-"""A `Sample` in, a parquet file out, and back: with inputs for workers, without for the run folder."""
+"""Write and read a `Sample` as parquet: with inputs for workers, without them for the run folder."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ _TYPES: Final[dict[LabelKind, Any]] = {
 
 
 def write(sample: Sample, path: Path, *, inputs: bool) -> None:
-    """Write row ids, labels, group numbers and the draw's description, and the inputs too if asked.
+    """Write row ids, labels, group numbers and the `SampleInfo`, and the inputs if *inputs* is true.
 
-    Where every word has a label, a row is a word, and its sentence stands with the first of its words.
+    For token labels there is a row for each word, and the sentence is stored with its first word.
     """
     columns = {"row": pa.array(sample.row_ids), "label": pa.array(sample.labels.tolist(), _type(sample))}
     if sample.places is not None:
@@ -44,7 +44,7 @@ def write(sample: Sample, path: Path, *, inputs: bool) -> None:
 
 
 def read(path: Path) -> Sample:
-    """Return the sample in *path*, with such inputs as the file has."""
+    """Return the sample in *path*, with the inputs that the file has."""
     table = pq.read_table(path)
     draw: SampleInfo = TypeAdapter(SampleInfo).validate_python(json.loads(table.schema.metadata[_DRAW]))
     names = [name for name in table.column_names if name.startswith(_INPUT)]

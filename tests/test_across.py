@@ -179,8 +179,8 @@ def test_a_modality_restricts_the_scan_and_so_does_a_task_unless_a_modality_says
 def test_what_cannot_be_joined_or_read_is_said_in_one_line(cli: Cli) -> None:
     for asked, said in (
         (("--modality", "text", "--fuse"), "--fuse joins an image and a text encoder, but only text is read"),
-        (("--modality", "audio"), "no column of audios"),
-        (("--modality", "image", "--input-column", "caption"), "--modality image: no column of images among"),
+        (("--modality", "audio"), "no audio column"),
+        (("--modality", "image", "--input-column", "caption"), "--modality image: no image column among"),
     ):
         done = cli("rank", *DATA, *NAMED, *asked)
         assert done.returncode in (1, 2) and said in done.stderr and "Traceback" not in done.stderr

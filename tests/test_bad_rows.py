@@ -69,7 +69,7 @@ def test_a_text_of_ten_megabytes_is_cut_and_the_cut_is_said(tmp_path: Path) -> N
     longest = sample.inputs["text"][sample.row_ids.tolist().index(7)]
     assert isinstance(longest, str) and len(longest) == cells.MOST_CHARACTERS
     assert sample.draw.rows == ROWS
-    assert sample.draw.notes == ("texts of over 500,000 characters were cut there: 1",)
+    assert sample.draw.notes == ("texts truncated to 500,000 characters: 1",)
 
 
 def test_exact_copies_are_counted_and_near_ones_are_not(tmp_path: Path) -> None:

@@ -254,7 +254,7 @@ UNCLEAR: dict[str, tuple[dict[str, list[Any]], dict[str, Any], str]] = {
     "three texts": (
         {"a": ["a"], "b": ["a"], "c": ["a"], "label": [0]},
         {"input_columns": ("a", "b", "c")},
-        "there are too many",
+        "too many columns",
     ),
     "the same labels everywhere": (
         {"text": ["a", "b"], "labels": [["x"], ["x"]]},
@@ -371,11 +371,11 @@ def test_what_does_not_go_with_labels_of_words_is_said(
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
-        ({"modalities": ("text",)}, "--modality text: no column of texts"),
-        ({"task": "text-classification"}, "--task text-classification: no column of texts"),
+        ({"modalities": ("text",)}, "--modality text: no text column"),
+        ({"task": "text-classification"}, "--task text-classification: no text column"),
         ({"task": "token-classification"}, "labels of kind class; pass --task"),
-        ({"modalities": ("image", "audio")}, "--modality audio: no column of audios"),
-        ({"task": "image-classification", "modalities": ("text",)}, "--modality text: no column of texts"),
+        ({"modalities": ("image", "audio")}, "--modality audio: no audio column"),
+        ({"task": "image-classification", "modalities": ("text",)}, "--modality text: no text column"),
         (
             {"label_kind": "token"},
             "--label-column label: holds integer values, which are not labels of kind token",

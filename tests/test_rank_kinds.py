@@ -200,7 +200,7 @@ def test_a_column_of_sounds_that_are_none_ends_in_one_line(cli: Cli, tmp_path: P
     pq.write_table(table, tmp_path / "sounds.parquet")
     done = cli("rank", "--dataset", "sounds.parquet", *MODELS)
     assert done.returncode == 1 and done.stdout == "" and "Traceback" not in done.stderr
-    assert "no labelled row (40 × not audio)" in done.stderr.strip().splitlines()[-1]
+    assert "no usable labelled row (40 × not audio)" in done.stderr.strip().splitlines()[-1]
 
 
 def test_a_dry_run_says_which_columns_were_found_and_shows_two_rows(cli: Cli, tmp_path: Path) -> None:

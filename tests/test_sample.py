@@ -109,16 +109,16 @@ def test_empty_texts_and_missing_labels_are_counted_and_not_drawn(tmp_path: Path
 
 TABLES: dict[str, tuple[dict[str, list[Any]], dict[str, Any], str]] = {
     "one class": ({"text": ["a", "b"], "label": [1, 1]}, {}, r"one class only \(1\).*try another --split"),
-    "no label": ({"text": ["a", "b"], "weight": [0.5, 0.1]}, {}, r"no column of labels; there are: text \(text\), weight \(number\)"),
+    "no label": ({"text": ["a", "b"], "weight": [0.5, 0.1]}, {}, r"no label column found; pass --label-column; there are: text \(text\), weight \(number\)"),
     "which label": ({"text": ["a"], "stars": [1], "useful": [0]}, {}, r"which column is the label\? pass --label-column"),
     "which text": ({"premise": ["a"], "claim": ["b"], "label": [0]}, {}, r"which column is the text\? pass --input-column"),
     "one number": ({"text": ["a", "b"], "label": [0.5, 0.5]}, {}, r"one number only \(0.5\)"),
     "struct as label": ({"text": ["a"], "label": [{"x": 1}]}, {"label_columns": ("label",)}, "--label-column label: holds dict values, not labels"),
     "unknown column": ({"text": ["a"], "label": [0]}, {"input_columns": ("txt",)}, "--input-column txt: no such column"),
-    "no image": ({"text": ["a"], "label": [0]}, {"task": "image-classification"}, "no column of images"),
+    "no image": ({"text": ["a"], "label": [0]}, {"task": "image-classification"}, "no image column"),
     "free text as label": ({"text": list("abcdefghijklmn"), "label": [f"l{i}" for i in range(14)]}, {}, "over 10 different values in 14 labelled rows"),
     "nothing left": ({"text": ["a", "b"], "label": [None, None], "x": [1, 2]}, {"label_columns": ("label",)}, "--label-column label: holds null"),
-    "no rows with labels": ({"text": ["", " "], "label": [0, 1]}, {}, r"no labelled row \(2 × empty input\)"),
+    "no rows with labels": ({"text": ["", " "], "label": [0, 1]}, {}, r"no usable labelled row \(2 × empty input\)"),
 }  # fmt: skip
 
 
@@ -138,7 +138,7 @@ def test_an_unknown_split_names_those_there_are(sorted_parquet: Path) -> None:
 
 def test_a_file_of_an_unknown_kind_names_the_known_ones(tmp_path: Path) -> None:
     (tmp_path / "data.xlsx").write_bytes(b"PK")
-    with pytest.raises(DatasetError, match=r"cannot read \.xlsx; known are \.csv"):
+    with pytest.raises(DatasetError, match=r"cannot read \.xlsx; supported are \.csv"):
         drawn(tmp_path / "data.xlsx")
 
 

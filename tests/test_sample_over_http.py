@@ -89,7 +89,7 @@ def test_each_thousand_texts_of_a_sorted_split_cost_a_twentieth_of_its_bytes_bes
     assert draw["bytes_read"] == sent and draw["requests"] == sum(kinds.values())
     assert kinds["api"] <= SHARDS and kinds["resolve"] <= 3 * SHARDS
     assert draw["block_rows"] > 1 and draw["groups_read"] < draw["groups"] == 800
-    assert "row groups of 100 rows" in draw["notes"][0]
+    assert "row groups (100 rows" in draw["notes"][0]
     rows = np.array(found["row_ids"])
     assert all(np.histogram(rows, bins=4 * thousands, range=(0, 80_000))[0] > 0)
 

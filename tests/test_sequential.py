@@ -259,7 +259,7 @@ def test_several_files_are_one_split(site: Site) -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"<!DOCTYPE html>\n<html><body>log in</body></html>", "is a web page"),
+        (b"<!DOCTYPE html>\n<html><body>log in</body></html>", "this is a web page"),
         (b"", "rows.csv"),
         (b"text,label\n", "the split has no rows"),
         (b'text,label\n"never closed,a\nb,c\n', "rows.csv"),

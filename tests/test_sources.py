@@ -60,7 +60,7 @@ def test_the_keys_of_a_json_in_a_tar_are_columns(tmp_path: Path) -> None:
 
 def test_a_damaged_tar_is_named_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "rows.tar").write_bytes(tar(damaged=True))
-    with pytest.raises(DatasetError, match=r"rows.tar: no tar, or damaged"):
+    with pytest.raises(DatasetError, match=r"rows.tar: not a tar file, or damaged"):
         drawn(tmp_path / "rows.tar")
 
 
@@ -87,7 +87,7 @@ def test_parquet_and_tar_over_http_are_read_by_ranges(hub: LabHub, own_hub: LabH
     assert gets and all(one.range and one.authorization is None for one in gets)
     assert drawn(f"{base}/rows.tar").draw.rows_seen == 60
     assert drawn(f"{base}/x.csv").draw.rows_seen == 60
-    with pytest.raises(DatasetError, match="not a kind of file that is read at a URL"):
+    with pytest.raises(DatasetError, match="cannot read this file type at a URL"):
         drawn(f"{base}/x.txt")
     with pytest.raises(HubError, match="status 404"):
         drawn(f"{base}/gone.parquet")
@@ -123,7 +123,7 @@ def test_labels_that_the_footer_tells_are_not_fetched_and_are_the_same(values: l
 @pytest.mark.parametrize(
     ("url", "said"),
     [
-        ("http://me:secret@host/x.parquet", "holds a password"),
+        ("http://me:secret@host/x.parquet", "contains a password"),
         ("nowhere://host/x.parquet", "cannot read nowhere:// here"),
         ("memory://empty/none.parquet", "none.parquet: no such file"),
     ],

@@ -1,6 +1,6 @@
-"""A split in, one `Sample` out: seeded, label-safe, the same for every checkpoint.
+"""Draw a `Sample` from a split: seeded, with every class in it, and the same for every checkpoint.
 
-The only importer of `datasets`.
+No other package imports `datasets`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The drawn rows in, the `Sample` with its description and fingerprint out."""
+"""Build the `Sample`, its description and its fingerprint from the rows that were drawn."""
 
 from __future__ import annotations
 
@@ -22,32 +22,34 @@ from hubscan.sample.sources.open import Source
 
 HOW_NOT_WHAT = {
     *("bytes_read", "requests", "groups", "groups_read", "block_rows", "notes", "fingerprint"),
-    "group_count",  # the numbers themselves are hashed
+    "group_count",  # the group numbers themselves are hashed
     "split_shares",
 }
-MOST_SHARES: Final = 10_000  # classes of a split whose shares are kept
+MOST_SHARES: Final = 10_000  # with more classes, their shares of the split are not kept
 
 
 def assemble(
     request: SampleRequest, source: Source, columns: Columns, coder: Coder, drawn: DrawnRows
 ) -> Sample:
-    """Return the sample that *drawn* makes.
+    """Return the sample of the rows in *drawn*.
 
     Raises:
-        DatasetError: if nothing was drawn, or nothing that could be told apart.
+        DatasetError: if no rows were drawn, their labels are all the same, or they are all one group.
     """
     where = f"{source.dataset}, split {source.split!r}, column {', '.join(columns.labels)!r}"
     dropped = dict(coder.dropped + drawn.dropped)
     if not drawn.picks:
         reasons = ", ".join(f"{count} × {reason}" for reason, count in dropped.items()) or "no rows"
-        raise DatasetError(f"{where}: no labelled row ({reasons}); try another --split or --label-column")
+        raise DatasetError(
+            f"{where}: no usable labelled row ({reasons}); try another --split or --label-column"
+        )
     labels, classes = _labels(drawn.picks, columns, coder)
-    _tell_apart(labels, classes, columns, where)
+    _refuse_same_labels(labels, classes, columns, where)
     rows = {pick.drawn.row: pick.drawn for pick in drawn.picks}
     inputs = {modality: tuple(row.inputs[modality] for row in rows.values()) for modality in columns.inputs}
     copies = numbered(map(_digest, zip(*inputs.values(), strict=True)))
     row_ids = np.array([pick.drawn.row for pick in drawn.picks], np.int64)
-    of_input = numbered(row_ids.tolist())  # the inputs lie in the order in which picks first name them
+    of_input = numbered(row_ids.tolist())  # inputs are in the order in which the picks first use them
     of_column = None if columns.group is None else _groups_of_column(drawn.picks)
     group_numbers = linked(*(key for key in (copies[of_input], of_column) if key is not None))
     _refuse_one_group(group_numbers, columns)
@@ -80,16 +82,16 @@ def assemble(
 
 
 def _groups_of_column(picks: Sequence[Pick]) -> Numbers:
-    """Return the number (n,) of the value that each pick has in the group column.
+    """Return the number (n,) of the group-column value of each pick.
 
-    A row without a value is a group of its own.
+    A row without a value is its own group.
     """
     rows = (pick.drawn for pick in picks)
     return numbered(("row", row.row) if row.group is None else ("value", row.group) for row in rows)
 
 
 def _labels(picks: Sequence[Pick], columns: Columns, coder: Coder) -> tuple[npt.NDArray[Any], dict[str, int]]:
-    """Return the labels as a `Sample` has them, and the rows of each by name."""
+    """Return the labels in the form of `Sample.labels`, and the number of rows of each class by name."""
     if columns.kind == "number":
         return np.array([pick.drawn.label.number for pick in picks], np.float64), {}
     token = columns.kind == "token"
@@ -108,20 +110,23 @@ def _labels(picks: Sequence[Pick], columns: Columns, coder: Coder) -> tuple[npt.
 
 
 def _split_shares(coder: Coder, drawn: DrawnRows) -> dict[str, float] | None:
-    """Return the share that each class has of the split's labelled rows or words, of labels that of rows.
+    """Return the share of each class among the labelled rows or words of the split.
 
-    None where labels are numbers, classes are very many, or not every row was seen.
+    With several labels per row, it is the share of rows that have the label. None if the labels are
+    numbers, if there are over 10,000 classes, or if not every row was seen.
     """
     kind, names = coder.columns.kind, coder.names()
     if kind == "number" or not drawn.all_seen or len(names) > MOST_SHARES:
         return None
-    # A row may have several labels, or none of those there are; it counts unless its label is missing.
+    # A row may have several labels or an empty list of them; it counts unless its label is missing.
     several = kind == "multilabel"
     labelled = drawn.rows_seen - coder.dropped.total() if several else int(coder.counts.sum())
     return {names[code]: int(coder.counts[code]) / labelled for code in coder.order()}
 
 
-def _tell_apart(labels: npt.NDArray[Any], classes: dict[str, int], columns: Columns, where: str) -> None:
+def _refuse_same_labels(
+    labels: npt.NDArray[Any], classes: dict[str, int], columns: Columns, where: str
+) -> None:
     """Refuse labels that are all the same."""
     if columns.kind == "number":
         same = f"one number only ({labels[0]:g})" if len(np.unique(labels)) < 2 else None
@@ -132,7 +137,7 @@ def _tell_apart(labels: npt.NDArray[Any], classes: dict[str, int], columns: Colu
         same = f"one class only ({next(iter(classes), 'none')})" if len(classes) < 2 else None
     if same:
         raise DatasetError(
-            f"{where}: {same}, so there is nothing to tell apart; try another --split or --label-column"
+            f"{where}: {same}, so there is nothing to predict; try another --split or --label-column"
         )
 
 
@@ -144,14 +149,14 @@ def _refuse_one_group(group_numbers: Numbers | None, columns: Columns) -> None:
     """Refuse a group column that puts all rows into one group."""
     if columns.group is not None and group_numbers is not None and not group_numbers.any():
         raise DatasetError(
-            f"--group-column {columns.group}: all drawn rows belong to one group, so none could be held "
-            "out; name another column, or leave it out"
+            f"--group-column {columns.group}: all sampled rows belong to one group, so none can be left "
+            "for evaluation; name another column, or leave it out"
         )
 
 
 def _fingerprint(sample: Sample, of_column: Numbers | None) -> str:
-    """Hash what was drawn and what it was drawn from, down to the bytes of the inputs and the groups."""
-    # Where a local file lies does not change its rows; its revision is a hash over its content.
+    """Return a hash of the rows and their origin, including the bytes of the inputs and the groups."""
+    # The path of a local file does not change its rows; its revision is a hash of its content.
     aside = HOW_NOT_WHAT | ({"dataset"} if sample.draw.local else set())
     origin = {k: v for k, v in asdict(sample.draw).items() if k not in aside}
     digest = hashlib.sha256(json.dumps(origin, sort_keys=True).encode())

@@ -1,4 +1,4 @@
-"""A cell of a table in, what an encoder reads out, or the reason why it cannot."""
+"""Turn the cells of a row into inputs for an encoder, or report why one is unusable."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ from hubscan.media import audio
 from hubscan.media.images import ImageError, decode
 from hubscan.records import Input, LabelKind, Modality
 
-MOST_CHARACTERS: Final = 500_000  # no encoder reads as many; a few such texts would fill the memory
+MOST_CHARACTERS: Final = 500_000  # no encoder reads more, and a few longer texts would fill the memory
 EMPTY: Final = "empty input"
 CUT: Final = "text cut"
 
 Fetch = Callable[[str], bytes]
-"""Gives the content of a file that a cell names; raises `FileNotFoundError` for one it may not read."""
+"""Return the content of a file named in a cell; raise `FileNotFoundError` if reading it is not allowed."""
 
 
 class Unusable(Exception):
-    """Nothing can be made of this cell; the message is a reason to count rows by."""
+    """The cell is unusable. The message is the reason under which dropped rows are counted."""
 
 
 class Reader:
-    """Reads the inputs of rows, and counts the texts that it cut and the files that it fetched."""
+    """Reads the inputs of rows; counts the texts it truncates and the files it fetches."""
 
     def __init__(
         self, inputs: Mapping[Modality, tuple[str, ...]], kind: LabelKind, fetch: Fetch, seconds: float
     ) -> None:
-        """Read *inputs*, of audio the first *seconds*.
+        """Prepare to read *inputs*, and no more than the first *seconds* of audio.
 
         Raises:
-            HubscanError: if there is audio among them, and nothing here decodes audio.
+            HubscanError: if the inputs include audio and no audio decoder is installed.
         """
         if "audio" in inputs:
             audio.require()
@@ -82,7 +82,7 @@ class Reader:
         return content
 
     def _content(self, value: Any, modality: Modality) -> bytes:
-        """Return the bytes of a cell: they lie in it, or in a file that it names."""
+        """Return the bytes in a cell, or those of the file it names."""
         if isinstance(value, bytes):
             return value
         stored = value if isinstance(value, Mapping) else {"path": value}

@@ -1,7 +1,7 @@
-"""What a dataset declares of its columns in; what each holds, in one word, out.
+"""Name the kind of each column of a dataset.
 
-The words: text, image, audio, class, integer, boolean, number; texts, classes and integers of lists
-of these; anything else by the name of its type.
+The kinds are text, image, audio, class, integer, boolean and number; texts, classes and integers for
+lists of these; and the name of the type for anything else.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import pyarrow as pa
 from datasets import Audio, ClassLabel, Features, Image, List, Value
 
 OF_LISTS: Final = {"text": "texts", "class": "classes", "integer": "integers"}
-STORED_FILE: Final = {"bytes", "path"}  # how images and audio lie in a table
+STORED_FILE: Final = {"bytes", "path"}  # the fields of an image or audio cell
 
 
 def kinds_of(features: Features) -> dict[str, str]:
@@ -22,14 +22,14 @@ def kinds_of(features: Features) -> dict[str, str]:
 
 
 def declared_names(feature: object) -> tuple[str, ...] | None:
-    """Return the names of the classes if *feature* is a ClassLabel, or a list of them."""
+    """Return the names of the classes if *feature* is a ClassLabel or a list of ClassLabels."""
     inner = _inside(feature)
     feature = feature if inner is None else inner
     return tuple(feature.names) if isinstance(feature, ClassLabel) else None
 
 
 def features_of(schema: pa.Schema) -> Features:
-    """Return what a table's schema declares; a struct of bytes and a path that nothing names is an image."""
+    """Return the features of a table; an undeclared struct of bytes and a path is taken for an image."""
     features = Features.from_arrow_schema(schema)
     for name, feature in features.items():
         if isinstance(feature, dict) and set(feature) == STORED_FILE:
@@ -51,7 +51,7 @@ def _kind(feature: Any) -> str:
 
 
 def _inside(feature: Any) -> Any:
-    """Return what a list holds; None if *feature* is none."""
+    """Return the feature of the items if *feature* is a list, else None."""
     if isinstance(feature, List):
         return feature.feature
     if type(feature).__name__ in ("LargeList", "Sequence") and hasattr(feature, "feature"):
@@ -60,7 +60,7 @@ def _inside(feature: Any) -> Any:
 
 
 def _kind_of_type(name: str) -> str:
-    """Return the kind of a type by its name, which Arrow and `datasets` share."""
+    """Return the kind of a type. Arrow and `datasets` use the same type names."""
     for pattern, kind in (
         (r"(large_)?string(_view)?", "text"),
         (r"u?int\d+", "integer"),

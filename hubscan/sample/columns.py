@@ -1,4 +1,4 @@
-"""The columns of a split in; which are the input and which the label, and of what kind it is, out."""
+"""Decide which columns of a split are inputs and which is the label, and of what kind the label is."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ INPUT_NAMES: Final[Mapping[Modality, tuple[str, ...]]] = {
     "image": ("image", "img", "picture", "photo", "pixels"),
     "audio": ("audio", "speech", "sound", "wav"),
 }
+OF_MODALITY: Final[Mapping[Modality, str]] = {"text": "texts", "image": "images", "audio": "audio"}
 PAIR_NAMES: Final = (
     ("premise", "hypothesis"),
     ("sentence1", "sentence2"),
@@ -39,7 +40,7 @@ LABEL_NAMES: Final = (
     *("tags", "genres", "topics", "score", "similarity_score", "cls"),
 )
 KINDS_OF_LABEL: Final[Mapping[str, tuple[LabelKind, ...]]] = {
-    # What a column of each kind can be as a label; the first is what it is taken for.
+    # The label kinds that a column of each kind can have; the first is the default.
     "class": ("class",),
     "integer": ("class", "number", "multilabel"),
     "boolean": ("class", "multilabel"),
@@ -53,31 +54,31 @@ KINDS_OF_GROUP: Final = re.compile(r"text|class|integer|boolean|number|(date|tim
 MOSTLY: Final = 0.9
 MOST_ADVISED: Final = 4  # columns that a message suggests
 Peek = Callable[[Sequence[str]], pa.Table]
-"""Gives the first rows of some columns."""
+"""Return the first rows of some columns."""
 
 
 @dataclass(frozen=True)
 class Columns:
-    """The decision."""
+    """The columns to read, and how to read the labels."""
 
-    inputs: Mapping[Modality, tuple[str, ...]]  # one column a modality; two are a pair of texts
-    labels: tuple[str, ...]  # one, or several of 0 and 1
+    inputs: Mapping[Modality, tuple[str, ...]]  # one column per modality; two columns are a pair of texts
+    labels: tuple[str, ...]  # one column, or several 0/1 columns
     kind: LabelKind
-    names: tuple[str, ...] | None  # of a ClassLabel; its numbers index these
-    one_hot: bool = False  # each row's list has a 0 or a 1 for every label
-    fixed: bool = False  # the kind was asked for or declared, and no look at the values changes it
-    group: str | None = None  # rows with the same value of it belong together
+    names: tuple[str, ...] | None  # of the classes of a ClassLabel, which are indices into them
+    one_hot: bool = False  # each row has a list with a 0 or 1 for every label
+    fixed: bool = False  # the kind was requested or declared, so the values do not change it
+    group: str | None = None  # the column whose equal values mark rows of one group
 
     @property
     def contents(self) -> list[str]:
-        """Return the columns of inputs and labels, each once."""
+        """Return the input and label columns without repeats."""
         return list(
             dict.fromkeys([*(name for names in self.inputs.values() for name in names), *self.labels])
         )
 
     @property
     def all(self) -> list[str]:
-        """Return the columns to read of a drawn row, each once."""
+        """Return all columns to read for a sampled row, without repeats."""
         return list(dict.fromkeys([*self.contents, *self._groups]))
 
     @property
@@ -85,7 +86,7 @@ class Columns:
         return () if self.group is None else (self.group,)
 
     def roles(self) -> dict[str, str]:
-        """Return role to column, as results tell it: text, text_2, image, audio, label, label_2, group."""
+        """Return role to column, as in results: text, text_2, image, audio, label, label_2, group."""
         named = [*self.inputs.items(), ("label", self.labels), ("group", self._groups)]
         return {
             role if place == 1 else f"{role}_{place}": column
@@ -95,17 +96,17 @@ class Columns:
 
 
 def find(features: Features, kinds: Mapping[str, str], peek: Peek, request: SampleRequest) -> Columns:
-    """Return the columns that *request* asks for, or those that stand out.
+    """Return the columns that *request* names, or the ones recognised by type and name.
 
     Args:
-        features: what the dataset declares of its columns.
-        kinds: of each column, from `column_kinds`.
-        peek: gives the first rows, and is asked for lists only: their lengths tell tags of words
-            from labels of a whole text.
-        request: the asked task, columns and kind of label.
+        features: the declared features of the dataset.
+        kinds: the kind of each column, from `kinds_of`.
+        peek: returns the first rows. It is called for lists only, whose lengths distinguish tags of
+            words from labels of a whole text.
+        request: the task, columns and label kind that were requested.
 
     Raises:
-        DatasetError: naming the candidates, their kinds and the flag to pass, when none stands out.
+        DatasetError: if no column can be recognised; names the columns, their kinds and the option to pass.
     """
     group = _group(kinds, request)
     labels = request.label_columns or (_the_label(_without(group, kinds)),)
@@ -116,8 +117,8 @@ def find(features: Features, kinds: Mapping[str, str], peek: Peek, request: Samp
     if kind == "token" and set(request.modalities) - {"text"}:
         other = next(modality for modality in request.modalities if modality != "text")
         raise DatasetError(
-            f"--modality {other}: the labels in {labels[0]} are of words, which text encoders alone read; "
-            "leave --modality out, or pass another --label-column"
+            f"--modality {other}: the labels in {labels[0]} are tags of words, which only text "
+            "encoders read; leave --modality out, or pass another --label-column"
         )
     others = {name: k for name, k in kinds.items() if name not in labels}
     if group not in request.input_columns:
@@ -143,7 +144,7 @@ def _group(kinds: Mapping[str, str], request: SampleRequest) -> str | None:
         return None
     if name in request.label_columns:
         raise DatasetError(
-            f"--group-column {name}: is the label column, and whole classes cannot be kept together; "
+            f"--group-column {name}: this is the label column, and a class cannot be one group; "
             "name another column, or leave --group-column out"
         )
     if name in kinds and not KINDS_OF_GROUP.fullmatch(kinds[name]):
@@ -169,14 +170,14 @@ def _the_label(kinds: Mapping[str, str]) -> str:
     if named:
         return named[0]
     if not (declared or any(kind not in ("text", "number") for kind in map(kinds.__getitem__, usable))):
-        raise DatasetError(f"no column of labels; there are: {listed(kinds)}; pass --label-column")
+        raise DatasetError(f"no label column found; pass --label-column; there are: {listed(kinds)}")
     raise DatasetError(f"which column is the label? pass --label-column; there are: {listed(kinds)}")
 
 
 def _words_beside(
     labels: Sequence[str], kinds: Mapping[str, str], peek: Peek, request: SampleRequest
 ) -> str | None:
-    """Return the column with a word for each label of a row's list, if there is one."""
+    """Return the column whose lists have a word for each label, if there is one."""
     if len(labels) > 1 or "token" not in KINDS_OF_LABEL[kinds[labels[0]]]:
         return None
     if request.label_kind not in (None, "token"):
@@ -195,7 +196,7 @@ def _lengths(column: pa.ChunkedArray) -> list[int | None]:
 
 
 def _agree(words: list[int | None], labels: list[int | None]) -> bool:
-    """Return whether nearly all rows have a label for each word; a few may be damaged."""
+    """Return whether at least 90 % of the rows have as many labels as words; a few may be damaged."""
     pairs = [pair for pair in zip(words, labels, strict=True) if None not in pair]
     return sum(one == other for one, other in pairs) >= MOSTLY * max(len(pairs), 1)
 
@@ -216,7 +217,7 @@ def _kind(
     ):
         raise DatasetError(f"{flag}, which are not labels of kind {found}; there are: {listed(kinds)}")
     if found == "token" and words is None:
-        raise DatasetError(f"{flag}, but no column of words has as many; there are: {listed(kinds)}")
+        raise DatasetError(f"{flag}, but no column has a word for each label; there are: {listed(kinds)}")
     if (found == "token") != (request.task == "token-classification") and request.task:
         right = "token-classification" if found == "token" else "text-classification, or another column"
         raise DatasetError(f"{flag}, labels of kind {found}; pass --task {right}")
@@ -237,7 +238,7 @@ def _inputs(kinds: Mapping[str, str], request: SampleRequest) -> dict[Modality, 
         return _wanted(_asked(request.input_columns, kinds, request), request)
     caption = next((name for name in CAPTION_NAMES if kinds.get(name) == "text"), None)
     modalities = list(dict.fromkeys(request.modalities)) or [_modality(kinds, request)]
-    # Any other text beside an image may be the name of its file, and that tells the label.
+    # A text column with another name may hold file names, which often reveal the label.
     if modalities == ["image"] and not (request.task or request.modalities) and caption:
         modalities.append("text")
     with_image = {"image", "text"} <= set(modalities)
@@ -252,11 +253,11 @@ def _inputs(kinds: Mapping[str, str], request: SampleRequest) -> dict[Modality, 
 def _wanted(
     asked: dict[Modality, tuple[str, ...]], request: SampleRequest
 ) -> dict[Modality, tuple[str, ...]]:
-    """Return the columns of the modalities that are asked for by name, if any are."""
+    """Return the columns of the modalities in *request*, or all of them if it names none."""
     missing = [modality for modality in request.modalities if modality not in asked]
     if missing:
         raise DatasetError(
-            f"--modality {missing[0]}: no column of {missing[0]}s among --input-column "
+            f"--modality {missing[0]}: no {missing[0]} column among --input-column "
             f"{', '.join(request.input_columns)}; name one more, or leave --input-column out"
         )
     return {modality: asked[modality] for modality in dict.fromkeys(request.modalities)} or asked
@@ -277,15 +278,15 @@ def _asked(
     for name in names:
         alone = request.task and len(names) == 1 and not request.modalities
         fitting = {modality} if alone else {"text", "image", "audio"}
-        what = f"{modality}s" if len(fitting) == 1 else "texts, images or sounds"
+        what = OF_MODALITY[modality] if len(fitting) == 1 else "texts, images or audio"
         _check(name, kinds, fitting, "--input-column", what)
-        kind: Modality = kinds[name]  # type: ignore[assignment]  # checked a line ago
+        kind: Modality = kinds[name]  # type: ignore[assignment]  # _check ensures it
         inputs[kind] = (*inputs.get(kind, ()), name)
     most = {"text": 2, "image": 1, "audio": 1}
     if any(len(columns) > most[kind] for kind, columns in inputs.items()):
         raise DatasetError(
-            f"--input-column {', '.join(names)}: one text, a pair of texts, one image or one sound; "
-            "there are too many"
+            f"--input-column {', '.join(names)}: too many columns; name one text, a pair of texts, one image "
+            "or one audio column"
         )
     return inputs
 
@@ -301,7 +302,7 @@ def _the_input(kinds: Mapping[str, str], modality: Modality, request: SampleRequ
     if not fitting:
         flag = f"--modality {modality}: " if request.modalities else f"--task {request.task}: "
         asked = flag if request.modalities or request.task else ""
-        raise DatasetError(f"{asked}no column of {modality}s; there are: {listed(kinds)}")
+        raise DatasetError(f"{asked}no {modality} column; there are: {listed(kinds)}")
     raise DatasetError(
         f"which column is the {modality}? pass --input-column"
         f"{' (twice for a pair)' if modality == 'text' else ''}; there are: {listed(kinds)}"
@@ -339,5 +340,5 @@ def likelier_labels(kinds: Mapping[str, str], peek: Peek, columns: Columns) -> l
 
 
 def listed(kinds: Mapping[str, str]) -> str:
-    """Return the columns with their kinds, for a message."""
+    """Return the columns and their kinds as text for a message."""
     return ", ".join(f"{name} ({kind})" for name, kind in kinds.items())

@@ -1,4 +1,4 @@
-"""A request in, the drawn `Sample` out."""
+"""Open a split and draw the `Sample` that a request describes."""
 
 from __future__ import annotations
 
@@ -26,20 +26,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class OpenSplit:
-    """A split with the columns that were found in it, to be drawn from."""
+    """A split whose columns are known, ready to draw from."""
 
     request: SampleRequest
     source: Source
     columns: Columns
-    traffic: Traffic  # what opening it took
+    traffic: Traffic  # used to open it
 
     def draw(self) -> Sample:
         """Return the sample; see `draw`."""
         with counted(self.traffic) as traffic:
             try:
                 sample = self._by_kind(traffic)
-            except UnicodeDecodeError as error:  # inputs that are not give way to others; labels cannot
-                raise DatasetError(f"{self.source.dataset}: a label is not UTF-8: {error.reason}") from error
+            except UnicodeDecodeError as error:  # such inputs are replaced, but such labels cannot be
+                raise DatasetError(
+                    f"{self.source.dataset}: a label is not valid UTF-8 ({error.reason}); convert the data"
+                ) from error
         stored_bytes, stored_requests = self.source.stored()
         return replace(
             sample,
@@ -58,7 +60,7 @@ class OpenSplit:
             return _draw_of_columns(self.request, self.source, self.columns, spent)
         except NotClasses as error:
             raise DatasetError(self._with_likelier_columns(error)) from error
-        except ManyValues:  # a stream is read again, and may again cost what it may cost
+        except ManyValues:  # a stream is read again, with the whole byte budget again
             numbers = replace(self.columns, kind="number", fixed=True)
             before = 0 if self.source.sequential else spent()
             return _draw_of_columns(self.request, self.source, numbers, lambda: spent() - before)
@@ -72,13 +74,13 @@ class OpenSplit:
 
 
 def open_dataset(request: SampleRequest) -> OpenSplit:
-    """Return the split that *request* asks for, its columns found; only a few rows are read.
+    """Open the split that *request* names and find its columns, reading only a few rows.
 
     Raises:
         HubError: if the Hub cannot be reached.
-        DatasetError: if there is no such dataset, split or column, or it is not clear which column is meant.
+        DatasetError: if the dataset, split or column does not exist, or the columns are ambiguous.
     """
-    # A server that truncates for ever would otherwise hold a scan for nine minutes.
+    # A server that keeps truncating its answers would otherwise block a scan for nine minutes.
     datasets.config.STREAMING_READ_MAX_RETRIES = 5
     with counted() as traffic:
         source = open_split(request)
@@ -88,17 +90,17 @@ def open_dataset(request: SampleRequest) -> OpenSplit:
 
 
 def draw(request: SampleRequest) -> Sample:
-    """Return the sample that *request* asks for: every row of a class equally likely, classes as asked.
+    """Return the sample that *request* describes, in which every row of a class is equally likely.
 
     The same request and commit give the same rows in the same order. A sample of n rows is the first n
-    rows of any larger one with the same seed; where one pass makes that impossible, `SampleInfo.notes` says
-    so. Classes take turns as long as they last, or have a row for each of their shares. Rows without a
-    label, empty texts and images that cannot be decoded give way to others, and each is counted by its
-    reason in `SampleInfo.dropped`.
+    rows of any larger one with the same seed; `SampleInfo.notes` says so if reading in one pass makes
+    that impossible. Classes take turns until they run out, or get rows in proportion to their shares.
+    Rows without a label, empty texts and images that cannot be decoded are replaced, and
+    `SampleInfo.dropped` counts them by reason.
 
     Raises:
         HubError: if the Hub cannot be reached.
-        DatasetError: if the dataset, split or columns do not give rows that could be told apart.
+        DatasetError: if the dataset, split or columns do not give rows with different labels.
     """
     return open_dataset(request).draw()
 
@@ -109,7 +111,7 @@ def _draw_of_columns(request: SampleRequest, source: Source, columns: Columns, s
     reader = Reader(columns.inputs, columns.kind, source.fetch, request.max_seconds)
     drawn = _draw_rows(request, source, columns, coder, reader, spent)
     if reader.cut:
-        drawn.notes += (f"texts of over {MOST_CHARACTERS:,} characters were cut there: {reader.cut}",)
+        drawn.notes += (f"texts truncated to {MOST_CHARACTERS:,} characters: {reader.cut:,}",)
     return assemble(request, source.pinned(), columns, coder, drawn)
 
 

@@ -1,4 +1,4 @@
-"""Which rows of a sample belong together: those with one value in the group column, and exact copies."""
+"""Find rows that belong together: those with the same value in the group column, and exact copies."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ Numbers = npt.NDArray[np.int64]
 
 
 def group_value(table: pa.Table, column: str | None, place: int) -> Hashable:
-    """Return what identifies the group of row *place* of *table*.
+    """Return a value that identifies the group of row *place* of *table*.
 
-    Texts are hashed, so that long ones take no memory and none has to be valid UTF-8. None where the
-    cell is null, NaN or blank, and where there is no group column.
+    Texts are hashed, so long ones take no memory and invalid UTF-8 is accepted. None if the cell is
+    null, NaN or blank, or if there is no group column.
     """
     if column is None or not (cell := table[column][place]).is_valid:
         return None
     if isinstance(cell, pa.StringScalar | pa.LargeStringScalar | pa.StringViewScalar):
         text = cell.as_buffer().to_pybytes()
         return hashlib.sha256(text).digest() if text.strip() else None
-    # `as_py` refuses times of nanoseconds that Python's own types cannot hold.
+    # `as_py` refuses times in nanoseconds that Python's own types cannot represent.
     value: Hashable = cell.value if pa.types.is_temporal(cell.type) else cell.as_py()
     return value if value == value else None
 
@@ -41,7 +41,7 @@ def linked(*keys: Numbers) -> Numbers | None:
 
     Groups are the connected components of the graph that joins rows with the same number in any of *keys*,
     each (n,): a row that shares one key with a second row and another key with a third links all three.
-    None if every row stands alone.
+    None if no rows are linked.
     """
     n = len(keys[0])
     # Each row is joined to the first one with the same number.

@@ -1,4 +1,4 @@
-"""Label columns in, small numbers out: which row has which label, whatever the labels are."""
+"""Encode labels of any type as small integers, and count them."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from hubscan.sample_size import LEAST_OF_CLASS, MOST
 
 Codes = npt.NDArray[np.int32]
 
-NO_LABEL: Final = -1  # of a row that may have any number of labels and has none
-IGNORED_TAG: Final = -100  # what loss functions skip, and tables of tags hold for it
+NO_LABEL: Final = -1  # the code of a multi-label row with no labels
+IGNORED_TAG: Final = -100  # the tag that loss functions ignore
 MOST_LABELS: Final = 50_000  # a bound on memory
-MANY_VALUES: Final = 500  # so many different integers may be numbers
-ROWS_A_NUMBER: Final = 20  # an integer that comes up less often than that is a number, not a class
+MANY_VALUES: Final = 500  # with more different values, integers may be numbers
+ROWS_A_NUMBER: Final = 20  # below this many rows per value, integers are numbers and not classes
 ALL_DIFFERENT: Final = 0.9  # more different values than this for each row are ids, not classes
 MISSING, UNKNOWN = "missing label", "class number without a name"
 
@@ -37,34 +37,34 @@ class NotClasses(DatasetError):
 
 
 class ManyValues(Exception):
-    """A column of integers has so many different ones that it holds numbers, not classes."""
+    """A column of integers has too many different values for classes, so it holds numbers."""
 
 
 @dataclass(frozen=True, slots=True)
 class Coded:
     """The labels of some rows."""
 
-    places: Codes  # (p,) row, counted from the first of these; ascending
-    codes: Codes  # (p,) number of the label, or NO_LABEL
-    words: Codes | None = None  # (p,) place in the row's list, where the label is a list
-    numbers: npt.NDArray[np.float64] | None = None  # (rows,) where the label is a number; NaN if missing
-    dropped: Mapping[str, int] = field(default_factory=dict)  # reason to rows that have no label
+    places: Codes  # (p,) row within the table; ascending
+    codes: Codes  # (p,) code of the label, or NO_LABEL
+    words: Codes | None = None  # (p,) position in the row's list, if labels are lists
+    numbers: npt.NDArray[np.float64] | None = None  # (rows,) if labels are numbers; NaN if missing
+    dropped: Mapping[str, int] = field(default_factory=dict)  # reason to number of rows without a label
 
 
 class Coder:
-    """Numbers labels in the order in which they appear, and counts what each has and what has none."""
+    """Gives each label a code, in order of first appearance, and counts rows by label."""
 
     def __init__(self, columns: Columns, samples: int | None, where: str) -> None:
-        """Know of no label yet.
+        """Start without labels.
 
         Args:
-            columns: what holds the labels.
-            samples: rows that are asked for; classes have two each at least.
-            where: names the column in what is raised.
+            columns: the columns to read, and their label kind.
+            samples: the requested number of rows, at least two for each class.
+            where: the dataset and column, for error messages.
         """
         self.columns = columns
         self.values: list[Any] = []
-        self.counts = np.zeros(0, np.int64)  # rows that have each label; of tags, words
+        self.counts = np.zeros(0, np.int64)  # rows with each label, or words with each tag
         self.dropped: Counter[str] = Counter()
         self._numbers: dict[Any, int] = {}
         self._most = (samples or MOST) // LEAST_OF_CLASS if columns.kind == "class" else MOST_LABELS
@@ -72,11 +72,11 @@ class Coder:
         self._where = where
 
     def coded(self, table: pa.Table) -> Coded:
-        """Return the labels of the rows of *table*, which has the label columns.
+        """Return the labels of *table*, which has the label columns, and count them.
 
         Raises:
-            ManyValues: if a column of integers that nothing declares holds too many to be classes.
-            DatasetError: if another one does, or one that holds more than memory is meant for.
+            ManyValues: if an undeclared column of integers has too many different values for classes.
+            NotClasses: if another column does, or nearly all its values differ.
         """
         found = self.again(table)
         self.dropped.update(found.dropped)
@@ -89,7 +89,7 @@ class Coder:
         return found
 
     def again(self, table: pa.Table) -> Coded:
-        """Return the labels of rows that were counted already."""
+        """Return the labels of rows that were already counted."""
         if self.columns.kind == "number":
             return _of_numbers(table[self.columns.labels[0]])
         if len(self.columns.labels) > 1:
@@ -99,15 +99,15 @@ class Coder:
         return self._of_lists(table[self.columns.labels[0]])
 
     def conclude(self) -> None:
-        """Say of all rows that were coded what it takes all of them to say.
+        """Check the labels once all rows are counted.
 
-        Whether integers are classes depends on nothing but them; how many classes there may be depends
-        on how many rows are asked for.
+        Whether integers are classes depends only on their values; how many classes are allowed depends
+        on the number of rows requested.
 
         Raises:
-            ManyValues: if integers that nothing declares are numbers: over 500 different ones, which
-                come up less than 20 times each.
-            DatasetError: if there are more classes than two rows each allow.
+            ManyValues: if undeclared integers are numbers: over 500 different values, with fewer than
+                20 rows each on average.
+            NotClasses: if nearly all values differ, or there are too many classes for two rows each.
         """
         if self._all_different:
             self._refuse_different()
@@ -118,26 +118,26 @@ class Coder:
 
     @property
     def too_many(self) -> bool:
-        """Return whether there are more classes than two rows each allow, so that nothing can be drawn."""
+        """Return whether the sample is too small for two rows of each class, so nothing can be drawn."""
         return len(self.values) > self._most
 
     @property
     def classes(self) -> int:
-        """Return how many classes rows are drawn for: one of numbers; of several labels, none is one more."""
+        """Return the number of classes to draw for: 1 for numbers; with several labels, one more for none."""
         return 1 if self.columns.kind == "number" else len(self.values) + (self.columns.kind == "multilabel")
 
     def strata(self) -> list[str]:
-        """Return a name for each of these classes; what has none of several labels comes last."""
+        """Return a name for each of these classes; the one for rows without labels comes last."""
         return [*self.names(), ""][: self.classes]
 
     def names(self) -> list[str]:
-        """Return the name of each label, in the order of their codes."""
+        """Return the name of each label, in the order of the codes."""
         if self.columns.names:
             return [self.columns.names[value] for value in self.values]
         return [str(value) for value in self.values]
 
     def order(self) -> list[int]:
-        """Return the codes sorted by their labels: by number where there is one, else by name."""
+        """Return the codes sorted by label: numerically for numbers, else by name."""
         return sorted(range(len(self.values)), key=self.values.__getitem__)
 
     def _of_classes(self, column: pa.ChunkedArray) -> Coded:
@@ -168,7 +168,7 @@ class Coder:
         return self._gathered(rows.astype(np.int32), labels, labels, present)
 
     def _gathered(self, rows: Codes, codes: Codes, words: Codes, present: npt.NDArray[np.bool_]) -> Coded:
-        """Put together the labels of each row; where a row may have none, say so of it."""
+        """Return the known labels of each row, with NO_LABEL for a multi-label row without any."""
         known = codes >= 0
         rows, codes, words = rows[known], codes[known], words[known]
         empty = present & (np.bincount(rows, minlength=len(present)) == 0)
@@ -183,7 +183,7 @@ class Coder:
         return Coded(rows, codes, words, dropped=dropped)
 
     def _coded_values(self, column: pa.ChunkedArray | pa.Array) -> Codes:
-        """Return the code of each value, −1 where there is none and −2 where it is none of the names."""
+        """Return the code of each value, −1 if it is missing and −2 if it is not a declared class."""
         encoded = pc.dictionary_encode(column)
         if isinstance(encoded, pa.ChunkedArray):
             encoded = encoded.unify_dictionaries().combine_chunks()
@@ -206,7 +206,7 @@ class Coder:
         return self._numbers[value]
 
     def _withheld(self, value: int) -> bool:
-        """Return whether *value* stands for a label that was not given away."""
+        """Return whether *value* marks a hidden or ignored label."""
         return value < 0 if self.columns.names else self.columns.kind == "token" and value == IGNORED_TAG
 
     def _know(self, values: Sequence[Any]) -> None:
@@ -278,7 +278,7 @@ def _missing(codes: Codes) -> dict[str, int]:
 
 
 def _ones(column: pa.ChunkedArray | pa.Array) -> npt.NDArray[np.float64]:
-    """Return a column of 0 and 1 as floats, NaN where it holds anything else."""
+    """Return a column of 0 and 1 as floats, with NaN for any other value."""
     values = _as_floats(column)
     return np.where((values == 0) | (values == 1), values, np.nan)
 

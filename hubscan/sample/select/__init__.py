@@ -1,1 +1,1 @@
-"""Which rows make the sample: labels in, the drawn rows out."""
+"""Select the rows of the sample by their labels."""

@@ -1,14 +1,15 @@
-"""The label of every row in, the rows that come first out: every row of a class equally likely, at any size.
+"""Choose the rows to read, given the label of every row, so that few row groups are read.
 
-The rows of a class have an order, of which a sample takes the beginning. Row groups are what can be
-read, so rows that lie together cost less. The rows of a class in a row group are put in random order,
-by their keys, and cut into blocks of k rows; blocks come in the order of keys of their own, which the
-classes share. With k = 1 every row is drawn by itself and its block's key is the row's own. What is
-left over behind the last whole block, r < k rows, is cut into blocks whose sizes are the powers of two
-in r. The sizes are strata, which take turns: of the N rows of a class, N_s in blocks of size s, each
-place in the order falls to size s with probability N_s / N. Blocks of one size are exchangeable, and so
-are the rows of a row group. So whatever k is, every row of a class has each place in its order with the
-same probability: it is among the first m with probability m / N exactly.
+Every row of a class is equally likely, at any sample size. The rows of a class have an order, and a
+sample takes its beginning. Row groups are read whole, so rows in the same row group cost less. The rows
+of a class in a row group are put in random order, by their keys, and cut into blocks of k rows. Blocks
+are ordered by keys of their own, which do not depend on the class. With k = 1 every row is drawn by
+itself, and its block has the key of the row. The r < k rows after the last whole block are cut into
+blocks whose sizes are the powers of two in r. The sizes are strata that take turns: if N_s of the N rows
+of a class are in blocks of size s, each position in the order goes to size s with probability N_s / N.
+Blocks of one size are exchangeable, and so are the rows of a row group. So for any k, every row of a
+class has each position in its order with the same probability: it is among the first m with probability
+m / N exactly.
 """
 
 from __future__ import annotations
@@ -23,14 +24,14 @@ import numpy.typing as npt
 from hubscan.sample.select.quotas import Counts
 from hubscan.sample.select.random_keys import Keys, Places, block_keys, fractions, keys_of
 
-PILOT_SEED: Final = 2**64 - 1  # a seed that is asked for is less
-AIM: Final = 0.85  # of the budget, since a draw may cost more than what was tried
-KEPT_FACTOR: Final = 4  # candidates are weeded when there are so many times more than can be drawn
+PILOT_SEED: Final = 2**64 - 1  # larger than any seed a user can pass
+AIM: Final = 0.85  # of the budget, since the sample may cost more than the trial
+KEPT_FACTOR: Final = 4  # prune candidates when there are this many times more than can be drawn
 
 
 @dataclass(frozen=True, slots=True)
 class Members:
-    """Rows of some row groups, each with a class that it could be drawn for; in any order."""
+    """Rows of some row groups, each with a class that it can be drawn for; in any order."""
 
     rows: Places  # (m,) position in the split
     classes: npt.NDArray[np.int32]  # (m,)
@@ -38,12 +39,12 @@ class Members:
 
 
 Labelled = Callable[[], Iterable[Members]]
-"""Gives all members anew each time, in chunks; all members of one row group come in one chunk."""
+"""Return an iterator over all members, in chunks; a row group is never split between chunks."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The first rows of each class: by class, and within one in its order."""
+    """The first rows of each class, sorted by class and then by their order in it."""
 
     rows: Places  # (n,)
     classes: npt.NDArray[np.int32]  # (n,)
@@ -51,7 +52,7 @@ class Plan:
 
     @property
     def touched(self) -> npt.NDArray[np.int32]:
-        """Return the row groups that have to be read, ascending."""
+        """Return the row groups to read, ascending."""
         return np.unique(self.groups)
 
     def by_class(self, classes: int) -> list[Places]:
@@ -61,15 +62,15 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Blocks:
-    """How rows of a class are drawn: by themselves, or some that lie in one row group together."""
+    """How rows of a class are drawn: one by one, or in blocks from one row group."""
 
     rows: int = 1  # of the largest blocks
-    together: bool = False  # what is left over in a row group comes when its first block comes, so that
-    #                         fewer row groups are read, and rows of a class come from fewer places
+    together: bool = False  # whether the rest of a row group has the key of its first block: fewer row
+    #                         groups are read, but rows of a class come from fewer of them
 
     @property
     def sizes(self) -> int:
-        """Return how many sizes blocks have: this one, and the powers of two below it."""
+        """Return the number of block sizes: this one, and the powers of two below it."""
         return (self.rows - 1).bit_length() + 1
 
 
@@ -79,8 +80,8 @@ SINGLE: Final = Blocks()
 def planned(labelled: Labelled, reach: Counts, seed: int, blocks: Blocks = SINGLE) -> Plan:
     """Return the first *reach* (C,) rows of each class, in *blocks*.
 
-    The members are gone through once for single rows and twice for blocks; never more of them are
-    held than one chunk and some times what is asked for.
+    Reads the members once for single rows and twice for blocks. Holds at most one chunk and a few times
+    as many members as requested.
     """
     turns = _turns(labelled, reach, seed, blocks)
     shares = np.bincount(turns, minlength=len(reach) * blocks.sizes).astype(np.int64)
@@ -88,10 +89,10 @@ def planned(labelled: Labelled, reach: Counts, seed: int, blocks: Blocks = SINGL
     for members in labelled():
         kept = kept.joined(_cut(members, seed, blocks).below(kept.limits(shares)))
         if len(kept.rows) > KEPT_FACTOR * int(reach.sum()) + 1024:
-            kept = kept.weeded(shares)
-    kept = kept.weeded(shares)
+            kept = kept.pruned(shares)
+    kept = kept.pruned(shares)
     in_turn = np.empty(len(turns), np.intp)
-    in_turn[np.argsort(turns, kind="stable")] = np.arange(len(turns))  # kept rows come by stratum
+    in_turn[np.argsort(turns, kind="stable")] = np.arange(len(turns))  # kept rows are sorted by stratum
     kept = kept.taken(in_turn)
     return Plan(kept.rows, (kept.strata // blocks.sizes).astype(np.int32), kept.groups)
 
@@ -106,15 +107,15 @@ def blocks_within(
 ) -> Blocks:
     """Return the smallest blocks with which the first *quotas* rows cost about *budget* bytes or less.
 
-    They are tried out with keys that no draw has: were they chosen by what the draw itself costs,
-    its rows would no longer be equally likely. So it costs a little more or less than was tried.
+    The trial uses keys that no sample has: if the cost of the sample itself decided, its rows would no
+    longer be equally likely. So the sample costs a little more or less than the trial.
 
     Args:
         labelled: the members.
         quotas: (C,) rows to draw of each class.
         costs: (G,) bytes to read each row group.
-        budget: bytes; where row groups are too large for it, what reads least is returned.
-        largest_group: rows of the largest row group, in one block of which all of it fits.
+        budget: bytes; if the row groups are too large for it, the cheapest blocks are returned.
+        largest_group: rows of the largest row group, which bounds the size of a block.
     """
     aim = int(AIM * budget)
 
@@ -135,19 +136,19 @@ def blocks_within(
 
 
 def _first_guess(price: int, budget: int) -> int:
-    """Return the smallest block that could be enough: blocks of k rows save k-fold at best."""
+    """Return the smallest block that could meet the budget: blocks of k rows divide the cost by at most k."""
     return int(1 << max(1, (max(price // max(budget, 1), 1)).bit_length() - 1))
 
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
-    """Members with their blocks: candidates for being drawn."""
+    """Candidates: members with their blocks."""
 
     rows: Places
     groups: npt.NDArray[np.int32]
-    strata: npt.NDArray[np.int64]  # class · number of sizes + which of them the block has
+    strata: npt.NDArray[np.int64]  # class · number of sizes + index of the size of the block
     blocks: Keys  # key of the block
-    keys: Keys  # key of the row, which decides within a block
+    keys: Keys  # key of the row, which orders the rows of a block
 
     @classmethod
     def none(cls) -> _Kept:
@@ -178,11 +179,11 @@ class _Kept:
         )
 
     def below(self, limits: Keys) -> _Kept:
-        """Leave out what comes behind all that its stratum needs."""
+        """Return the candidates whose block is within the limit of their stratum."""
         return self.taken(self.blocks <= limits[self.strata])
 
     def limits(self, shares: Counts) -> Keys:
-        """Return the key (strata,) behind which a stratum that is full already takes no more."""
+        """Return the largest block key (strata,) that each stratum still accepts."""
         limits = np.full(len(shares), np.iinfo(np.uint64).max, np.uint64)
         if len(self.rows):
             counts = np.bincount(self.strata, minlength=len(shares))
@@ -192,15 +193,15 @@ class _Kept:
             limits[full] = highest[full]
         return limits
 
-    def weeded(self, shares: Counts) -> _Kept:
-        """Keep of each stratum the first of its share, blocks by their keys, rows within one by theirs."""
+    def pruned(self, shares: Counts) -> _Kept:
+        """Keep the first rows of each stratum, up to its share, ordered by block key and then row key."""
         order = np.lexsort((self.keys, self.blocks, self.strata))
         position = _positions(self.strata[order])
         return self.taken(order[position < shares[self.strata[order]]])
 
 
 def _cut(members: Members, seed: int, blocks: Blocks) -> _Kept:
-    """Return *members* in their blocks."""
+    """Return *members* with their blocks."""
     keys = keys_of(seed, members.rows)
     if blocks.rows == 1:
         return _Kept(members.rows, members.groups, members.classes.astype(np.int64), keys, keys)
@@ -221,16 +222,16 @@ def _cut(members: Members, seed: int, blocks: Blocks) -> _Kept:
 
 
 def _blocks(position: Places, count: Places, blocks: Blocks) -> tuple[Places, Places]:
-    """Return which size the block has that a row at *position* of *count* is in, and its number.
+    """Return the index of the block size and the block number for a row at *position* of *count*.
 
-    Whole blocks have the last size and are numbered 0, 1 and so on; those of the rest have the log2 of
-    their size, and are numbered −1, −2 and so on by it.
+    Whole blocks have the last index and are numbered 0, 1 and so on. For blocks of the rest, the index is
+    the log2 of their size; index 0 has number −1, index 1 has number −2 and so on.
     """
     whole = blocks.sizes - 1
     exponents = np.full(len(position), whole, np.int64)
     numbers = position // blocks.rows
     rest = count % blocks.rows
-    behind = position - (count - rest)  # place within the rest; negative before it
+    behind = position - (count - rest)  # position within the rest; negative before it
     for bit in range(whole):
         start = rest >> (bit + 1) << (bit + 1)
         inside = (behind >= start) & (behind < start + (1 << bit)) & (rest >> bit & 1 == 1)
@@ -239,11 +240,11 @@ def _blocks(position: Places, count: Places, blocks: Blocks) -> tuple[Places, Pl
 
 
 def _turns(labelled: Labelled, reach: Counts, seed: int, blocks: Blocks) -> Places:
-    """Return the stratum (n,) of each of the first *reach* (C,) places of the classes, by class.
+    """Return the stratum (n,) of each of the first *reach* (C,) positions of the classes, by class.
 
-    One size after the other takes its places from those that are left: of every N the N_s-th part, as
-    evenly as can be, from a random beginning. So which size has a place does not hang on how many
-    places there are, and each has it with probability N_s / N.
+    Each size in turn takes a share N_s / N of the positions that are left, as evenly as possible, from a
+    random start. So the size at a position does not depend on the number of positions, and each size has
+    it with probability N_s / N.
     """
     classes = np.repeat(np.arange(len(reach)), reach)
     if blocks.rows == 1:
@@ -267,14 +268,14 @@ def _turns(labelled: Labelled, reach: Counts, seed: int, blocks: Blocks) -> Plac
 
 
 def _positions(lots: Places) -> Places:
-    """Return the position of each element within its run of equal *lots*, which are sorted together."""
+    """Return the position of each element in its run of equal *lots*; equal ones are adjacent."""
     starts = np.flatnonzero(np.diff(lots, prepend=lots[:1] - 1))
     lengths = np.diff(starts, append=len(lots))
     return np.arange(len(lots), dtype=np.int64) - np.repeat(starts, lengths)
 
 
 def _counts(lots: Places) -> Places:
-    """Return the length of the run of equal *lots* that each element is in."""
+    """Return the length of the run of equal *lots* around each element."""
     starts = np.flatnonzero(np.diff(lots, prepend=lots[:1] - 1))
     lengths = np.diff(starts, append=len(lots))
     return np.repeat(lengths, lengths)

@@ -1,4 +1,4 @@
-"""A row that was drawn, from the moment it is read until it stands in the sample."""
+"""Rows that were read for the sample, with their labels and inputs."""
 
 from __future__ import annotations
 
@@ -19,8 +19,10 @@ from hubscan.sample.select.random_keys import Places
 class Label:
     """The label of one row, in the codes of a `Coder`."""
 
-    codes: tuple[int, ...] = ()  # one of a class; of several labels any number; of words those that have one
-    words: tuple[int, ...] = ()  # the places of these words
+    codes: tuple[
+        int, ...
+    ] = ()  # one for a class, any number for several labels; for tags, one per tagged word
+    words: tuple[int, ...] = ()  # the positions of these words
     number: float = float("nan")
 
 
@@ -31,21 +33,21 @@ class DrawnRow:
     row: int
     label: Label
     inputs: Mapping[Modality, Input]
-    group: Hashable = None  # what it has in the group column, if that is anything
+    group: Hashable = None  # its value in the group column; None if missing
 
 
 @dataclass(frozen=True, slots=True)
 class Pick:
-    """One row of the sample: a row of the split or, where every word has a label, one of its words."""
+    """One row of the sample: a row of the split or, for token labels, one of its words."""
 
     drawn: DrawnRow
-    word: int = -1  # its place in the sentence
+    word: int = -1  # its position in the sentence
     tag: int = NO_LABEL
 
 
 @dataclass(slots=True)
 class DrawnRows:
-    """The rows of a sample, and what reading them showed."""
+    """The rows of a sample, and statistics about reading them."""
 
     picks: Sequence[Pick]  # in the order of the sample
     rows_seen: int
@@ -53,7 +55,7 @@ class DrawnRows:
     groups: int = 0
     groups_read: int = 0
     block_rows: int = 1
-    all_seen: bool = True  # whether the label of every row of the split was looked at
+    all_seen: bool = True  # whether the label of every row of the split was read
     notes: tuple[str, ...] = ()
 
 
@@ -72,10 +74,10 @@ def labels_of(coded: Coded, kind: LabelKind, rows: int) -> list[Label]:
 
 
 def checked(inputs: dict[Modality, Input], label: Label) -> dict[Modality, Input]:
-    """Return *inputs* if every labelled word is there.
+    """Return *inputs* if they have every labelled word.
 
     Raises:
-        Unusable: if there are labels for words beyond the last.
+        Unusable: if there are more labels than words.
     """
     if label.words and isinstance(words := inputs.get("text"), tuple) and max(label.words) >= len(words):
         raise Unusable("more labels than words")
@@ -83,6 +85,6 @@ def checked(inputs: dict[Modality, Input], label: Label) -> dict[Modality, Input
 
 
 def merged(picks: Sequence[Sequence[Pick]], seats: Places) -> list[Pick]:
-    """Return the sample: to each of *seats*, (n,) classes, goes the next of the *picks* of its class."""
+    """Return the sample: each of the *seats*, (n,) classes, gets the next of the *picks* of its class."""
     waiting = [iter(of_class) for of_class in picks]
     return [next(waiting[stratum]) for stratum in seats.tolist()]

@@ -1,6 +1,6 @@
-"""The labels of a split in, its members out as often as they are asked for; on disk in between.
+"""Keep the labels of a split in a temporary file, so they can be read again.
 
-Eight bytes a row lie in a file without a name, so that memory does not grow with the split.
+Labels take eight bytes per row in a file without a name, so memory does not grow with the split.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ CHUNK_ROWS: Final = 2**16
 
 
 class LabelStore:
-    """Coded labels of the row groups of a split, written in their order."""
+    """The label codes of a split, one row group after the other."""
 
     def __init__(self) -> None:
         self._file: IO[bytes] = tempfile.TemporaryFile(prefix="hubscan-labels-")  # noqa: SIM115 - lives on
-        self._pairs = array("q")  # of each group
+        self._pairs = array("q")  # number of row-label pairs of each row group
         self._first = array("q")
 
     def add(self, coded: Coded, first_row: int) -> None:
-        """Write the labels of the next row group, whose rows begin at *first_row* of the split."""
+        """Append the labels of the next row group, whose first row is *first_row* of the split."""
         self._first.append(first_row)
         self._pairs.append(len(coded.codes))
         self._file.write(coded.places.astype(np.int32).tobytes())
         self._file.write(coded.codes.astype(np.int32).tobytes())
 
     def chunks(self) -> Iterator[Members]:
-        """Yield the pairs of row and label, some row groups at a time."""
+        """Yield pairs of row and label, a few row groups at a time."""
         self._file.seek(0)
         waiting: list[Members] = []
         held = 0
@@ -57,10 +57,10 @@ class LabelStore:
 
 
 def strata(store: LabelStore, kind: LabelKind, counts: Counts) -> Labelled:
-    """Return the members to plan with: each row with the class that it can be drawn for.
+    """Return the members: each row with the class that it can be drawn for.
 
-    A row of several labels stands for the rarest of them, and for a class of its own, the last, if
-    it has none. A sentence stands for each of its tags, once.
+    A row with several labels counts for the rarest of them; rows without labels form a last class of
+    their own. A sentence counts once for each of its tags.
     """
     if kind == "multilabel":
         return lambda: (_rarest(members, counts) for members in store.chunks())
@@ -70,7 +70,7 @@ def strata(store: LabelStore, kind: LabelKind, counts: Counts) -> Labelled:
 
 
 def available(members: Labelled, classes: int) -> Counts:
-    """Return how many rows could be drawn for each of *classes*."""
+    """Return the number of rows that can be drawn for each of *classes*."""
     counts = np.zeros(classes, np.int64)
     for part in members():
         counts += np.bincount(part.classes, minlength=classes)
@@ -78,7 +78,7 @@ def available(members: Labelled, classes: int) -> Counts:
 
 
 def rarest(codes: Codes, counts: Counts) -> int:
-    """Return the label by which one row is drawn: its rarest, or the number behind the last for none."""
+    """Return the class that a row is drawn for: its rarest label, or one past the last if it has none."""
     known = codes[codes >= 0]
     return int(known[np.argmin(counts[known])]) if len(known) else len(counts)
 

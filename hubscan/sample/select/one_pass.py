@@ -1,7 +1,7 @@
-"""Rows that come in one pass in, the drawn ones out: a reservoir per class, within a budget of bytes.
+"""Draw the sample in one pass over the rows, with a reservoir per class and a budget of bytes.
 
-A row comes before another of its class by a random key, which is all that decides; what is kept is the
-first rows of each class, enough of them for every order in which the classes may take turns.
+Random keys alone decide the order of the rows of a class. The first rows of each class are kept, enough
+of them for any order in which the classes can take turns.
 """
 
 from __future__ import annotations
@@ -28,33 +28,33 @@ from hubscan.sample.select.token_labels import has_word, words_of
 from hubscan.sample.sources.protocols import Stream
 from hubscan.sample_size import rows_by_default
 
-SPARE: Final = 4  # standard deviations: how far the smallest keys may miss the share of a class
-CUT_SHORT: Final = "reading stopped at --max-bytes, so a larger sample need not contain these rows"
+SPARE: Final = 4  # standard deviations by which the smallest keys may miss the share of a class
+CUT_SHORT: Final = "reading stopped at --max-bytes, so a larger sample may not contain these rows"
 CHANGED: Final = (
-    "the shares of the classes changed while the rows went by, so a larger sample need not contain these rows"
+    "the shares of the classes change along the split, so a larger sample may not contain these rows"
 )
 
 Spent = Callable[[], int]
-"""Tells the bytes that came over the network."""
+"""Return the number of bytes received over the network."""
 Stratum = int  # the code of a label, or NO_LABEL
 
 
 class OnePass:
-    """What is kept while the rows go by."""
+    """The rows kept during the pass."""
 
     def __init__(self, columns: Columns, coder: Coder, reader: Reader, request: SampleRequest) -> None:
         self._columns, self._coder, self._reader, self._request = columns, coder, reader, request
         self._dropped: Counter[str] = Counter()
-        # One more for each class than its share: that is what it has where what is left over falls to it.
+        # Keep one row more per class than its share, since a class may get one of the leftover seats.
         self._balanced = Reservoir[DrawnRow](lambda classes: self._most() + classes)
-        # The first rows of all classes together hold what large classes have in proportion.
+        # For proportional shares, the first rows of all classes together include those of large classes.
         self._uniform = Reservoir[tuple[list[Stratum], DrawnRow]](lambda _: self._most() + self._spare())
         self._counts: Counter[Stratum] = Counter()
         self._proportional = columns.kind != "number" and not request.balance
         self.seen = 0
 
     def take(self, table: pa.Table) -> None:
-        """Offer the rows of one batch; inputs are read only of a row that a reservoir takes."""
+        """Offer the rows of one batch to the reservoirs; read the inputs only of rows that one accepts."""
         keys = row_keys(self._request.seed, self.seen, table.num_rows).tolist()
         coded = self._coder.coded(table)
         labels = labels_of(coded, self._columns.kind, table.num_rows)
@@ -64,11 +64,11 @@ class OnePass:
         self.seen += table.num_rows
 
     def drawn_rows(self, notes: Iterable[str] = (), *, all_seen: bool = True) -> DrawnRows:
-        """Return what was drawn, from the whole split if *all_seen*.
+        """Return the drawn rows; *all_seen* says whether the whole split was read.
 
         Raises:
-            ManyValues: if the labels turned out to be numbers.
-            DatasetError: if there are too many of them.
+            ManyValues: if the labels turn out to be numbers.
+            NotClasses: if there are too many different labels.
         """
         self._coder.conclude()
         names = self._coder.strata()
@@ -93,7 +93,7 @@ class OnePass:
         return self._request.samples or rows_by_default(classes)
 
     def _most(self) -> int:
-        """Return how many rows the sample may have, with the classes that were seen or are declared."""
+        """Return the largest possible size of the sample, given the classes seen or declared."""
         return self._size(max(self._coder.classes, len(self._columns.names or ())))
 
     def _spare(self) -> int:
@@ -122,19 +122,19 @@ class OnePass:
     def _strata(self, label: Label) -> list[Stratum]:
         if self._columns.kind == "number":
             return [0]
-        if self._columns.kind == "multilabel":  # by the counts so far, whatever the size of the sample
+        if self._columns.kind == "multilabel":  # by the counts so far, for any sample size
             return [rarest(np.array(label.codes, np.int32), self._coder.counts) if label.codes else NO_LABEL]
         return list(dict.fromkeys(label.codes))
 
     def _stratum(self, place: int, count: int) -> Stratum:
-        """Return the class at *place* among *count* as it is known here: rows without a label come last."""
+        """Return the stratum of the class at *place* of *count*, where rows without labels come last."""
         return NO_LABEL if self._columns.kind == "multilabel" and place == count - 1 else place
 
     def _gives(self, drawn: DrawnRow, stratum: Stratum) -> bool:
         return self._columns.kind != "token" or has_word(drawn, stratum)
 
     def _first_of_all(self) -> dict[Stratum, list[DrawnRow]]:
-        """Return what is kept of all classes together, by class."""
+        """Return the rows in the uniform reservoir by class."""
         found: dict[Stratum, list[DrawnRow]] = defaultdict(list)
         for strata, drawn in self._uniform.kept(None):
             for stratum in strata:
@@ -143,7 +143,7 @@ class OnePass:
         return found
 
     def _picks(self, stratum: Stratum, uniform: Sequence[DrawnRow]) -> list[Pick]:
-        """Return what is kept of a class, in its order: either reservoir holds its first rows, one more."""
+        """Return the kept rows of a class in order, from the reservoir that holds more of its first rows."""
         drawn = max(self._balanced.kept(stratum), uniform, key=len)
         if self._columns.kind != "token":
             return [Pick(row) for row in drawn]
@@ -161,22 +161,22 @@ def draw_rows(
     request: SampleRequest,
     spent: Spent,
 ) -> DrawnRows:
-    """Return the rows that *request* asks for out of one pass over *stream*.
+    """Return the rows that *request* describes, from one pass over *stream*.
 
-    The pass ends early when *spent*, the bytes that came over the network, reaches its budget; a note
-    then says so, and another where how far it went depends on the rows that were kept.
+    The pass ends early when *spent*, the bytes received over the network, exceeds the budget. A note then
+    says so; another one says if the end depends on which rows were kept.
 
     Raises:
-        ManyValues: if the labels turned out to be numbers.
-        DatasetError: if there are too many of them.
+        ManyValues: if the labels turn out to be numbers.
+        NotClasses: if there are too many different labels.
     """
     one_pass = OnePass(columns, coder, reader, request)
     for table in stream.tables(columns.all):
         one_pass.take(table)
         if spent() > request.max_bytes:
             ended = (
-                "this split can only be read from its beginning; reading ended after "
-                f"{spent() / 1e6:,.1f} MB (--max-bytes) and {one_pass.seen:,} rows; the rest was not seen"
+                "this split can only be read from the beginning; reading stopped at --max-bytes, after "
+                f"{spent() / 1e6:,.1f} MB and {one_pass.seen:,} rows, so later rows were not considered"
             )
             notes = [ended, *([CUT_SHORT] if reader.fetched else [])]
             return one_pass.drawn_rows(notes, all_seen=False)

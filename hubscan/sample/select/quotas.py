@@ -1,8 +1,8 @@
-"""How many rows each class has and the size of the sample in; which class has each seat of it out.
+"""Assign the seats of the sample to classes, given how many rows each class has.
 
-Seats are given one after the other, and whose the next one is does not depend on how many there will
-be: the first n seats of a larger sample are those of a sample of n. Shares by largest remainders would
-not do that: a class can lose a row when the sample grows by one.
+Seats are assigned one after the other, independently of how many there will be: the first n seats of a
+larger sample are those of a sample of n. Largest remainders would not guarantee that, since a class can
+lose a seat when the sample grows by one.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ HALVINGS: Final = 64
 def seats(weights: Counts, caps: Counts, size: int, order: Counts) -> Counts:
     """Return the class (min(size, sum of caps),) of each seat of a sample, in the order of the seats.
 
-    Every class has a seat in turn, and then a second one. From there on the next seat goes to the
-    class with the largest weight / (2s + 1), where s is how many seats it has, and among equals to the
-    one that comes first in *order*: the method of Sainte-Laguë. With equal weights that is taking
-    turns. A class that has as many seats as rows is passed over.
+    Every class gets one seat in turn, then a second one. After that, the next seat goes to the class with
+    the largest weight / (2s + 1), where s is its number of seats so far; ties go to the class that comes
+    first in *order* (the Sainte-Laguë method). With equal weights, the classes take turns. A class with
+    as many seats as rows gets no more.
 
     Args:
-        weights: (C,) rows of each class, or ones for equal shares; positive where *caps* is.
-        caps: (C,) rows that each class can give.
-        size: seats.
+        weights: (C,) rows of each class, or 1 for equal shares; positive where *caps* is.
+        caps: (C,) rows available in each class.
+        size: number of seats.
         order: (C,) the classes in their order, which decides ties.
     """
     numbers = _enough(weights, caps, size)
@@ -47,24 +47,24 @@ def seats(weights: Counts, caps: Counts, size: int, order: Counts) -> Counts:
 
 
 def counted(seats: Counts, classes: int) -> Counts:
-    """Return how many of *seats* each of *classes* has, (C,)."""
+    """Return the number of *seats* (C,) of each of *classes*."""
     return np.bincount(seats, minlength=classes).astype(np.int64)
 
 
 def class_weights(counts: Counts, *, balanced: bool) -> Counts:
-    """Return what the shares of classes of *counts* rows are in proportion to: nothing, or these."""
+    """Return the weights (C,) of classes with *counts* rows: equal if *balanced*, else *counts*."""
     return np.minimum(counts, 1) if balanced else counts
 
 
 def class_order(seed: int, names: Sequence[str]) -> Counts:
-    """Return the numbers of the classes of these *names* in the random order in which they take turns."""
+    """Return the indices of the classes with these *names* in the random order in which they take turns."""
     digests = [hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8) for name in names]
     numbers = np.array([int.from_bytes(digest.digest(), "little") >> 1 for digest in digests], np.int64)
     return np.argsort(keys_of(seed, numbers), kind="stable")
 
 
 def _enough(weights: Counts, caps: Counts, size: int) -> Counts:
-    """Return at least as many seats of each class (C,) as it has among the first *size*, and few more."""
+    """Return an upper bound (C,) on the seats of each class among the first *size*, a little too high."""
     floor = np.minimum(caps, LEAST_OF_CLASS)
 
     def within(wait: float, more: int) -> Counts:
@@ -75,4 +75,4 @@ def _enough(weights: Counts, caps: Counts, size: int) -> Counts:
     for _ in range(HALVINGS):
         middle = (low + high) / 2
         low, high = (low, middle) if within(middle, 0).sum() >= size else (middle, high)
-    return within(high, 1)  # one more each, since the wait was rounded
+    return within(high, 1)  # one more per class, since the wait is rounded

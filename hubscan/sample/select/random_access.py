@@ -1,4 +1,4 @@
-"""A `Table` in, the drawn rows out: all labels are read first, then of the inputs what is to be drawn."""
+"""Draw the sample from a `Table`: read all labels first, then the inputs of the chosen rows."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from hubscan.sample.select.token_labels import words_of
 from hubscan.sample.sources.protocols import Rows, Table
 from hubscan.sample_size import rows_by_default
 
-TEXT_SHARE: Final = 0.05  # of a split's bytes: what a draw of texts may read
-FILE_FACTOR: Final = 3.0  # times the bytes of the drawn rows: what a draw of images may read
-FEW: Final = 10  # rows of a split for each that is drawn, where blocks are tried out
-OVER: Final = 1.1  # how far a draw may be over its budget before that is said
-FREE_BYTES: Final = 32_000_000  # a few seconds on most lines: rows that lie together are worth less than that
+TEXT_SHARE: Final = 0.05  # of the bytes of a split: the read budget for texts
+FILE_FACTOR: Final = 3.0  # times the bytes of the sampled rows: the read budget for images and audio
+FEW: Final = 10  # rows of the split per sampled row in the trial that chooses the blocks
+OVER: Final = 1.1  # times the budget; reading more is worth a note
+FREE_BYTES: Final = 32_000_000  # always allowed: they take seconds, and single rows are worth it
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,18 +37,18 @@ class _Strata:
     members: Labelled
     names: Sequence[str]  # (C,)
     there: Counts  # (C,) rows of each
-    most: Counts  # (C,) rows, or words, that each gives if all are usable
+    most: Counts  # (C,) rows or words of each if all are usable
     balanced: bool
 
     def seats(self, caps: Counts, size: int, seed: int) -> Counts:
-        """Return the class of each of *size* seats where classes give up to *caps* (C,)."""
+        """Return the class of each of *size* seats, with up to *caps* (C,) per class."""
         weights = class_weights(self.most, balanced=self.balanced)
         return seats(weights, caps, size, class_order(seed, self.names))
 
 
 @dataclass(slots=True)
 class _Looks:
-    """Reads rows of a table, each once, and keeps what is usable."""
+    """Reads rows of a table, each once, and keeps the usable ones."""
 
     table: Table
     columns: Columns
@@ -60,7 +60,7 @@ class _Looks:
     groups: set[int] = field(default_factory=set)
 
     def look(self, plan: Plan) -> None:
-        """Read the rows of *plan* that were not read yet."""
+        """Read the rows of *plan* that have not been read yet."""
         wanted: dict[int, Rows] = {}
         rows = np.setdiff1d(plan.rows, np.array(list(self.usable.keys() | self.unusable), np.int64))
         groups = np.searchsorted(self.table.starts, rows, side="right") - 1
@@ -84,14 +84,14 @@ class _Looks:
 def draw_rows(
     table: Table, columns: Columns, coder: Coder, reader: Reader, request: SampleRequest
 ) -> DrawnRows:
-    """Return the rows that *request* asks for, drawn from all over *table*.
+    """Return the rows that *request* describes, drawn from the whole *table*.
 
-    A row whose input is empty or cannot be read gives way to the next one of its class.
+    A row whose input is empty or unreadable is replaced by the next one of its class.
 
     Raises:
         ManyValues: if the labels turn out to be numbers.
-        DatasetError: if the columns do not hold what they should.
-        HubError: if a file cannot be had.
+        DatasetError: if the labels are no classes, or the data is damaged.
+        HubError: if a file cannot be read from the Hub.
     """
     store = LabelStore()
     try:
@@ -109,7 +109,7 @@ def draw_rows(
 
 
 def _drawn(looks: _Looks, strata: _Strata, request: SampleRequest) -> DrawnRows:
-    """Look at the first rows of each class, and at more of them until enough are usable."""
+    """Read the first rows of each class, then more of them until enough are usable."""
     default = rows_by_default(len(strata.names))
     size = request.samples or default
     blocks = _blocks(looks, strata, min(default, max(int(strata.most.sum()) // FEW, 1)))
@@ -148,16 +148,16 @@ def _lengths(lists: Sequence[Sequence[object]]) -> Counts:
 
 
 def _further(reach: Counts, lacking: Counts, usable: Counts, turn: int) -> Counts:
-    """Return how many rows of each class to look at where *lacking* are, if the rest is like what was seen.
+    """Return how many rows of each class to read if *lacking* are missing and the rest is like those read.
 
-    At most twice as many as before, and always more than in the last turn: so there are few turns.
+    At most twice as many as before, and always more than in the previous turn, so there are few turns.
     """
     needed = np.ceil(lacking * reach / np.maximum(usable, 0.5)).astype(np.int64)
     return reach + np.clip(needed, np.maximum(lacking, 2**turn), np.maximum(reach, lacking + 2**turn))
 
 
 def _usable(stratum: int, rows: Rows, looks: _Looks, seed: int, whole: bool) -> list[Pick]:
-    """Return what the first *rows* of a class give, in their order."""
+    """Return the usable picks among the first *rows* of a class, in order."""
     drawn = [looks.usable[row] for row in rows.tolist() if row in looks.usable]
     if looks.columns.kind == "token":
         return words_of(stratum, drawn, seed, whole=whole)
@@ -165,23 +165,25 @@ def _usable(stratum: int, rows: Rows, looks: _Looks, seed: int, whole: bool) -> 
 
 
 def _blocks(looks: _Looks, strata: _Strata, size: int) -> Blocks:
-    """Return the blocks with which *size* rows cost what they may.
+    """Return the blocks with which *size* rows stay within the budget.
 
-    *size* is that of a sample by default, or less where the default would read nearly all of the split
-    anyway. The number of rows that a user asks for does not change the blocks.
+    *size* is the default sample size, or less if the default would read nearly all of the split anyway.
+    The number of rows that a user requests does not change the blocks.
     """
     quotas = counted(strata.seats(strata.most, size, PILOT_SEED), len(strata.names))
     return blocks_within(
         strata.members,
         np.minimum(quotas, strata.there),
-        costs=looks.table.costs(looks.columns.contents),  # a group column changes no row
+        costs=looks.table.costs(
+            looks.columns.contents
+        ),  # not the group column, which must not change the rows
         budget=_budget(looks, size),
         largest_group=int(np.diff(looks.table.starts).max(initial=1)),
     )
 
 
 def _budget(looks: _Looks, size: int) -> int:
-    """Return the bytes that reading *size* rows may cost."""
+    """Return the number of bytes allowed for reading *size* rows."""
     table, columns = looks.table, looks.columns
     inputs = table.costs(columns.contents)
     if set(columns.inputs) == {"text"}:
@@ -199,11 +201,12 @@ def _notes(looks: _Looks, blocks: Blocks, budget: int) -> Iterator[str]:
     price, groups = int(costs[list(looks.groups)].sum()), len(costs)
     rows = int(np.median(np.diff(looks.table.starts)))
     yield (
-        f"row groups of {rows:,} rows and {_megabytes(np.median(costs))} are read as a whole, so up to "
-        f"{blocks.rows} rows of a class were drawn together, from {len(looks.groups):,} of {groups:,}"
+        f"row groups ({rows:,} rows, {_megabytes(np.median(costs))}) are read whole; to stay within the "
+        f"read budget, up to {blocks.rows} rows of a class share one "
+        f"({len(looks.groups):,} of {groups:,} groups read)"
     )
     if price > OVER * budget:
-        yield f"the row groups are so large that {_megabytes(price)} of them had to be read"
+        yield f"row groups are so large that {_megabytes(price)} had to be read, more than the read budget"
 
 
 def _megabytes(count: float) -> str:

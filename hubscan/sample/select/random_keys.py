@@ -1,4 +1,4 @@
-"""A seed and places in, random 64-bit keys out: the same on every machine, in whatever order."""
+"""Derive random 64-bit keys from a seed and positions: the same on every machine and in any order."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ Keys = npt.NDArray[np.uint64]
 Places = npt.NDArray[np.int64]
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
-_BLOCKS = np.uint64(0x5851F42D4C957F2D)  # sets the keys of blocks apart from those of rows
+_BLOCKS = np.uint64(0x5851F42D4C957F2D)  # makes the keys of blocks differ from those of rows
 
 
 def row_keys(seed: int, first: int, count: int) -> Keys:
@@ -20,24 +20,24 @@ def row_keys(seed: int, first: int, count: int) -> Keys:
 def keys_of(seed: int, rows: Places) -> Keys:
     """Return one key for each of *rows*, (n,) positions in the split.
 
-    The finaliser of splitmix64 (Steele, Lea & Flood, 2014) over the row number, started at a place
-    that a first round over the seed gives: uniform, and distinct within a seed.
+    The finaliser of splitmix64 (Steele, Lea & Flood, 2014) over the row number, offset by the mixed
+    seed: uniform, and distinct within a seed.
     """
     return _mixed(rows.astype(np.uint64) * _GOLDEN + _start(seed))
 
 
 def block_keys(seed: int, groups: Places, numbers: Places) -> Keys:
-    """Return one key for each block, told by its row group (n,) and its number there (n,).
+    """Return one key for each block, given its row group (n,) and its number in that group (n,).
 
-    Nothing about the class is in it: blocks of all classes in a row group so come early or late
-    together, and what is read for one of them serves the others.
+    The key does not depend on the class, so the blocks of all classes in a row group come early or late
+    together, and reading the group for one class serves the others.
     """
     start = _mixed(_start(seed) + _BLOCKS)
     return _mixed(_mixed(groups.astype(np.uint64) * _GOLDEN + start) + numbers.astype(np.uint64) * _GOLDEN)
 
 
 def fractions(seed: int, count: int) -> npt.NDArray[np.float64]:
-    """Return *count* numbers, uniform in [0, 1), that share nothing with the keys of rows and blocks."""
+    """Return *count* uniform numbers in [0, 1), independent of the keys of rows and blocks."""
     drawn = _mixed(np.arange(count, dtype=np.uint64) * _GOLDEN + _mixed(_start(seed) ^ _BLOCKS))
     return np.asarray((drawn >> np.uint64(11)) * 2.0**-53)
 

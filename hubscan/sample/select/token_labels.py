@@ -1,4 +1,4 @@
-"""Sentences whose words have tags in; the words of one tag, in the order of the sample, out."""
+"""Order the words that have a tag, given the sentences that contain them."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from hubscan.sample.select.random_keys import block_keys
 
 
 def has_word(sentence: DrawnRow, tag: int) -> bool:
-    """Return whether a word of *sentence* that is not blank has *tag*."""
+    """Return whether *sentence* has a non-blank word with *tag*."""
     return bool(_words(sentence, tag))
 
 
 def words_of(tag: int, sentences: Sequence[DrawnRow], seed: int, *, whole: bool) -> list[Pick]:
-    """Return the words that have *tag*, in turns: of every sentence one, at random, and then a second.
+    """Return the words that have *tag*: one random word of every sentence, then a second one, and so on.
 
     Args:
         tag: the code of the tag.
-        sentences: the first of those that have it, in the order of the tag.
-        seed: decides which words come first.
-        whole: whether these are all sentences of the split that have the tag; before that is so,
-            none gives a second word.
+        sentences: the first sentences with the tag, in its order.
+        seed: the seed for the order of the words of a sentence.
+        whole: whether these are all sentences of the split with the tag. If not, each gives only one
+            word.
     """
     orders = [_in_random_order(sentence, tag, seed) for sentence in sentences]
     turns = [(turn, word) for words in orders for turn, word in enumerate(words if whole else words[:1])]

@@ -1,1 +1,1 @@
-"""Where rows come from: one split of a dataset, opened but not yet read."""
+"""Open one split of a dataset, from the Hub, a URL or this disk, without reading its rows yet."""

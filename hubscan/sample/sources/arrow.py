@@ -1,4 +1,4 @@
-"""Arrow files on this disk in, a `Table` out: memory-mapped, so that only what is drawn is read."""
+"""Read local Arrow files as a `Table`, memory-mapped so that only the sampled rows are read."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ HEAD_ROWS: Final = 100
 
 
 class ArrowTable:
-    """One Arrow table, whose rows cost nothing to find."""
+    """An Arrow table, whose rows can be read one by one at no cost."""
 
     def __init__(self, table: pa.Table, features: Features | None = None) -> None:
         self._table = table
@@ -41,7 +41,7 @@ class ArrowTable:
             yield validated(table.slice(start, GROUP_ROWS))
 
     def costs(self, columns: Sequence[str]) -> Rows:
-        """Return zeros (G,): nothing comes over a network, and rows are read one by one."""
+        """Return zeros (G,): nothing is downloaded, and rows are read one by one."""
         return np.zeros(len(self.starts) - 1, np.int64)
 
     def take(self, wanted: Mapping[int, Rows], columns: Sequence[str]) -> Iterator[tuple[Rows, pa.Table]]:
@@ -54,18 +54,19 @@ class ArrowTable:
 
 
 def validated(table: pa.Table) -> pa.Table:
-    """Return *table* if no place in it leads out of it, which would end the process.
+    """Return *table* if its offsets are valid; reading through an invalid one would crash the process.
 
-    Text that is no UTF-8 is not looked for: such a row is dropped, and counted, when it is read.
+    Does not check that text is UTF-8: a row whose text is not is dropped, and counted, when it is read.
 
     Raises:
-        DatasetError: if one does.
+        DatasetError: if an offset points outside the table.
     """
     try:
         for column in table.columns:
             _bare(column).validate(full=True)
     except pa.ArrowException as error:
-        raise DatasetError(f"the Arrow data is corrupt: {' '.join(str(error).split())[:200]}") from error
+        reason = " ".join(str(error).split())[:200]
+        raise DatasetError(f"the Arrow data is corrupt: {reason}; replace the file") from error
     return table
 
 
@@ -75,16 +76,16 @@ def _bare(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def mapped(files: Sequence[Path]) -> pa.Table:
-    """Return the rows of Arrow files, of the stream format or the file format, one behind the other.
+    """Return the concatenated rows of Arrow files, in the stream format or the file format.
 
     Raises:
-        DatasetError: if one is no such file.
+        DatasetError: if one is not an Arrow file, or is corrupt.
     """
     return pa.concat_tables([_opened(file) for file in files])
 
 
 def spooled(tables: Iterator[pa.Table]) -> pa.Table:
-    """Return *tables* as one, kept in a file without a name and not in memory."""
+    """Return *tables* as one table, kept in an unnamed temporary file and not in memory."""
     file = tempfile.NamedTemporaryFile(prefix="hubscan-rows-", suffix=".arrow")  # noqa: SIM115 - mapped below
     writer = None
     for table in tables:
@@ -95,7 +96,7 @@ def spooled(tables: Iterator[pa.Table]) -> pa.Table:
     writer.close()
     file.flush()
     found = pa.ipc.open_stream(pa.memory_map(file.name)).read_all()
-    file.close()  # what is mapped stays
+    file.close()  # the mapping stays valid
     return found
 
 

@@ -1,4 +1,4 @@
-"""A builder of `datasets`, which knows a split's files, in; the split's rows, as they are best read, out."""
+"""Open the rows of a split in the best way for its format, given its builder from `datasets`."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ BATCH_ROWS: Final = 1000
 
 
 def opened(builder: Any, split: str) -> tuple[Table | Stream, Sequence[File]]:
-    """Return the rows of *split*, and the files behind them where we read these ourselves.
+    """Return the rows of *split*, and its files if hubscan reads them itself.
 
-    Parquet and local Arrow files are read from anywhere. A folder of images or audio files is a small
-    table of their names, which is kept; what they name is fetched when it is drawn. Everything else
-    goes by once.
+    Parquet and local Arrow files allow random access. A folder of images or audio files becomes a small
+    table of file names; the files are fetched when their rows are drawn. All other formats are read once,
+    from the beginning.
 
     Raises:
-        DatasetError: if the split is empty or its files are not what they seem.
-        HubError: if a file cannot be had.
+        DatasetError: if the split is empty, or a file is damaged or of another format.
+        HubError: if a file cannot be read from the Hub.
     """
     addresses = [str(address) for address in builder.config.data_files[split]]
     files = [open_file(address) for address in addresses]
@@ -47,7 +47,7 @@ def opened(builder: Any, split: str) -> tuple[Table | Stream, Sequence[File]]:
     if isinstance(builder, Arrow) and all(Path(address).exists() for address in addresses):
         return ArrowTable(mapped([Path(address) for address in addresses]), builder.info.features), files
     if hasattr(builder.config, "decode_num_threads"):
-        builder.config.decode_num_threads = 0  # or the Hub's files would be decoded ahead of us
+        builder.config.decode_num_threads = 0  # else `datasets` would decode files of the Hub ahead
     stream = DatasetStream(builder.as_streaming_dataset(split=split), addresses[0] if addresses else split)
     if isinstance(builder, FolderBasedBuilder):
         return ArrowTable(spooled(stream.tables(list(stream.features))), stream.features), ()
@@ -55,19 +55,19 @@ def opened(builder: Any, split: str) -> tuple[Table | Stream, Sequence[File]]:
 
 
 class DatasetStream:
-    """What `datasets` streams, as it comes: nothing is decoded."""
+    """The rows that `datasets` streams, with images and audio not decoded."""
 
     def __init__(self, rows: IterableDataset, name: str) -> None:
-        """Read the first rows, and keep the reading open: what it took is not paid twice.
+        """Read the first rows, and keep the stream open so they are not downloaded twice.
 
         Args:
             rows: the split.
-            name: what to call it where it cannot be read.
+            name: the name of the split for error messages.
 
         Raises:
             DatasetError: if there are no rows, or they cannot be read.
         """
-        # Decoding is ours: a corrupt image would end the stream.
+        # Do not let `datasets` decode: a corrupt image would end the stream.
         self._rows = (_as_files(rows).decode(False) if rows.features else rows).with_format("arrow")
         self._name = name
         self._begun: Iterator[pa.Table] | None = self._read()
@@ -82,20 +82,20 @@ class DatasetStream:
         return self._head.select(list(columns)).slice(0, HEAD_ROWS)
 
     def tables(self, columns: Sequence[str]) -> Iterator[pa.Table]:
-        """Yield all rows, some at a time.
+        """Yield all rows, in batches.
 
         Raises:
-            DatasetError: if they cannot be read to their end.
+            DatasetError: if not all rows can be read.
         """
         begun, self._begun = self._begun, None
         for table in itertools.chain([self._head], begun) if begun else self._read():
             yield self._like_head(table, columns)
 
     def _like_head(self, table: pa.Table, columns: Sequence[str]) -> pa.Table:
-        """Return *columns* in the types of the first rows: readers of text guess them batch by batch."""
+        """Return *columns* with the types of the first rows: text readers guess types for each batch."""
         missing = [name for name in columns if name not in table.schema.names]
         if missing:
-            raise DatasetError(f"{self._name}: column {missing[0]!r} is missing behind its first rows")
+            raise DatasetError(f"{self._name}: column {missing[0]!r} is missing in later rows")
         return pa.table({name: self._column(table[name], name) for name in columns})
 
     def _column(self, column: pa.ChunkedArray, name: str) -> pa.ChunkedArray:
@@ -106,9 +106,9 @@ class DatasetStream:
             return column.cast(kind)
         except pa.ArrowException as error:
             if pa.types.is_integer(kind) and pa.types.is_floating(column.type):
-                return column  # a number is a number
+                return column  # floats are acceptable where integers were seen
             raise DatasetError(
-                f"{self._name}: column {name!r} holds {kind} values in its first rows, and further on "
+                f"{self._name}: column {name!r} holds {kind} values in its first rows, but later "
                 f"{column.type}: {one_line(error)}"
             ) from error
 
@@ -119,9 +119,9 @@ class DatasetStream:
 
 
 def _as_files(rows: IterableDataset) -> IterableDataset:
-    """Return *rows* with their audio as files, which lie in a table just as images do.
+    """Return *rows* with their audio as plain files, in the same form as images.
 
-    `datasets` asks for a library of its own, torchcodec, before it names an audio file.
+    `datasets` requires torchcodec even to name an audio file.
     """
     files = {name: Image() for name, feature in rows.features.items() if isinstance(feature, Audio)}
     return rows.cast(Features({**rows.features, **files})) if files else rows

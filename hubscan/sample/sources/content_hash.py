@@ -1,4 +1,4 @@
-"""Files on this disk in, one hash out that tells them from others and costs a gigabyte of reading at most."""
+"""Identify local files by a hash of their content that reads at most about a gigabyte."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Final
 
-WHOLE_BYTES: Final = 2**30  # of all files together: up to here every byte is read
-PIECES: Final = 16  # of a file that is larger than its share, the first and the last at its ends
-LEAST_BYTES: Final = 2**12  # of a file, however many there are
+WHOLE_BYTES: Final = 2**30  # of all files together; up to this size every byte is read
+PIECES: Final = 16  # read of a file larger than its share, the first and last at its ends
+LEAST_BYTES: Final = 2**12  # of each file, for any number of files
 
 
 def content_hash(root: Path, files: Sequence[Path]) -> str:
-    """Return a hash over the names, lengths and contents of *files*, which lie in *root* or are it.
+    """Return a hash of the names, lengths and contents of *files*, which are in *root* or are *root*.
 
-    When a file was written does not matter, so the same files on another machine give the same hash.
-    Up to a gigabyte in all, every byte is in it. Of more, each file has an equal share of a gigabyte,
-    and of one that is larger than its share 16 pieces are read, evenly spread, its beginning and its
-    end among them. In such a file a change is then not noticed if it leaves the length as it is and
-    lies between the pieces. What adds or takes away a byte is always noticed, and so is another
-    footer of a parquet file, where the bounds and lengths of its columns stand.
+    Modification times do not matter, so the same files on another machine give the same hash. Up to a
+    gigabyte in total, every byte is hashed. Beyond that, each file has an equal share of a gigabyte; of a
+    file larger than its share, 16 evenly spaced pieces are hashed, including its beginning and its end.
+    A change to such a file goes unnoticed if it keeps the length and is between the pieces. Adding or
+    removing a byte is always noticed, and so is a different footer of a parquet file, which holds the
+    bounds and lengths of its columns.
     """
     sizes = [file.stat().st_size for file in files]
     share = max(WHOLE_BYTES // max(len(files), 1), LEAST_BYTES) if sum(sizes) > WHOLE_BYTES else None

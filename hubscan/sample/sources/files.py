@@ -1,4 +1,4 @@
-"""An address in, a file that gives any of its bytes out; and such a file as Python's readers want it."""
+"""Read any byte range of a file at any address, also through Python's file interface."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from fsspec.core import url_to_fs
 from hubscan.errors import DatasetError
 from hubscan.hub.ranges import RemoteFile, ahead
 
-AHEAD_BYTES: Final = 2**20  # read at once where a reader goes from the beginning to the end
+AHEAD_BYTES: Final = 2**20  # bytes per read for readers that go from the beginning to the end
 
 
 class File(Protocol):
-    """A file that is not read yet."""
+    """A file of which any bytes can be read."""
 
     name: str
 
@@ -28,16 +28,16 @@ class File(Protocol):
         ...
 
     def read(self, start: int, stop: int) -> bytes:
-        """Return the bytes from *start* up to *stop*; from many threads at once, if need be."""
+        """Return the bytes from *start* up to *stop*. Safe to call from many threads at once."""
         ...
 
 
 class StoredFile:
-    """A file in any place that fsspec knows: this disk, memory, s3, gcs and the like."""
+    """A file in any place that fsspec supports, such as this disk, memory, s3 or gcs."""
 
     def __init__(self, address: str) -> None:
         self.name = address
-        self.bytes_read = 0  # zero for ever on this disk
+        self.bytes_read = 0  # stays zero for a local file
         self.requests = 0
         self._lock = threading.Lock()
         protocol = address.partition("://")[0]
@@ -59,12 +59,12 @@ class StoredFile:
         """Return the bytes from *start* up to *stop*.
 
         Raises:
-            DatasetError: if they are not to be had.
+            DatasetError: if they cannot be read.
         """
         with _backend_errors(self.name, "cannot be read"):
             found = bytes(self._system.cat_file(self._path, start=start, end=stop)) if stop > start else b""
         if len(found) != stop - start:
-            raise DatasetError(f"{self.name}: cannot be read: it ends before byte {stop}")
+            raise DatasetError(f"{self.name}: cannot be read: the file ends before byte {stop}")
         if not self.local:
             with self._lock:
                 self.bytes_read += len(found)
@@ -73,10 +73,10 @@ class StoredFile:
 
 
 def names_like(pattern: str) -> list[str]:
-    """Return the addresses that a pattern with `*` stands for, sorted.
+    """Return the addresses that match a pattern with `*`, sorted.
 
     Raises:
-        DatasetError: if the place cannot be asked.
+        DatasetError: if the files cannot be listed.
     """
     with _backend_errors(pattern, "cannot be listed"):
         system, path = url_to_fs(pattern)
@@ -85,24 +85,24 @@ def names_like(pattern: str) -> list[str]:
 
 @contextmanager
 def _backend_errors(address: str, problem: str) -> Iterator[None]:
-    """Turn what a backend of fsspec raises into one line."""
+    """Turn any exception of an fsspec backend into a one-line `DatasetError`."""
     try:
         yield
     except FileNotFoundError as error:
         raise DatasetError(f"{address}: no such file") from error
-    except Exception as error:  # each has kinds of its own: botocore's and gcsfs' know nothing of OSError
+    except Exception as error:  # botocore and gcsfs raise types of their own, not OSError
         reason = " ".join(str(error).split())[:300] or type(error).__name__
         raise DatasetError(f"{address}: {problem}: {reason}") from error
 
 
 def open_file(address: str) -> File:
-    """Return the file at *address*: `hf://`, http(s), anything fsspec knows, or a path."""
+    """Return the file at *address*: `hf://`, http(s), anything fsspec supports, or a path."""
     remote = address.startswith(("hf://", "http://", "https://"))
     return RemoteFile(address) if remote else StoredFile(address)
 
 
 class Window(io.RawIOBase):
-    """A file for readers that seek: what was fetched before is in memory, the rest comes when asked for."""
+    """A seekable file that holds prefetched ranges in memory and reads the rest on demand."""
 
     def __init__(self, file: File, *, read_ahead: int = 0) -> None:
         self._file = file
@@ -112,12 +112,12 @@ class Window(io.RawIOBase):
         self._held: list[tuple[int, bytes]] = []  # start and bytes
 
     def fetch(self, ranges: Iterable[tuple[int, int]], hole: int = 0) -> None:
-        """Hold *ranges* (start, stop) and nothing else; those at most *hole* apart come together."""
+        """Fetch and hold only *ranges* (start, stop), merging those at most *hole* bytes apart."""
         wanted = coalesced(ranges, hole)
         self._held = list(zip([start for start, _ in wanted], self._parts(wanted), strict=True))
 
     def hold(self, start: int, content: bytes) -> None:
-        """Hold bytes that are known already."""
+        """Hold *content*, which starts at byte *start*."""
         self._held.append((start, content))
 
     def _parts(self, wanted: list[tuple[int, int]]) -> list[bytes]:
@@ -126,32 +126,32 @@ class Window(io.RawIOBase):
         return list(ahead(lambda part: self._file.read(*part), wanted))
 
     def readable(self) -> bool:
-        """Say that it can be read."""
+        """Return True."""
         return True
 
     def seekable(self) -> bool:
-        """Say that it can be read from anywhere."""
+        """Return True."""
         return True
 
     def tell(self) -> int:
-        """Return where the next read begins."""
+        """Return the position of the next read."""
         return self._at
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Go to *offset*."""
+        """Move to *offset*, and return the new position."""
         base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
         self._at = max(0, base + offset)
         return self._at
 
     def read(self, size: int | None = -1) -> bytes:
-        """Return the next *size* bytes, or as many as there are."""
+        """Return the next *size* bytes, or fewer at the end."""
         stop = self._size if size is None or size < 0 else min(self._at + size, self._size)
         found = self._bytes(self._at, stop) if stop > self._at else b""
         self._at += len(found)
         return found
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        """Fill *buffer* with the next bytes; return how many."""
+        """Fill *buffer* with the next bytes, and return their number."""
         found = self.read(len(buffer))
         buffer[: len(found)] = found
         return len(found)
@@ -168,7 +168,7 @@ class Window(io.RawIOBase):
 
 
 def coalesced(ranges: Iterable[tuple[int, int]], hole: int) -> list[tuple[int, int]]:
-    """Return *ranges* in order, with those joined that lie at most *hole* bytes apart.
+    """Return *ranges* in order, with those merged that are at most *hole* bytes apart.
 
     >>> coalesced([(30, 40), (0, 10), (12, 20)], hole=2)
     [(0, 20), (30, 40)]

@@ -1,4 +1,4 @@
-"""A dataset id, a URL or a path in; one split with the commit that it has, not yet read, out."""
+"""Open one split of a dataset, given as a Hub id, a URL or a path, and pin its revision."""
 
 from __future__ import annotations
 
@@ -38,10 +38,16 @@ READERS: Final = {
     ".arrow": ("arrow", {}),
     ".tar": ("webdataset", {}),
 }
-IN_ONE_PASS: Final = (".csv", ".tsv", ".jsonl", ".json", ".arrow")  # how these are read at a URL
+IN_ONE_PASS: Final = (
+    ".csv",
+    ".tsv",
+    ".jsonl",
+    ".json",
+    ".arrow",
+)  # read from the beginning if they are at a URL
 PACKED: Final = (".gz", ".bz2", ".xz")
 UNREADABLE: Final = (".txt", ".xlsx", ".xls", ".zip")  # the endings of files, not of dataset ids
-SINGLE_SPLIT: Final = "train"  # what a file that knows nothing of splits is called
+SINGLE_SPLIT: Final = "train"  # the split of a file without splits
 
 
 @dataclass(frozen=True)
@@ -53,27 +59,27 @@ class Source:
     config: str | None
     split: str
     rows: Table | Stream
-    fetch: Fetch  # gives the files that cells name
+    fetch: Fetch  # reads the files named in cells
     files: Sequence[File | SequentialFile] = field(default_factory=tuple)
 
     def stored(self) -> tuple[int, int]:
-        """Return the bytes and requests that did not go through the Hub's client."""
+        """Return the number of bytes and requests that did not go through the Hub client."""
         found = [file for file in self.files if isinstance(file, StoredFile | SequentialFile)]
         return sum(file.bytes_read for file in found), sum(file.requests for file in found)
 
     @property
     def sequential(self) -> Sequence[SequentialFile]:
-        """Return the files that are read from their beginning."""
+        """Return the files that are read from the beginning."""
         return [file for file in self.files if isinstance(file, SequentialFile)]
 
     def spent(self, fetched: int) -> int:
-        """Return the bytes to hold against a budget, where *fetched* went through the Hub's client."""
-        # How far a file was read, not what it took: a broken connection must not change what is drawn.
+        """Return the bytes that count against the budget, of which *fetched* went through the Hub client."""
+        # Count the position in the file, not the traffic: a broken connection may not change the sample.
         read = self.sequential
         return sum(file.passed for file in read) if read else fetched + self.stored()[0]
 
     def pinned(self) -> Source:
-        """Return the same with its revision, where only reading it tells that."""
+        """Return this source with its revision, which for sequential files is known only after reading."""
         if not self.sequential:
             return self
         contents = "".join(f"{file.name} {file.pin()}\n" for file in self.sequential)
@@ -81,14 +87,14 @@ class Source:
 
 
 def open_split(request: SampleRequest) -> Source:
-    """Return the split that *request* asks for.
+    """Return the split that *request* names.
 
-    A bare name such as `imdb` is resolved to its canonical id and commit first: the current
-    `datasets` cannot follow the redirect that the Hub answers with.
+    A bare name such as `imdb` is first resolved to its canonical id and commit, because the current
+    `datasets` cannot follow the redirect of the Hub.
 
     Raises:
         HubError: if the Hub cannot be reached or does not know the dataset.
-        DatasetError: naming the configs or splits that there are, if the one asked for is not there.
+        DatasetError: if a file, config or split does not exist; names the configs or splits that do.
     """
     if request.dataset is None:
         raise DatasetError("no dataset: pass --dataset ID_OR_PATH, or set it in the recipe")
@@ -164,7 +170,7 @@ def _open_local(request: SampleRequest, path: Path) -> Source:
 
 
 def _saved(path: Path) -> bool:
-    """Return whether *path* is what `save_to_disk` of `datasets` writes."""
+    """Return whether *path* was written by `save_to_disk` of `datasets`."""
     return any((path / name).is_file() for name in ("state.json", "dataset_dict.json"))
 
 
@@ -174,7 +180,7 @@ def _open_saved(request: SampleRequest, path: Path) -> Source:
     single = isinstance(found, datasets.Dataset)
     split = _chosen_split(request.split, name, [SINGLE_SPLIT] if single else list(found))
     dataset = found if single else found[split]
-    if dataset._indices is not None:  # rows were selected: their places lie beside the table
+    if dataset._indices is not None:  # a selection of rows is stored as indices
         dataset = dataset.flatten_indices()
     files = sorted(file for file in path.rglob("*") if file.is_file())
     table = ArrowTable(dataset.data.table, dataset.features)
@@ -182,9 +188,11 @@ def _open_saved(request: SampleRequest, path: Path) -> Source:
 
 
 def _at_url(request: SampleRequest, url: str) -> Source:
-    """Return the files that *url* names; `{000..012}` and, but for http, `*` name several."""
+    """Open the files at *url*; `{000..012}` and, except for http, `*` stand for several."""
     if re.match(r"\w+://[^/]*:[^/]*@", url):
-        raise DatasetError("the URL holds a password, which would stand in every result; take it out")
+        raise DatasetError(
+            "the URL in --dataset contains a password, which every result would show; remove it"
+        )
     found = _expanded(url)
     if not found:
         raise DatasetError(f"{url}: no such files; check --dataset")
@@ -199,7 +207,7 @@ def _at_url(request: SampleRequest, url: str) -> Source:
         rows = ParquetTable(files)
     else:
         known = ", ".join(READERS)
-        raise DatasetError(f"{url}: not a kind of file that is read at a URL; known are {known}")
+        raise DatasetError(f"{url}: cannot read this file type at a URL; supported are {known}")
     facts = "".join(f"{file.name} {file.size}\n" for file in files)
     footers = rows.footer_hash if isinstance(rows, ParquetTable) else ""
     digest = hashlib.sha256((facts + footers).encode()).hexdigest()
@@ -207,7 +215,7 @@ def _at_url(request: SampleRequest, url: str) -> Source:
 
 
 def _in_one_pass(request: SampleRequest, url: str, split: str, suffix: str, found: Sequence[str]) -> Source:
-    """Return files that can only be read from their beginning; their revision is known when they are."""
+    """Open files that can only be read from the beginning; their revision is known after that."""
     files = [SequentialFile(address, 2 * request.max_bytes) for address in found]
     reader, options = READERS[suffix]
     with read_errors(url):
@@ -228,7 +236,7 @@ def _expanded(url: str) -> list[str]:
 
 
 def _from_hub(prefix: str) -> Fetch:
-    """Return what gives the files of the dataset's own commit, and no others."""
+    """Return a `Fetch` that reads files of the dataset at its commit, and no others."""
 
     def fetch(path: str) -> bytes:
         if not path.startswith(prefix):
@@ -252,13 +260,13 @@ def _reader(path: Path) -> tuple[str, dict[str, Any]]:
     if suffix not in READERS:
         known = ", ".join(READERS)
         raise DatasetError(
-            f"{path}: cannot read {path.suffix or 'such a file'}; known are {known} and folders"
+            f"{path}: cannot read {path.suffix or 'files without extension'}; supported are {known}, folders"
         )
     return READERS[suffix]
 
 
 def _suffix(name: str) -> str:
-    """Return the ending that tells the kind of a file, in small letters: of `x.csv.gz` it is `.csv`."""
+    """Return the lower-case extension of the data format: `.csv` for `x.csv.gz`."""
     path = PurePosixPath(name.lower())
     return (path.with_suffix("") if path.suffix in PACKED else path).suffix
 

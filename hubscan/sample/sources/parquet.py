@@ -1,4 +1,4 @@
-"""Parquet files in, a `Table` out: footers first, then of each column only the row groups that are wanted."""
+"""Read parquet files as a `Table`: the footers first, then only the columns and row groups needed."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ from hubscan.sample.column_types import features_of
 from hubscan.sample.sources.files import File, Window
 from hubscan.sample.sources.protocols import Rows
 
-FOOTER_BYTES: Final = 2**16  # read at a file's end in the hope that all of the footer is in it
+FOOTER_BYTES: Final = 2**16  # read at the end of a file, usually enough for its whole footer
 MOST_FOOTER_BYTES: Final = 2**29
 HEAD_ROWS: Final = 100
 BATCH_ROWS: Final = 64
-HOLES: Final = 0.01  # of a split: what may be read between label chunks to save requests
-FREE_HOLES: Final = 4_000_000  # bytes, however small the split is: many requests take longer
-LONGEST_BOUND: Final = 32  # characters: some writers shorten the bounds of long texts
+HOLES: Final = 0.01  # of a split: bytes that may be read between label chunks to save requests
+FREE_HOLES: Final = 4_000_000  # bytes allowed for any split: many requests would take longer
+LONGEST_BOUND: Final = 32  # characters: some writers truncate the bounds of long texts
 GROUPS_AHEAD: Final = 4
-PORTION_BYTES: Final = 2**22  # of labels, fetched at once
+PORTION_BYTES: Final = 2**22  # bytes of labels fetched at once
 
 
 class ParquetTable:
-    """The shards of a split, in their order, as one table.
+    """The shards of a split, in order, as one table.
 
-    Of each row group its place and the sizes of its columns are kept, as numbers; the footers lie in
-    a temporary file, and one is parsed when its shard is read.
+    Memory holds the shard and the column sizes of each row group. The footers are in a temporary file;
+    each is parsed when its shard is read.
     """
 
     def __init__(self, files: Sequence[File], features: Any = None) -> None:
@@ -44,11 +44,11 @@ class ParquetTable:
 
         Args:
             files: the shards.
-            features: what the dataset declares, if it does.
+            features: the features that the dataset declares, if any.
 
         Raises:
-            DatasetError: if there is no file, one is no parquet, or it lacks a column of the first.
-            HubError: if one cannot be had.
+            DatasetError: if there are no files, one is not parquet, or one lacks a column of the first.
+            HubError: if one cannot be read from the Hub.
         """
         if not files:
             raise DatasetError("the split has no files")
@@ -72,7 +72,7 @@ class ParquetTable:
                 sizes.extend(_column_bytes(metadata.row_group(group), self._schema.names))
         self._shards = np.array(shards, np.int64)
         self._sizes = np.array(sizes, np.int64).reshape(len(shards), len(self._schema.names))
-        self.footer_hash = hashed.hexdigest()  # tells what the split is where no commit does
+        self.footer_hash = hashed.hexdigest()  # identifies the split if there is no commit
         self.features = features or features_of(self._schema)
         self.starts: Rows = np.concatenate([[0], np.cumsum(np.array(rows, np.int64))])
         self.total_bytes = sum(file.size for file in files)
@@ -85,9 +85,9 @@ class ParquetTable:
         return self._schema.empty_table().select(list(columns))
 
     def labels(self, columns: Sequence[str]) -> Iterator[pa.Table]:
-        """Yield *columns* of each row group; those of one shard are fetched together.
+        """Yield *columns* of each row group, fetching several row groups of a shard at a time.
 
-        Where the footer says that all rows of a row group have one value, as in a split sorted by
+        If the footer shows that all rows of a row group have the same value, as in a split sorted by
         label, nothing is fetched for it.
         """
         hole = int(max(HOLES * self.total_bytes, FREE_HOLES) / max(len(self._shards), 1))
@@ -100,20 +100,20 @@ class ParquetTable:
                     unknown = [group for group in groups if known[group] is None]
                     window.fetch([r for group in unknown for r in _chunk(metadata, group, columns)], hole)
                     for group in groups:
-                        told = known[group]
-                        if told is None:
+                        values = known[group]
+                        if values is None:
                             yield opened.read_row_group(group, columns=list(columns), use_threads=False)
                         else:
                             rows = metadata.row_group(group).num_rows
-                            yield pa.table({name: pa.repeat(told[name], rows) for name in columns})
+                            yield pa.table({name: pa.repeat(values[name], rows) for name in columns})
 
     def costs(self, columns: Sequence[str]) -> Rows:
-        """Return the bytes (G,) that it takes to read *columns* of each row group."""
+        """Return the cost (G,), in bytes, of reading *columns* of each row group."""
         places = [self._schema.names.index(name) for name in columns]
         return np.asarray(self._sizes[:, places].sum(axis=1))
 
     def take(self, wanted: Mapping[int, Rows], columns: Sequence[str]) -> Iterator[tuple[Rows, pa.Table]]:
-        """Yield the wanted rows; a few row groups are fetched ahead."""
+        """Yield the wanted rows, fetching a few row groups ahead."""
         groups = sorted(wanted)
         windows = ahead(lambda group: self._fetched(group, columns), groups, GROUPS_AHEAD)
         for group, window in zip(groups, windows, strict=True):
@@ -155,26 +155,26 @@ class ParquetTable:
         return Window(self._files[shard])
 
     def _within(self, group: int) -> int:
-        """Return the number of a row group within its shard."""
+        """Return the index of a row group in its shard."""
         return group - int(np.searchsorted(self._shards, self._shards[group]))
 
     def _read_metadata(self, shard: int) -> Any:
         start, length = self._footer_places[shard]
-        with self._reading:  # several row groups are fetched at once
+        with self._reading:  # several threads fetch row groups
             self._footers.seek(start)
             footer = self._footers.read(length)
         return _parsed(footer, self._files[shard].name)
 
 
 def _footer(file: File) -> bytes:
-    """Return the end of a parquet file, from where its metadata begins."""
+    """Return the end of a parquet file, from the start of its metadata."""
     size = file.size
     tail = file.read(max(0, size - FOOTER_BYTES), size)
     if len(tail) < 12 or tail[-4:] != b"PAR1":
-        raise DatasetError(f"{file.name}: not a parquet file")
+        raise DatasetError(f"{file.name}: not a parquet file; check --dataset")
     length = int.from_bytes(tail[-8:-4], "little") + 8
     if length > min(size, MOST_FOOTER_BYTES):
-        raise DatasetError(f"{file.name}: corrupt: its footer claims {length} bytes")
+        raise DatasetError(f"{file.name}: corrupt: the length of its footer is given as {length} bytes")
     return tail[-length:] if length <= len(tail) else file.read(size - length, size - len(tail)) + tail
 
 
@@ -182,9 +182,9 @@ def _parsed(footer: bytes, name: str) -> Any:
     with _corrupt(name):
         metadata = pq.read_metadata(pa.BufferReader(b"PAR1" + footer))
         for group in range(metadata.num_row_groups):
-            # Arrow looks a column up in the schema without a check, and would end the process.
+            # Arrow does not check the column index against the schema, and would crash the process.
             if metadata.row_group(group).num_columns != metadata.num_columns:
-                raise DatasetError(f"{name}: corrupt: row group {group} has not the columns of its schema")
+                raise DatasetError(f"{name}: corrupt: row group {group} does not match the schema")
     return metadata
 
 
@@ -196,7 +196,7 @@ def _same_columns(schema: pa.Schema, metadata: Any, name: str) -> None:
 
 
 def _column_bytes(group: Any, names: Sequence[str]) -> list[int]:
-    """Return the compressed bytes of each top-level column."""
+    """Return the compressed size of each top-level column in bytes."""
     found = dict.fromkeys(names, 0)
     for number in range(group.num_columns):
         chunk = group.column(number)
@@ -208,7 +208,7 @@ def _column_bytes(group: Any, names: Sequence[str]) -> list[int]:
 
 
 def _portions(metadata: Any, columns: Sequence[str]) -> Iterator[list[int]]:
-    """Yield the row groups of a shard, as many at a time as hold some bytes of *columns*."""
+    """Yield lists of row groups of a shard with about PORTION_BYTES of *columns* each."""
     groups: list[int] = []
     held = 0
     for group in range(metadata.num_row_groups):
@@ -222,7 +222,7 @@ def _portions(metadata: Any, columns: Sequence[str]) -> Iterator[list[int]]:
 
 
 def _chunk(metadata: Any, group: int, columns: Sequence[str]) -> list[tuple[int, int]]:
-    """Return where the bytes of *columns* in a row group lie."""
+    """Return the byte ranges of *columns* in a row group."""
     ranges = []
     described = metadata.row_group(group)
     for number in range(described.num_columns):
@@ -238,7 +238,7 @@ def _chunk(metadata: Any, group: int, columns: Sequence[str]) -> list[tuple[int,
 def _constant(
     metadata: Any, group: int, schema: pa.Schema, columns: Sequence[str]
 ) -> dict[str, pa.Scalar] | None:
-    """Return the one value of each of *columns* in a row group, if its bounds in the footer tell them all."""
+    """Return the only value of each of *columns* in a row group, or None unless the footer shows them all."""
     described = metadata.row_group(group)
     chunks = [described.column(number) for number in range(described.num_columns)]
     found = {}
@@ -254,7 +254,7 @@ def _constant(
 
 
 def _only_value(chunk: Any, kind: pa.DataType) -> pa.Scalar | None:
-    """Return the value that all rows of a column chunk have; None if there are more, or nobody says so."""
+    """Return the value that all rows of a column chunk share; None if they differ or it is not recorded."""
     if not any(is_kind(kind) for is_kind in (pa.types.is_integer, pa.types.is_boolean, pa.types.is_string)):
         return None
     bounds = chunk.statistics
@@ -267,9 +267,9 @@ def _only_value(chunk: Any, kind: pa.DataType) -> pa.Scalar | None:
 
 @contextmanager
 def _corrupt(name: str) -> Iterator[None]:
-    """Turn what Arrow says of a file into a line that names it."""
+    """Turn Arrow's exceptions into a one-line `DatasetError` that names the file."""
     try:
         yield
     except (pa.ArrowException, OSError) as error:
         reason = " ".join(str(error).split())[:200]
-        raise DatasetError(f"{name}: corrupt, or no parquet: {reason}") from error
+        raise DatasetError(f"{name}: corrupt, or not a parquet file: {reason}") from error

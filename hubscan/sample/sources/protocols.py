@@ -1,4 +1,4 @@
-"""What a split has to tell: one whose rows can be read from anywhere, and one that goes by once."""
+"""The two interfaces of a split: a table with random access, and a stream that is read once."""
 
 from __future__ import annotations
 
@@ -17,36 +17,36 @@ Rows = npt.NDArray[np.int64]
 
 @runtime_checkable
 class Table(Protocol):
-    """A split in row groups, each of which is read as a whole."""
+    """A split in row groups, each of which is read whole."""
 
     features: Features
-    starts: Rows  # (G + 1,) first row of each row group, and the number of rows behind the last
-    total_bytes: int  # of the split, as it is stored
+    starts: Rows  # (G + 1,) first row of each row group, then the number of rows
+    total_bytes: int  # of the split, as stored
 
     def head(self, columns: Sequence[str]) -> pa.Table:
         """Return the first rows of *columns*."""
         ...
 
     def labels(self, columns: Sequence[str]) -> Iterator[pa.Table]:
-        """Yield *columns* of each row group, in their order."""
+        """Yield *columns* of each row group, in order."""
         ...
 
     def costs(self, columns: Sequence[str]) -> Rows:
-        """Return the bytes (G,) that it takes to read *columns* of each row group."""
+        """Return the cost (G,), in bytes, of reading *columns* of each row group."""
         ...
 
     def take(self, wanted: Mapping[int, Rows], columns: Sequence[str]) -> Iterator[tuple[Rows, pa.Table]]:
-        """Yield rows and their numbers in the split, a few at a time.
+        """Yield row numbers in the split and the rows, a few at a time.
 
         Args:
-            wanted: row group to places in it, ascending.
-            columns: what to read.
+            wanted: row group to the positions of rows in it, ascending.
+            columns: the columns to read.
         """
         ...
 
 
 class Stream(Protocol):
-    """A split that can only be gone through from its beginning."""
+    """A split that can only be read from the beginning."""
 
     features: Features
 
@@ -55,5 +55,5 @@ class Stream(Protocol):
         ...
 
     def tables(self, columns: Sequence[str]) -> Iterator[pa.Table]:
-        """Yield all rows, some at a time."""
+        """Yield all rows, in batches."""
         ...

@@ -1,4 +1,4 @@
-"""What the readers of `datasets`, Arrow and pandas raise in; one line that names the data out."""
+"""Turn the exceptions of `datasets`, Arrow and pandas into one line that names the data."""
 
 from __future__ import annotations
 
@@ -16,20 +16,22 @@ from datasets.exceptions import DatasetNotFoundError
 from hubscan.errors import DatasetError
 from hubscan.hub.client import explained
 
-# Of data that is not what it seems; a mistake of ours, such as a wrong name, keeps its traceback.
+# Raised for damaged data. A bug of ours, such as an undefined name, keeps its traceback.
 DAMAGE: Final = (pa.ArrowException, ValueError, TypeError, KeyError, OverflowError, OSError, EOFError)
 PACKED: Final = (zlib.error, LZMAError)
 
 
 @contextmanager
 def read_errors(dataset: str) -> Iterator[None]:
-    """Turn what `datasets` raises into one line that names the choices there are."""
+    """Turn exceptions of `datasets` into one line that names the available choices."""
     with explained(f"dataset {dataset}"):
         try:
             yield
         except DatasetNotFoundError as error:
             gated = "gated" in str(error)
-            advice = "gated; accept its terms on its page and log in" if gated else "not found"
+            advice = (
+                "gated; accept its terms on its page and log in" if gated else "not found; check --dataset"
+            )
             raise DatasetError(f"dataset {dataset}: {advice}") from error
         except datasets.exceptions.DatasetsError as error:
             raise DatasetError(f"dataset {dataset}: {one_line(error)}") from error
@@ -37,7 +39,8 @@ def read_errors(dataset: str) -> Iterator[None]:
             if "scripts are no longer supported" not in str(error):
                 raise
             raise DatasetError(
-                f"dataset {dataset}: needs a loading script, which no longer runs anywhere"
+                f"dataset {dataset}: needs a loading script, which `datasets` no longer runs; "
+                "convert it to parquet"
             ) from error
         except (ValueError, FileNotFoundError) as error:
             raise DatasetError(f"dataset {dataset}: {_config_advice(error)}") from error
@@ -45,7 +48,7 @@ def read_errors(dataset: str) -> Iterator[None]:
 
 @contextmanager
 def damage(name: str) -> Iterator[None]:
-    """Turn what a reader says of rows that it cannot read into one line that names where they lie."""
+    """Turn exceptions about unreadable rows into one line that begins with *name*."""
     with explained(name):
         try:
             yield
@@ -54,12 +57,12 @@ def damage(name: str) -> Iterator[None]:
 
 
 def one_line(error: Exception) -> str:
-    """Return what *error* says, short and without line breaks."""
+    """Return the message of *error* without line breaks, at most 300 characters long."""
     return " ".join(str(error).split())[:300] or type(error).__name__
 
 
 def _config_advice(error: Exception) -> str:
-    """Return the configs that a `ValueError` of `datasets` names, or its first sentence."""
+    """Return advice with the configs that a `ValueError` of `datasets` lists, or its message."""
     listed = re.search(r"(?:available configs|Available): (\[[^\]]*\])", str(error))
     if listed is None:
         return one_line(error)

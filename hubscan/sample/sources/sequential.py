@@ -1,7 +1,7 @@
-"""Files that are read once, from the first byte to the last: counted, hashed, unpacked on the way.
+"""Read a file once, from the first byte to the last, while counting, hashing and decompressing it.
 
-The readers of `datasets` open them by an address of their own, `hubscan-sequential://`, so that a csv
-at any URL gives what the same csv gives on this disk, and each byte is known.
+The readers of `datasets` open such files at a `hubscan-sequential://` address. So a csv at any URL gives
+the same rows as on this disk, and every byte is counted.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from hubscan.hub.stream import RemoteStream
 from hubscan.sample.sources.files import StoredFile, Window
 
 PROTOCOL: Final = "hubscan-sequential"
-AHEAD_BYTES: Final = 2**22  # where each reading is a request
-KEPT_BYTES: Final = 2**24  # from the beginning: readers look at it, and begin again
+AHEAD_BYTES: Final = 2**22  # bytes per read if each read is a request
+KEPT_BYTES: Final = 2**24  # first bytes kept, since readers inspect them and start over
 BUFFER_BYTES: Final = 2**18
 UNPACKED: Final[tuple[tuple[bytes, Callable[..., Any]], ...]] = (
     (b"\x1f\x8b", gzip.open),
@@ -34,47 +34,47 @@ UNPACKED: Final[tuple[tuple[bytes, Callable[..., Any]], ...]] = (
 
 
 class SequentialFile:
-    """A file at an http(s) URL or anywhere that fsspec knows."""
+    """A file at an http(s) URL or anywhere that fsspec supports."""
 
     def __init__(self, address: str, limit: int) -> None:
-        """Look at nothing yet.
+        """Read nothing yet.
 
         Args:
-            address: where the file lies.
-            limit: bytes, behind which nothing is read; a reader that wants rows in parts is ended
-                long before.
+            address: the URL of the file.
+            limit: bytes after which reading is an error; only a reader that yields no rows until then
+                comes so far.
         """
         self.name = address
         self._limit = limit
         self._live: RemoteStream | Window | None = None
         self._stored = None if address.startswith(("http://", "https://")) else StoredFile(address)
-        self._before = 0  # bytes that came in readings that were begun anew
-        self._first: bytes | None = b""  # all that came so far, while it is little
+        self._before = 0  # bytes received before the current reading
+        self._first: bytes | None = b""  # all bytes so far, up to KEPT_BYTES
         self.position = 0
         self._ended = False
         self._hash = hashlib.sha256()
 
     @property
     def passed(self) -> int:
-        """Bytes given out so far, but for a file on this disk: the same number whatever the line does."""
+        """Bytes delivered so far, 0 for a local file; does not depend on broken connections."""
         return 0 if self._stored is not None and self._stored.local else self.position
 
     @property
     def bytes_read(self) -> int:
-        """Bytes that came over the network."""
+        """Bytes received over the network."""
         if self._stored is not None:
             return self._stored.bytes_read
         return self._before + (self._live.received if isinstance(self._live, RemoteStream) else 0)
 
     @property
     def requests(self) -> int:
-        """Requests that did not go through the Hub's client."""
+        """Requests that did not go through the Hub client."""
         return self._stored.requests if self._stored is not None else 0
 
     def pin(self) -> str:
-        """Return what tells this file from another: its content, as far as it was read.
+        """Return an identifier of this file: a hash of its content as far as it was read.
 
-        Where the end was not reached, also what the server says of the file: its length and its tag.
+        If the end was not reached, the length and tag that the server gives are part of it.
         """
         content = f"{self.position} {self._hash.hexdigest()}"
         if self._ended or self._live is None:
@@ -85,26 +85,26 @@ class SequentialFile:
         return f"{content} of {self._stored.size}"
 
     def open(self) -> IO[bytes]:
-        """Return the file from its first byte on, unpacked if it is packed."""
+        """Return the file from its first byte, decompressed if it is compressed."""
         if self._first is None:
             self._begin()
         raw = io.BufferedReader(_SequentialReader(self), BUFFER_BYTES)
         start = raw.peek(BUFFER_BYTES)[:1024]
         if start.removeprefix(b"\xef\xbb\xbf").lstrip().lower().startswith((b"<!doctype html", b"<html")):
-            raise DatasetError(f"{self.name}: is a web page; pass the address of the data file itself")
+            raise DatasetError(f"{self.name}: this is a web page; pass the address of the data file itself")
         unpack = next((opener for magic, opener in UNPACKED if start.startswith(magic)), None)
         return cast(IO[bytes], raw if unpack is None else io.BufferedReader(unpack(raw), BUFFER_BYTES))
 
     def bytes_from(self, at: int, count: int) -> bytes:
-        """Return up to *count* bytes from *at* on, which is where the last ones ended, or in what is kept."""
+        """Return up to *count* bytes from *at*, which is where the last read ended, or in the kept bytes."""
         if self._first is not None and at < len(self._first):
             return bytes(self._first[at : at + count])
         if at != self.position:
-            raise OSError("this reading was given up")
+            raise OSError("this reading was abandoned")
         if at > self._limit:
             raise DatasetError(
-                f"{self.name}: rows do not come one by one, {at / 1e6:,.0f} MB are read (--max-bytes) and "
-                "none is there; download it and pass the path"
+                f"{self.name}: no rows in the first {at / 1e6:,.0f} MB (twice --max-bytes), so this file "
+                "cannot be read row by row; download it and pass its path"
             )
         if self._live is None:
             stored = self._stored
@@ -126,7 +126,7 @@ class SequentialFile:
 
 
 def _full(live: RemoteStream | Window, count: int) -> bytes:
-    """Return *count* bytes, or fewer at the end only: how much is read must not hang on the line."""
+    """Return *count* bytes, or fewer at the end: the amount may not depend on the connection."""
     parts = []
     while count and (part := live.read(count)):
         parts.append(part)
@@ -173,7 +173,7 @@ fsspec.register_implementation(PROTOCOL, _SequentialFiles, clobber=True)
 
 
 def addresses(files: Sequence[SequentialFile], ending: str) -> list[str]:
-    """Return addresses at which `datasets` can open *files*, for as long as these are kept."""
+    """Return addresses at which `datasets` can open *files* while they are referenced."""
     found = []
     for file in files:
         path = f"{next(_SequentialFiles.numbers)}/rows{ending}"

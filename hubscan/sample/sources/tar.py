@@ -1,7 +1,7 @@
-"""Tars of files in, rows out: what the WebDataset format is, read from the beginning to the end.
+"""Read rows from tar files in the WebDataset format, from the beginning to the end.
 
-Files whose names differ behind the first dot belong to one row; what stands there names the column:
-`jpg`, `cls`, `txt`. The keys of a `json` are columns of their own.
+Files whose names agree up to the first dot make one row; the rest of the name is the column: `jpg`, `cls`,
+`txt`. The keys of a `json` file are columns of their own.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from hubscan.sample.column_types import features_of
 from hubscan.sample.sources.files import AHEAD_BYTES, File, Window
 
 IMAGES: Final = frozenset(["jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff", "ppm"])
-SOUNDS: Final = frozenset(["wav", "flac", "mp3", "ogg", "opus", "m4a"])
-MOST_FILE_BYTES: Final = 2**28  # of one file within; a larger one is left out of its row
+AUDIO: Final = frozenset(["wav", "flac", "mp3", "ogg", "opus", "m4a"])
+MOST_FILE_BYTES: Final = 2**28  # of one file in a tar; a larger one is left out of its row
 END_BYTES: Final = 512
 HEAD_ROWS: Final = 100
 BATCH_ROWS: Final = 100
@@ -32,23 +32,24 @@ Row = dict[str, Any]
 
 
 class TarStream:
-    """The tars of a split, in their order."""
+    """The tar files of a split, in order."""
 
     def __init__(self, files: Sequence[File]) -> None:
-        """Read the first rows, which tell the columns.
+        """Read the first rows, which determine the columns.
 
         Raises:
-            DatasetError: if there are none.
+            DatasetError: if there are no rows.
         """
         self._files = files
         first = list(islice(self._rows(), HEAD_ROWS))
         if not first:
-            raise DatasetError(f"{files[0].name if files else 'the split'}: no files in it that make rows")
+            name = files[0].name if files else "the split"
+            raise DatasetError(f"{name}: no files that make rows, such as 0001.jpg and 0001.cls")
         self._schema = _schema(first)
         self._head = self._table(first)
         self.features: Features = features_of(self._schema)
         for name in self._schema.names:
-            if name in SOUNDS:
+            if name in AUDIO:
                 self.features[name] = Audio(decode=False)
             elif name in IMAGES:
                 self.features[name] = Image(decode=False)
@@ -58,7 +59,7 @@ class TarStream:
         return self._head.select(list(columns))
 
     def tables(self, columns: Sequence[str]) -> Iterator[pa.Table]:
-        """Yield all rows, some at a time."""
+        """Yield all rows, in batches."""
         rows = self._rows()
         while batch := list(islice(rows, BATCH_ROWS)):
             yield self._table(batch).select(list(columns))
@@ -89,18 +90,18 @@ def _members(file: File) -> Iterator[tuple[str, bytes]]:
         with tarfile.open(fileobj=cast(Any, Window(file, read_ahead=AHEAD_BYTES)), mode="r|*") as tar:
             for member in tar:
                 if member.isfile() and member.size <= MOST_FILE_BYTES:
-                    opened = tar.extractfile(member)  # into memory: nothing is ever unpacked
+                    opened = tar.extractfile(member)  # into memory: nothing is written to disk
                     yield member.name, opened.read() if opened else b""
-        # Without its end mark a tar that was cut off between two files looks whole.
+        # A tar truncated between two files looks whole except for its missing end mark.
         if file.name.partition("?")[0].endswith(".tar") and any(file.read(file.size - END_BYTES, file.size)):
-            raise DatasetError(f"{file.name}: no tar, or damaged: it is cut off")
+            raise DatasetError(f"{file.name}: not a tar file, or damaged: it is truncated")
     except (tarfile.TarError, EOFError, OSError) as error:
-        raise DatasetError(f"{file.name}: no tar, or damaged: {error}") from error
+        raise DatasetError(f"{file.name}: not a tar file, or damaged: {error}") from error
 
 
 def _fields(kind: str, content: bytes, name: str) -> Row:
     last = kind.rpartition(".")[2]
-    if last in IMAGES or last in SOUNDS:
+    if last in IMAGES or last in AUDIO:
         return {kind: {"bytes": content, "path": name}}
     if last not in ("txt", "text", "cls", "json"):
         return {}
@@ -115,7 +116,7 @@ def _fields(kind: str, content: bytes, name: str) -> Row:
 
 
 def _schema(rows: Sequence[Row]) -> pa.Schema:
-    """Return the types of the columns: what the first row that has one holds there."""
+    """Return the type of each column, from the first row that has a value in it."""
     kinds: dict[str, pa.DataType] = {}
     for row in rows:
         for name, value in row.items():
@@ -137,7 +138,7 @@ def _type(value: Any) -> pa.DataType | None:
 
 
 def _column(values: list[Any], kind: pa.DataType) -> pa.Array:
-    """Return *values* as one type; one that does not fit it is no value."""
+    """Return *values* as one type, with null for values that do not fit it."""
     try:
         return pa.array(values, kind)
     except (pa.ArrowException, TypeError, OverflowError):
