@@ -85,5 +85,5 @@ def test_a_spoilt_file_gives_a_sample_or_one_line(
 def test_a_label_that_is_not_utf8_is_said(tmp_path: Path) -> None:
     file = tmp_path / "rows.jsonl"
     file.write_bytes(FILES["rows.jsonl"].replace(b'"b"', b'"\xe1"', 1))
-    with pytest.raises(HubscanError, match="a label is not UTF-8"):
+    with pytest.raises(HubscanError, match="a label is not valid UTF-8"):
         draw(recipe.resolve({"dataset": str(file), "samples": 10}).sample_request)

@@ -351,9 +351,9 @@ def test_balance_is_a_choice_and_in_proportion_a_rare_class_is_still_there(tmp_p
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
-        ({"modalities": ("image",)}, "--modality image: the labels in tags are of words"),
-        ({"modalities": ("text", "audio")}, "--modality audio: the labels in tags are of words"),
-        ({"modalities": ("image",), "task": "token-classification"}, "--modality image: the labels in tags"),
+        ({"modalities": ("image",)}, "--modality image: column tags has a label for each word"),
+        ({"modalities": ("text", "audio")}, "--modality audio: column tags has a label for each word"),
+        ({"modalities": ("image",), "task": "token-classification"}, "--modality image: column tags"),
         ({"task": "image-classification"}, "pass --task token-classification"),
         ({"label_kind": "number"}, "--label-column tags: holds texts values"),
     ],

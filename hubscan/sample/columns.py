@@ -117,8 +117,8 @@ def find(features: Features, kinds: Mapping[str, str], peek: Peek, request: Samp
     if kind == "token" and set(request.modalities) - {"text"}:
         other = next(modality for modality in request.modalities if modality != "text")
         raise DatasetError(
-            f"--modality {other}: the labels in {labels[0]} are tags of words, which only text "
-            "encoders read; leave --modality out, or pass another --label-column"
+            f"--modality {other}: column {labels[0]} has a label for each word, which only text "
+            "encoders can use; leave --modality out, or pass another --label-column"
         )
     others = {name: k for name, k in kinds.items() if name not in labels}
     if group not in request.input_columns:
