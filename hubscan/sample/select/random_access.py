@@ -47,7 +47,7 @@ class _Strata:
 
 
 @dataclass(slots=True)
-class _Looks:
+class _ReadRows:
     """Reads rows of a table, each once, and keeps the usable ones."""
 
     table: Table
@@ -59,7 +59,7 @@ class _Looks:
     dropped: Counter[str] = field(default_factory=Counter)
     groups: set[int] = field(default_factory=set)
 
-    def look(self, plan: Plan) -> None:
+    def read(self, plan: Plan) -> None:
         """Read the rows of *plan* that have not been read yet."""
         wanted: dict[int, Rows] = {}
         rows = np.setdiff1d(plan.rows, np.array(list(self.usable.keys() | self.unusable), np.int64))
@@ -103,17 +103,17 @@ def draw_rows(
         there = available(members, len(names))
         most = coder.counts if columns.kind == "token" else there
         classes = _Strata(members, names, there, most, request.balance)
-        return _drawn(_Looks(table, columns, coder, reader), classes, request)
+        return _drawn(_ReadRows(table, columns, coder, reader), classes, request)
     finally:
         store.close()
 
 
-def _drawn(looks: _Looks, strata: _Strata, request: SampleRequest) -> DrawnRows:
+def _drawn(read_rows: _ReadRows, strata: _Strata, request: SampleRequest) -> DrawnRows:
     """Read the first rows of each class, then more of them until enough are usable."""
     default = rows_by_default(len(strata.names))
     size = request.samples or default
-    blocks = _blocks(looks, strata, min(default, max(int(strata.most.sum()) // FEW, 1)))
-    budget = int(_budget(looks, default) * max(size / default, 1))
+    blocks = _blocks(read_rows, strata, min(default, max(int(strata.most.sum()) // FEW, 1)))
+    budget = int(_budget(read_rows, default) * max(size / default, 1))
     caps, reach = strata.most, np.zeros(len(strata.names), np.int64)
     picks: list[list[Pick]] = [[] for _ in strata.names]
     for turn in itertools.count():
@@ -125,21 +125,21 @@ def _drawn(looks: _Looks, strata: _Strata, request: SampleRequest) -> DrawnRows:
         reach = np.where(lacking > 0, _further(reach, lacking, there, turn), reach)
         reach = np.minimum(reach, strata.there)
         plan = planned(strata.members, reach, request.seed, blocks)
-        looks.look(plan)
+        read_rows.read(plan)
         whole = reach == strata.there
         picks = [
-            _usable(c, rows, looks, request.seed, bool(whole[c]))
+            _usable(c, rows, read_rows, request.seed, bool(whole[c]))
             for c, rows in enumerate(plan.by_class(len(caps)))
         ]
         caps = np.where(whole, _lengths(picks), strata.most)
     return DrawnRows(
         picks=merged(picks, given),
-        rows_seen=int(looks.table.starts[-1]),
-        dropped=looks.dropped,
-        groups=len(looks.table.starts) - 1,
-        groups_read=len(looks.groups),
+        rows_seen=int(read_rows.table.starts[-1]),
+        dropped=read_rows.dropped,
+        groups=len(read_rows.table.starts) - 1,
+        groups_read=len(read_rows.groups),
         block_rows=blocks.rows,
-        notes=tuple(_notes(looks, blocks, budget)),
+        notes=tuple(_notes(read_rows, blocks, budget)),
     )
 
 
@@ -156,15 +156,15 @@ def _further(reach: Counts, lacking: Counts, usable: Counts, turn: int) -> Count
     return reach + np.clip(needed, np.maximum(lacking, 2**turn), np.maximum(reach, lacking + 2**turn))
 
 
-def _usable(stratum: int, rows: Rows, looks: _Looks, seed: int, whole: bool) -> list[Pick]:
+def _usable(stratum: int, rows: Rows, read_rows: _ReadRows, seed: int, whole: bool) -> list[Pick]:
     """Return the usable picks among the first *rows* of a class, in order."""
-    drawn = [looks.usable[row] for row in rows.tolist() if row in looks.usable]
-    if looks.columns.kind == "token":
+    drawn = [read_rows.usable[row] for row in rows.tolist() if row in read_rows.usable]
+    if read_rows.columns.kind == "token":
         return words_of(stratum, drawn, seed, whole=whole)
     return [Pick(row) for row in drawn]
 
 
-def _blocks(looks: _Looks, strata: _Strata, size: int) -> Blocks:
+def _blocks(read_rows: _ReadRows, strata: _Strata, size: int) -> Blocks:
     """Return the blocks with which *size* rows stay within the budget.
 
     *size* is the default sample size, or less if the default would read nearly all of the split anyway.
@@ -174,17 +174,15 @@ def _blocks(looks: _Looks, strata: _Strata, size: int) -> Blocks:
     return blocks_within(
         strata.members,
         np.minimum(quotas, strata.there),
-        costs=looks.table.costs(
-            looks.columns.contents
-        ),  # not the group column, which must not change the rows
-        budget=_budget(looks, size),
-        largest_group=int(np.diff(looks.table.starts).max(initial=1)),
+        costs=read_rows.table.costs(read_rows.columns.contents),  # groups must not change the rows
+        budget=_budget(read_rows, size),
+        largest_group=int(np.diff(read_rows.table.starts).max(initial=1)),
     )
 
 
-def _budget(looks: _Looks, size: int) -> int:
+def _budget(read_rows: _ReadRows, size: int) -> int:
     """Return the number of bytes allowed for reading *size* rows."""
-    table, columns = looks.table, looks.columns
+    table, columns = read_rows.table, read_rows.columns
     inputs = table.costs(columns.contents)
     if set(columns.inputs) == {"text"}:
         labels = int(table.costs(columns.labels).sum())
@@ -194,16 +192,16 @@ def _budget(looks: _Looks, size: int) -> int:
     return max(int(allowed), FREE_BYTES)
 
 
-def _notes(looks: _Looks, blocks: Blocks, budget: int) -> Iterator[str]:
+def _notes(read_rows: _ReadRows, blocks: Blocks, budget: int) -> Iterator[str]:
     if blocks.rows == 1:
         return
-    costs = looks.table.costs(looks.columns.all)
-    price, groups = int(costs[list(looks.groups)].sum()), len(costs)
-    rows = int(np.median(np.diff(looks.table.starts)))
+    costs = read_rows.table.costs(read_rows.columns.all)
+    price, groups = int(costs[list(read_rows.groups)].sum()), len(costs)
+    rows = int(np.median(np.diff(read_rows.table.starts)))
     yield (
         f"row groups ({rows:,} rows, {_megabytes(np.median(costs))}) are read whole; to stay within the "
         f"read budget, up to {blocks.rows} rows of a class share one "
-        f"({len(looks.groups):,} of {groups:,} groups read)"
+        f"({len(read_rows.groups):,} of {groups:,} groups read)"
     )
     if price > OVER * budget:
         yield f"row groups are so large that {_megabytes(price)} had to be read, more than the read budget"
