@@ -79,7 +79,7 @@ def test_a_checkpoint_that_sees_the_telling_words_ranks_above_its_blind_twin(
     assert first["low"] > 0.02 > first["null"]
     flags = {entry["model"]: entry["flags"] for entry in answer["ranking"]}
     assert flags["tester/seeing-bert"] == flags["tester/blind-bert"] == []
-    assert flags["tester/plain-bert"] == ["untrained weights: three quarters of its score counts"]
+    assert flags["tester/plain-bert"] == ["randomly initialised (score × 0.75)"]
 
 
 def test_each_checkpoint_has_the_accuracy_of_a_linear_head_and_one_is_recommended(

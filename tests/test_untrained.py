@@ -93,15 +93,15 @@ def test_ties_are_those_of_what_counts() -> None:
 def test_the_reports_say_so() -> None:
     found = ranking([drawn("a/drawn", 1.0), BGE])
     flags = [entry["flags"] for entry in as_object(found)["ranking"]]
-    assert flags == [[], ["untrained weights: three quarters of its score counts"]]
-    assert str(found).count("untrained weights") == 1
-    assert "untrained" not in answer(found)
+    assert flags == [[], ["randomly initialised (score × 0.75)"]]
+    assert str(found).count("randomly initialised") == 1
+    assert "randomly initialised" not in answer(found)
 
 
 def test_it_is_recommended_with_a_warning_where_nothing_else_tells_anything() -> None:
     said = answer(ranking([drawn("a/drawn", 1.0), RXNFP]))
     assert said.startswith("Use a/drawn (33 M parameters, mit).")
-    assert "Its weights are untrained: fine-tuning it means training from scratch." in said
+    assert "It is randomly initialised: fine-tuning it means training from scratch." in said
 
 
 def test_a_verdict_follows_the_ranking_as_it_stands() -> None:

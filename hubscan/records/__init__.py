@@ -1,8 +1,8 @@
-"""What crosses the border of a stage: frozen records with their shapes in comments.
+"""The frozen records that the stages of a scan exchange, with array shapes in comments.
 
-They are the story of a scan: a `Candidate` is found, a `Sample` is drawn, an encoder turns both into
-`Features`, a metric turns those into a `Score`, and the `Scored` and the `Skipped` make a `Ranking`;
-some are `Tuned`, and a `Verdict` says whether the ranking was right.
+A query finds a `Candidate` and the dataset gives a `Sample`. An encoder turns both into `Features`, and a
+metric turns those into a `Score`. `Scored` and `Skipped` candidates form a `Ranking`. Some are fine-tuned
+(`Tuned`), and a `Verdict` says whether the ranking was right.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from hubscan.records.sample import Sample, SampleInfo
 from hubscan.records.score import Cost, Layer, Score, Scored
 from hubscan.records.tuned import Agreement, Bounded, Training, Tuned, Verdict
 
-if TYPE_CHECKING:  # for annotations alone: at run time they would cost an import of numpy
+if TYPE_CHECKING:  # only for annotations: at run time they would import numpy
     from hubscan.records.kinds import Labels as Labels
     from hubscan.records.kinds import Matrix as Matrix
     from hubscan.records.kinds import Rows as Rows

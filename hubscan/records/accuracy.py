@@ -1,4 +1,4 @@
-"""How often predictions are right, and what a linear head predicts for rows it was not fitted to."""
+"""The accuracy of predictions, and what a linear head predicts for rows that it was not fitted to."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NAMES: Final[Mapping[str, str]] = {
     "macro_f1": "macro-F1",
     "spearman": "Spearman's ρ",
 }
-"""What people call each kind, and each number that can stand beside it."""
+"""Display names of the kinds of accuracy, and of the numbers reported next to them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,18 +24,18 @@ class Accuracy:
     """How well predictions agree with the labels; 1 is best."""
 
     value: float
-    error: float  # standard error over rows, or over groups of rows that belong together
-    kind: AccuracyKind  # balanced accuracy: the mean recall over classes
+    error: float  # standard error over rows, or over groups if the sample has groups
+    kind: AccuracyKind  # balanced accuracy is the mean recall over classes
     also: Mapping[str, float] = field(default_factory=dict)  # other numbers for the same predictions
 
 
 Predicted = tuple[int, ...] | tuple[float, ...] | tuple[tuple[int, ...], ...]
-"""A class for each row, a number, or 0 or 1 for each label."""
+"""For each row a class, a number, or 0 or 1 per label."""
 
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """What a linear head predicts for each row when it is fitted to the rows that do not belong to it."""
+    """What a linear head predicts for each row when it is fitted without that row and its group."""
 
     ridge: float  # Λ, the ridge penalty, in squared units of the features; 0 if no feature varies
     predicted: Predicted

@@ -1,4 +1,4 @@
-"""An encoder turns the sample into `Features`."""
+"""The `Features` that an encoder computes for the sample, and the `Pooling` that made them."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ def is_address(text: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Pooling:
-    """How the states of one input became one vector, and who said so."""
+    """How the hidden states of one input became one vector, and what decided it."""
 
-    name: str  # "mean", "cls", "last", "max" or "pooler"; with what stands behind it: "mean, normalize"
+    name: str  # "mean", "cls", "last", "max" or "pooler", and the modules that follow: "mean, normalize"
     origin: str  # "declared", "convention", "default" or "asked"
-    prompt: str = ""  # what stood before every text
+    prompt: str = ""  # the text put before every input
 
     def __str__(self) -> str:
-        """Return the words of a table cell: `mean (declared)`, `last (declared), prompt "query: "`."""
+        """Return the text of a table cell: `mean (declared)`, `last (declared), prompt "query: "`."""
         shown = self.prompt if len(self.prompt) <= SHOWN else self.prompt[:SHOWN] + "…"
         prompt = f", prompt {json.dumps(shown, ensure_ascii=False)}" if self.prompt else ""
         return f"{self.name} ({self.origin}){prompt}"
@@ -39,14 +39,14 @@ class Pooling:
 class Features:
     """Pooled features of one checkpoint on the sample."""
 
-    layers: Mapping[str, Matrix]  # name to (n, width) float32, finite: "last" or "mean" alone, or "0" … "12"
+    layers: Mapping[str, Matrix]  # name to (n, width) float32, finite: only "last" or "mean", or "0" … "12"
     pooling: Pooling
     parameters: int  # of the encoder that ran
     device: str
     dtype: str
     processor: str  # class of the tokenizer, image processor or feature extractor: backends differ in pixels
     rows_per_second: float
-    untrained: bool  # the weights are as an initialisation leaves them
+    untrained: bool  # the weights are randomly initialised
 
     @property
     def matrix(self) -> Matrix:

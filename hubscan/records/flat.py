@@ -1,4 +1,4 @@
-"""A ranking as one flat dict for each checkpoint: the columns of csv and of pandas."""
+"""Flatten a ranking to one dict per entry: the columns of CSV and of pandas."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ if TYPE_CHECKING:
 
 
 def flat_rows(ranking: Ranking) -> list[dict[str, Any]]:
-    """Return the entries from best to worst, values as they are.
+    """Return one dict per entry, from best to worst, with unrounded values.
 
-    Every metric has a column of its own name; `low`, `high` and `null` belong to the one that ranks.
-    `accuracy` is that of the linear head, of the kind `accuracy_kind`. `tied_with` and `flags` are joined
+    Every metric has a column with its name; `low`, `high` and `null` belong to the metric that ranks.
+    `accuracy` is that of the linear head, and `accuracy_kind` its kind. `tied_with` and `flags` are joined
     by `; `.
     """
     names = dict.fromkeys(name for entry in ranking for name in entry.scored.scores)

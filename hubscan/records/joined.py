@@ -1,4 +1,4 @@
-"""How a joined pair of checkpoints compares with its parts."""
+"""Compare a joined pair with its two checkpoints."""
 
 from __future__ import annotations
 
@@ -10,30 +10,30 @@ from hubscan.records.candidate import Skipped
 from hubscan.records.ranking import Ranked, Ranking
 from hubscan.records.score import Scored
 
-STAGE: Final = "fuse"  # where a pair stopped that could not be joined
+STAGE: Final = "fuse"  # where a pair is skipped
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What joining two checkpoints gave."""
+    """A joined pair next to the better of its checkpoints."""
 
     entry: Ranked
-    better: Ranked  # the part that ranks higher, by itself
-    verdict: Literal["beats", "tied", "loses"]  # against that part; tied: the sample supports no order
+    better: Ranked  # the checkpoint of the pair that ranks higher alone
+    verdict: Literal["beats", "tied", "loses"]  # the pair against that checkpoint
 
 
 def is_joined(result: Scored | Skipped) -> bool:
-    """Return whether *result* is of a pair, or says why there is none."""
+    """Return whether *result* is that of a joined pair, scored or skipped."""
     return bool(result.parts) if isinstance(result, Scored) else result.stage == STAGE
 
 
 def outcome(ranking: Ranking) -> Outcome | None:
-    """Return how the joined pair of *ranking* compares with the better of its parts, if there is a pair."""
+    """Compare the joined pair of *ranking* with the better of its checkpoints; None without a pair."""
     return outcome_of(ranking.entries)
 
 
 def outcome_of(entries: Sequence[Ranked]) -> Outcome | None:
-    """Return the same of *entries*, from best to worst."""
+    """Do the same for *entries* from best to worst."""
     entry = next((entry for entry in entries if entry.scored.parts), None)
     if entry is None:
         return None

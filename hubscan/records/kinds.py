@@ -1,11 +1,11 @@
-"""The closed lists of words that records and recipes share, and what one input is."""
+"""The types and fixed sets of values that records and recipes share."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final, Literal
 
-if TYPE_CHECKING:  # numpy costs 0.1 s, and the command line reads these records before it needs an array
+if TYPE_CHECKING:  # importing numpy takes 0.1 s, and the command line needs these records before any array
     import numpy as np
     import numpy.typing as npt
 
@@ -17,9 +17,9 @@ Modality = Literal["text", "image", "audio"]
 Layers = Literal["last", "mean", "each"]
 Precision = Literal["float32", "bfloat16", "float16"]
 LabelKind = Literal["class", "multilabel", "number", "token"]
-WORD_POOLINGS = ("mean", "max", "last")  # those that also make one vector of a word's sub-words
+WORD_POOLINGS = ("mean", "max", "last")  # those that can also pool the sub-words of one word
 Input = str | tuple[str, ...] | bytes
-"""A text; a pair of texts, or a sentence as its words; an image or a sound as it lay in its file."""
+"""A text; a pair of texts or the words of a sentence; an image or an audio clip, as the bytes of its file."""
 
 TASKS: Final[Mapping[str, Modality]] = {
     "text-classification": "text",
@@ -27,4 +27,4 @@ TASKS: Final[Mapping[str, Modality]] = {
     "image-classification": "image",
     "audio-classification": "audio",
 }
-"""What the Hub calls a task, and what its inputs are."""
+"""The Hub's tasks, and the modality of each."""

@@ -36,14 +36,14 @@ class Recommended:
     """Which entry to use, and why."""
 
     rank: int  # from 1
-    reason: str  # "highest accuracy of the three that lead by transrate"
+    reason: str  # such as "highest accuracy of the three that lead by transrate"
 
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """The result of a scan: checkpoints from best to worst, those skipped, and the sample.
+    """The result of a scan: the checkpoints from best to worst, the skipped ones, and the sample.
 
-    It is iterable, and has `best`, `to_pandas()` and a table in notebooks.
+    It can be iterated, has `best` and `to_pandas()`, and shows itself as a table in notebooks.
     """
 
     task: str
@@ -92,7 +92,7 @@ class Ranking:
 
     def __str__(self) -> str:
         """Return the answer in words and the table, as the command line prints them."""
-        from hubscan.report import FORMATS  # the only import against the flow: a ranking displays itself
+        from hubscan.report import FORMATS  # the only import of a later stage: a ranking displays itself
 
         return FORMATS["human"](self)
 

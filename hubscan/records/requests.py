@@ -1,4 +1,4 @@
-"""What a stage is asked to do: the keys of a recipe that it needs, and no others."""
+"""The part of a recipe that each stage needs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hubscan.records.tuned import Training
 
 @dataclass(frozen=True, slots=True)
 class SampleRequest:
-    """Which rows to draw, and from where; see the keys of the same names in `hubscan.recipe.Recipe`."""
+    """Which rows to draw, and from where; `hubscan.recipe.Recipe` documents the fields."""
 
     dataset: str | None
     config: str | None = None
@@ -21,18 +21,18 @@ class SampleRequest:
     input_columns: tuple[str, ...] = ()
     label_columns: tuple[str, ...] = ()
     label_kind: LabelKind | None = None
-    group_column: str | None = None  # rows with the same value of it belong together
+    group_column: str | None = None  # rows with the same value belong to one group
     modalities: tuple[Modality, ...] = ()
     samples: int | None = None  # None: `hubscan.sample_size.rows_by_default`
     balance: bool = True
     max_bytes: int = 2_000_000_000
-    max_seconds: float = 30.0  # of an audio file, from its beginning
+    max_seconds: float = 30.0  # read this much of an audio file, from its beginning
     seed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """Which checkpoints to look for on the Hub; see the keys of the same names in `hubscan.recipe.Recipe`."""
+    """Which checkpoints to look for on the Hub; `hubscan.recipe.Recipe` documents the fields."""
 
     search: str | None = None
     author: str | None = None
@@ -46,37 +46,37 @@ class Query:
     sort: Literal["downloads", "likes", "trending_score", "last_modified", "created_at"] = "downloads"
     limit: int = 20
     include_gated: bool = False
-    task: str | None = None  # some tasks have encoders of their own among those of their modality
-    dataset: str | None = None  # checkpoints that were trained on it are flagged
-    pairs: bool = False  # inputs are pairs of texts, which cross-encoders are trained to read
+    task: str | None = None  # some tasks have their own encoders among those of their modality
+    dataset: str | None = None  # flag the checkpoints that were trained on it
+    pairs: bool = False  # the inputs are pairs of texts, which cross-encoders are trained to read
 
 
 @dataclass(frozen=True, slots=True)
 class EncodingRequest:
-    """How a checkpoint reads its inputs and makes one vector of each."""
+    """How a checkpoint turns each input into one vector."""
 
     pooling: str = "auto"
     prompt: str = "auto"
     layers: Layers = "last"
     max_length: int | None = None  # tokens
-    max_seconds: float = 30.0  # of an audio file, from its beginning
+    max_seconds: float = 30.0  # read this much of an audio file, from its beginning
 
 
 @dataclass(frozen=True, slots=True)
 class ScoringRequest:
-    """Which scores the features get."""
+    """How to score the features."""
 
     metrics: tuple[str, ...] = ("transrate",)  # the first ranks
-    layers: Literal["last", "mean", "best", "each"] = "last"  # which stands for the checkpoint
+    layers: Literal["last", "mean", "best", "each"] = "last"  # which one represents the checkpoint
     seed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What every candidate of a scan goes through: the same for all, and plain data that can travel."""
+    """What to do with every candidate of a scan, as plain data that can be sent to a worker."""
 
     encoding: EncodingRequest = EncodingRequest()
     scoring: ScoringRequest = ScoringRequest()
-    dtype: str = "auto"  # what checkpoints compute in; see `hubscan.encoders.precision`
-    training: Training | None = None  # fine-tune instead of scoring
-    features: str | None = None  # where features are kept; see `hubscan.feature_store.open_store`
+    dtype: str = "auto"  # precision of the encoder; see `hubscan.encoders.precision`
+    training: Training | None = None  # if given, fine-tune instead of scoring
+    features: str | None = None  # the feature store; see `hubscan.feature_store.open_store`

@@ -1,4 +1,4 @@
-"""A `Sample` is drawn, and its `SampleInfo` tells of it ever after."""
+"""The rows that every checkpoint of a scan reads (`Sample`), and their description (`SampleInfo`)."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ if TYPE_CHECKING:
     from hubscan.records.kinds import Labels, Rows
 
 
-TOLERANCE: Final = 0.01 + 1e-9  # by which a class's share may differ in a representative sample, and rounding
+TOLERANCE: Final = 0.01 + 1e-9  # largest difference of a class share if representative; 1e-9: rounding
 
 
 @dataclass(frozen=True, slots=True)
 class SampleInfo:
-    """What was drawn, without the rows themselves; it stands in every result."""
+    """The description of a sample, without its rows; every result contains it."""
 
     dataset: str  # the canonical id, or the local path
     revision: str  # the commit; for local data "sha256:" and a hash over its files
@@ -25,33 +25,33 @@ class SampleInfo:
     split: str
     columns: Mapping[str, str]  # role to column: {"text": "review", "label": "sentiment"}
     label_kind: LabelKind
-    classes: Mapping[str, int]  # class, label or tag to rows that have it, in label order; {} of numbers
-    rows: int  # of words where every word has a label
+    classes: Mapping[str, int]  # class, label or tag to its number of rows, in label order; {} for numbers
+    rows: int  # if every word has a label, the number of words
     seed: int
-    rows_seen: int  # rows of the split whose label the draw looked at, or which came by in one pass
+    rows_seen: int  # rows of the split whose label was read, or that were read in one pass
     dropped: Mapping[str, int]  # reason to number of rows: {"empty input": 3}
-    bytes_read: int  # bytes that came over the network
-    fingerprint: str  # hash of all that decides the rows; equal exactly when two scans saw the same rows
-    duplicates: int = 0  # drawn rows whose input another drawn row has already, byte for byte
+    bytes_read: int  # from the network
+    fingerprint: str  # hash of everything that decides the rows; equal exactly if the rows are the same
+    duplicates: int = 0  # rows whose input is a byte-for-byte copy of another row's
     requests: int = 0  # requests sent over the network
-    groups: int = 0  # row groups of the split; 0 where rows came in one pass
-    groups_read: int = 0  # those of which more than the label was read
-    block_rows: int = 1  # rows of a class that were drawn together; 1: each by itself
-    notes: tuple[str, ...] = ()  # what a reader should know of how the rows came, one sentence each
-    group_count: int | None = None  # groups that the group column makes of the rows; None without one
-    split_shares: Mapping[str, float] | None = None  # class to its share of the split, where that is known
+    groups: int = 0  # row groups of the split; 0 if it was read in one pass
+    groups_read: int = 0  # row groups from which more than the label was read
+    block_rows: int = 1  # rows of a class that were drawn together; 1: each independently
+    notes: tuple[str, ...] = ()  # what the user should know about how the rows were read, one sentence each
+    group_count: int | None = None  # groups of the sample by the group column; None without one
+    split_shares: Mapping[str, float] | None = None  # class to its share of the split, if that is known
 
     @property
     def local(self) -> bool:
-        """Return whether the data lies on this disk, so that `revision` is a hash over its files."""
+        """Return whether the data is on this disk, so that `revision` is a hash over its files."""
         return self.revision.startswith("sha256:")
 
     @property
     def representative(self) -> bool:
-        """Return whether every class has the share in the sample that it has in the split, to one point.
+        """Return whether every class has the same share in the sample as in the split, to one point.
 
-        False where the split's shares are not known. True of numbers, whose values do not affect which rows
-        are drawn.
+        False if the split's shares are not known. True for numbers, whose values do not affect which rows are
+        drawn.
         """
         if self.label_kind == "number":
             return True
@@ -63,17 +63,17 @@ class SampleInfo:
 
     @property
     def majority_share(self) -> float | None:
-        """Return the share of rows that have the most frequent class or label; None of numbers."""
+        """Return the share of rows with the most frequent class or label; None for numbers."""
         return max(self.classes.values()) / max(self.rows, 1) if self.classes else None
 
     @property
     def split_majority_share(self) -> float | None:
-        """Return the same of the split; None where its shares are not known."""
+        """Return the same share for the whole split; None if its shares are not known."""
         return max(self.split_shares.values()) if self.split_shares else None
 
     @property
     def origin(self) -> dict[str, object]:
-        """Return what decides a row's content: the split at its commit, and the columns that are read."""
+        """Return what decides the content of a row: the split at its commit, and the input columns."""
         read = {role: column for role, column in self.columns.items() if is_input(role)}
         return {
             "dataset": None if self.local else self.dataset,  # the revision of local data is its content
@@ -86,33 +86,33 @@ class SampleInfo:
 
 
 def is_input(role: str) -> bool:
-    """Return whether checkpoints read the column that has this *role* in `SampleInfo.columns`."""
+    """Return whether *role*, a key of `SampleInfo.columns`, is that of an input column."""
     return role.partition("_")[0] not in ("label", "group")
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """The drawn rows; every checkpoint sees exactly these, in this order: the first n are a sample of n."""
+    """The rows that every checkpoint reads, in this order; the first n are the sample of n rows."""
 
     draw: SampleInfo
-    inputs: Mapping[Modality, tuple[Input, ...]]  # one entry a modality, n inputs each; where there are
-    #                 `places`, the sentences in the order in which these first name them
-    labels: Labels  # "class" and "token" (n,) int64 into `draw.classes`, "number" (n,) float64,
-    #                 "multilabel" (n, L) uint8 of 0 and 1, a column for each of `draw.classes`
+    inputs: Mapping[Modality, tuple[Input, ...]]  # n inputs per modality; with `places`, the sentences
+    #                 instead, in the order of their first appearance there
+    labels: Labels  # "class" and "token": (n,) int64, indices into `draw.classes`; "number": (n,) float64;
+    #                 "multilabel": (n, L) uint8, 0 or 1 for each of `draw.classes`
     row_ids: Rows  # (n,) position of the row in the split
-    places: Rows | None = None  # (n, 2) of "token": which of the inputs, and which of its words
-    group_numbers: Rows | None = None  # (n,) as drawn or read from a file; `groups` is what to use
+    places: Rows | None = None  # (n, 2), only for "token": index of the sentence, index of the word in it
+    group_numbers: Rows | None = None  # (n,) as drawn or read from a file; use `groups` instead
 
     @property
     def groups(self) -> Rows | None:
-        """Return the number (n,) of the group of each row; None if every row stands alone.
+        """Return the group number (n,) of each row; None if every row is its own group.
 
-        Rows of a group are no independent evidence, so intervals, folds and splits keep them together.
-        Groups are the connected components of three links: words of one sentence, rows with the same
-        value in the group column, and rows whose inputs are exact copies. Numbers follow the order of
-        first appearance and reveal no value. The first n rows of a larger sample have the numbers of a
-        sample of n, unless a row behind them links two of their groups. A file written before there
-        were group numbers knows of sentences only.
+        Rows of a group are not independent, so intervals, folds and splits keep them together. Groups are
+        the connected components of three relations: words of one sentence, rows with the same value in the
+        group column, and rows whose inputs are exact copies. Numbers follow the order of first appearance
+        and reveal no value. The first n rows of a larger sample have the same numbers as a sample of n rows,
+        unless a later row connects two of their groups. In files written before group numbers existed, only
+        sentences are groups.
         """
         import numpy as np
 
@@ -123,14 +123,14 @@ class Sample:
 
     @property
     def keys(self) -> Rows:
-        """Return (n, 2) which rows of the split these are, and where rows are words the place of each."""
+        """Return the row of the split and the index of the word (0 unless rows are words): (n, 2)."""
         import numpy as np
 
         words = np.zeros_like(self.row_ids) if self.places is None else self.places[:, 1]
         return np.stack([self.row_ids, words], axis=1)
 
     def only(self, rows: Rows) -> Sample:
-        """Return the sample of the *rows* (m,) of this one, with the inputs that they need."""
+        """Return the sample restricted to *rows* (m,), with only the inputs that they need."""
         import numpy as np
 
         used, places = rows, None
@@ -150,7 +150,7 @@ class Sample:
 
 
 def content(value: Input) -> bytes:
-    """Return an input as bytes that no other input has, beginning with their number."""
+    """Return *value* as bytes, prefixed with their length so that different inputs give different bytes."""
     if isinstance(value, tuple):
         joined = b"".join(map(content, value))
     else:
