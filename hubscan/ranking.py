@@ -1,4 +1,4 @@
-"""Results in, their order out: best first, ties declared."""
+"""Rank the results of a scan, and find out which of them are tied."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ def rank(
     run: str | None = None,
     provenance: Mapping[str, Any] | None = None,
 ) -> Ranking:
-    """Return *results* by their `standing`, best first, with the ties among them.
+    """Return the ranking of *results* by `Scored.standing`, best first, with ties.
 
-    With *each_layer*, every layer that was scored stands for itself.
+    With *each_layer*, every scored layer is an entry.
 
-    Two checkpoints are tied when each one's value lies within the other's interval: the sample does
-    not support an order between them.
+    Two checkpoints are tied if the value of each is within the interval of the other: the sample cannot
+    separate them.
 
     Raises:
         RankingError: if nothing was scored.
@@ -57,7 +57,7 @@ def rank(
 
 
 def order(scored: Scored) -> tuple[float, str]:
-    """Return what to sort by: the best standing first; equal ones by name, so that reruns agree."""
+    """Return the sort key: the best standing first, then by name, so that reruns agree."""
     return -scored.standing.value, scored.name
 
 
@@ -78,7 +78,7 @@ def _tied(one: Scored, other: Scored) -> bool:
 
 def _nothing(skipped: tuple[Skipped, ...]) -> str:
     if not skipped:
-        return "no checkpoint to rank: the query gave none; widen it, or name some with --model"
+        return "no checkpoint to rank: the query found none; widen it, or name some with --model"
     first = skipped[0]
     return (
         f"nothing could be ranked: all {len(skipped)} checkpoints were skipped; "

@@ -1,13 +1,13 @@
-"""The run folder: what was asked, what was seen, and one line for each result as it comes.
+"""Read and write run folders.
 
-RUN/recipe.yaml     asked: resolved, defaults included; no query where models are named
-RUN/lock.yaml       seen: every commit, the sample's description, the endpoint and versions
+RUN/recipe.yaml     what was asked: resolved, with defaults; without a query if models are named
+RUN/lock.yaml       what was used: every commit, the description of the sample, the endpoint and versions
 RUN/sample.parquet  row ids, labels and group numbers of the sample
-RUN/results.jsonl   one line a candidate, and one for a joined pair, on the disk before it is shown
-RUN/predictions/    for each candidate: what a linear head predicts for each row that it was not fitted to
-RUN/heads/          for the candidates that lead: the linear head itself
-RUN/verified.jsonl  one line a candidate that was fine-tuned or could not be, likewise
-RUN/verdict.json    how the ranking compares with what fine-tuning gave
+RUN/results.jsonl   one line per candidate and one for a joined pair, written to disk before it is shown
+RUN/predictions/    per candidate: what a linear head predicts for each row that it was not fitted to
+RUN/heads/          the linear heads of the leading candidates
+RUN/verified.jsonl  one line per candidate that was fine-tuned or failed, also written before it is shown
+RUN/verdict.json    how the ranking compares with fine-tuned accuracy
 """
 
 from __future__ import annotations
@@ -50,14 +50,14 @@ KEYED: Final = re.compile(r"[0-9a-f]{16}\.(parquet|safetensors)")
 
 
 def _addressed(scored: Scored) -> Scored:
-    """Refuse a result whose features lie at no address of a store: a run folder may come from anybody."""
+    """Refuse features outside a feature store, such as a path: a run folder may come from a stranger."""
     if scored.features is not None and not is_address(scored.features):
         raise ValueError("not an address of features")
     return scored
 
 
 def _measured(result: Tuned) -> Tuned:
-    """Refuse a result without a value, before training or after, whichever version wrote it."""
+    """Refuse a result without an accuracy before and after training, in the new or the old format."""
     old = bool(result.outcomes) and len(result.outcomes) == len(result.frozen)
     if not old and (result.accuracy is None or result.frozen_accuracy is None):
         raise ValueError("neither an accuracy nor outcomes")
@@ -70,12 +70,12 @@ _RESULT: TypeAdapter[Scored | Skipped] = TypeAdapter(Annotated[Scored, AfterVali
 
 @dataclass(frozen=True, slots=True)
 class Lock:
-    """What a scan saw: enough to see exactly the same again."""
+    """What a scan used, in enough detail to repeat it exactly."""
 
     task: str
     draw: SampleInfo
     candidates: tuple[Candidate, ...]
-    unresolved: tuple[Skipped, ...]  # models that were named and could not be found
+    unresolved: tuple[Skipped, ...]  # named models that were not found
     provenance: Mapping[str, Any]
 
     def to_yaml(self) -> str:
@@ -86,16 +86,16 @@ class Lock:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A run folder that was opened."""
+    """An open run folder."""
 
     folder: Path
     recipe: recipe.Recipe
     lock: Lock
 
     def results(self) -> list[Scored | Skipped]:
-        """Return what was finished so far, and the models that were not found.
+        """Return the results so far, and the models that were not found.
 
-        A last line that a crash cut off is not counted.
+        An incomplete last line, left by a crash, is ignored.
 
         Raises:
             RunError: if any other line is damaged.
@@ -103,15 +103,17 @@ class Run:
         return [*self.lock.unresolved, *_lines(self.folder / RESULTS, _RESULT)]
 
     def verified(self) -> list[Tuned | Skipped]:
-        """Return what was fine-tuned so far, and what could not be.
+        """Return the candidates that were fine-tuned so far, and those that could not be.
+
+        An incomplete last line, left by a crash, is ignored.
 
         Raises:
-            RunError: if a line is damaged, but for a last one that a crash cut off.
+            RunError: if any other line is damaged.
         """
         return _lines(self.folder / VERIFIED, _TUNED)
 
     def verdict(self) -> Verdict | None:
-        """Return how the ranking compares with what fine-tuning gave, if `hubscan verify` has said.
+        """Return the verdict of `hubscan verify`; None before it has run.
 
         Raises:
             RunError: if the file is damaged.
@@ -131,38 +133,38 @@ class Run:
         return verdict
 
     def keep_verdict(self, verdict: Verdict) -> None:
-        """Write *verdict*, in place of an earlier one."""
+        """Write *verdict*, replacing an earlier one."""
         write_whole(self.folder / VERDICT, json.dumps(asdict(verdict)))
 
     def left_out(self, scored: Scored) -> dict[str, LeftOut]:
-        """Return what the linear heads of *scored* predict for left-out rows, by layer; none in older runs.
+        """Return what the linear heads of *scored* predict for left-out rows, by layer; {} for older runs.
 
         Raises:
             RunError: if the file is damaged.
         """
-        from hubscan import predictions  # pyarrow takes long to import, and few commands need it
+        from hubscan import predictions  # imports pyarrow, which is slow and which few commands need
 
         return predictions.read(self._keyed(PREDICTIONS, scored.identity, "parquet"), self.lock.draw)
 
     def head_file(self, entry: Ranked) -> Path:
-        """Return where the linear head of *entry* lies, or would lie.
+        """Return the path of the linear head of *entry*, whether or not the file exists.
 
         Raises:
-            RunError: if a link stands in the way.
+            RunError: if the path is a symbolic link.
         """
         file = self._keyed(HEADS, (entry.name, entry.scored.candidate.revision), "safetensors")
         if file.is_symlink():
-            raise RunError(f"{file}: a link, where the run has a file; remove it")
+            raise RunError(f"{file}: is a symbolic link, but must be a file; remove it")
         return file
 
     def write_head(self, entry: Ranked, tensors: bytes) -> None:
-        """Write the linear head of *entry*, the bytes of a safetensors file."""
+        """Write *tensors*, the linear head of *entry* as the bytes of a safetensors file."""
         file = self.head_file(entry)
         file.parent.mkdir(exist_ok=True)
         write_whole(file, tensors)
 
     def append(self, result: Scored | Tuned | Skipped, *, verifies: bool = False) -> None:
-        """Write one result, of the scan or of what *verifies* it, and return when it is on the disk."""
+        """Write one result, of the scan or (with *verifies*) of fine-tuning; return once it is on disk."""
         if isinstance(result, Scored) and result.left_out:
             self._write_predictions(result)
             result = replace(result, left_out={})
@@ -173,7 +175,7 @@ class Run:
             os.fsync(file.fileno())
 
     def drop_torn_line(self, name: str = RESULTS) -> None:
-        """Cut off a last line that a crash left unfinished in *name*, so that the next one starts anew."""
+        """Remove an incomplete last line, left by a crash, from the file *name* before more are appended."""
         file = self.folder / name
         if file.exists():
             content = file.read_bytes()
@@ -193,22 +195,22 @@ class Run:
         write_whole(file, predictions.as_bytes(scored.left_out, self.lock.draw.label_kind))
 
     def _keyed(self, kind: str, identity: Identity, suffix: str) -> Path:
-        """Return the file for *identity* in the folder *kind*; its name is a hash, as ids may hold anything.
+        """Return the file for *identity* in the folder *kind*; ids may contain anything, so it is a hash.
 
         Raises:
-            RunError: if the folder is a link: nothing outside the run folder is read or written.
+            RunError: if the folder is a symbolic link: nothing outside the run folder is read or written.
         """
         name, revision = identity
         folder = self.folder / kind
         if folder.is_symlink():
-            raise RunError(f"{folder}: a link, where the run has a folder; remove it")
+            raise RunError(f"{folder}: is a symbolic link, but must be a folder; remove it")
         return folder / f"{hashlib.sha256(f'{name}@{revision}'.encode()).hexdigest()[:16]}.{suffix}"
 
     @property
     def ranking(self) -> Ranking:
-        """Return the ranking of the results so far; after `hubscan verify`, with its verdict.
+        """Return the ranking of the results so far.
 
-        The recommended checkpoint is then the best fine-tuned one.
+        After `hubscan verify` it has the verdict, and recommends the best fine-tuned checkpoint.
 
         Raises:
             RankingError: if nothing was scored.
@@ -221,7 +223,7 @@ class Run:
 
     @property
     def scanned(self) -> Ranking:
-        """Return the ranking of the results so far as the scan alone gives it, whatever was fine-tuned.
+        """Return the ranking of the results so far without regard to fine-tuning.
 
         Raises:
             RankingError: if nothing was scored.
@@ -237,14 +239,14 @@ class Run:
 
 
 def require_free(folder: Path) -> None:
-    """Make sure that *folder* can become a new run.
+    """Check that a new run can be created in *folder*.
 
     Raises:
-        RunError: if it holds a run already, or cannot be made.
+        RunError: if it contains a run already, or cannot be written.
     """
     if (folder / LOCK).exists():
         raise RunError(
-            f"{folder}: holds a run already; pass --resume to go on with it, or --fresh to replace it"
+            f"{folder}: already contains a run; pass --resume to continue it, or --fresh to replace it"
         )
     existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     if not existing.is_dir():
@@ -254,10 +256,10 @@ def require_free(folder: Path) -> None:
 
 
 def create(folder: Path, asked: recipe.Recipe, lock: Lock, *, fresh: bool = False) -> Run:
-    """Make *folder* a new run; with *fresh* in place of one that it holds.
+    """Create a run in *folder*; with *fresh*, replace the one that it contains.
 
     Raises:
-        RunError: if there is a run in it already, or it cannot be written.
+        RunError: if it contains a run already, or cannot be written.
     """
     if not fresh:
         require_free(folder)
@@ -275,7 +277,7 @@ def create(folder: Path, asked: recipe.Recipe, lock: Lock, *, fresh: bool = Fals
 
 
 def load_run(path: str | Path) -> Run:
-    """Open the run folder at *path*, finished or not; its results are read when they are asked for.
+    """Open the run folder at *path*, finished or not; results are read only when needed.
 
     Raises:
         RunError: if there is no run, or its lock is damaged.
@@ -293,14 +295,14 @@ def load_run(path: str | Path) -> Run:
 
 
 def write_whole(path: Path, content: str | bytes) -> None:
-    """Replace *path* in one step, so that a killed scan leaves the old file or the new one."""
+    """Replace *path* atomically: a scan that is killed leaves the old file or the new one."""
     partial = path.with_name(path.name + ".partial")
     partial.write_bytes(content.encode() if isinstance(content, str) else content)
     partial.replace(path)
 
 
 def _empty(folder: Path) -> None:
-    """Remove the keyed files of an earlier scan from *folder*, and nothing else; a link is not followed."""
+    """Remove only the hash-named files of an earlier scan from *folder*; do not follow a symbolic link."""
     if folder.is_dir() and not folder.is_symlink():
         for file in folder.iterdir():
             if KEYED.fullmatch(file.name):
@@ -308,7 +310,7 @@ def _empty(folder: Path) -> None:
 
 
 def _lines(file: Path, kind: TypeAdapter[T]) -> list[T]:
-    """Return the whole lines of *file*, none if it is not there."""
+    """Return the complete lines of *file*, parsed; none if it does not exist."""
     lines = file.read_text(encoding="utf-8").split("\n") if file.exists() else []
     return [_parsed(line, file, kind) for line in lines[:-1]]
 
@@ -321,10 +323,10 @@ def _parsed(line: str, file: Path, kind: TypeAdapter[T]) -> T:
 
 
 def _is_whole(verdict: Verdict) -> bool:
-    """Return whether the parts of *verdict* belong together: reports look them up in one another."""
+    """Return whether the lengths and indices in *verdict* are consistent, as reports rely on them."""
     places = range(len(verdict.tuned))
     picks = [agreement.pick for agreement in verdict.agreements]
-    beside = (verdict.heads, verdict.gains)  # an old verdict has neither
+    beside = (verdict.heads, verdict.gains)  # empty in old verdicts
     return (
         bool(picks)
         and all(pick in places for pick in picks)

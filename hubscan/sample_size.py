@@ -1,4 +1,4 @@
-"""How many classes there are in, how many rows a ranking needs before its order can be trusted out."""
+"""How many rows a ranking needs, given the number of classes, until its order is stable."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from typing import Final
 
 FEWEST: Final = 1_000
 PER_CLASS: Final = 50
-MOST: Final = 5_000  # by default: twenty checkpoints read as many rows each
-LEAST_OF_CLASS: Final = 2  # rows of a class that has as many: with one it has no spread of its own
+MOST: Final = 5_000  # by default, because each of some twenty checkpoints reads all of them
+LEAST_OF_CLASS: Final = 2  # if the class has two rows: from one, no within-class variance can be estimated
 
 
 def rows_needed(classes: int) -> int:
-    """Return 1,000, or 50 for each class if that is more.
+    """Return the larger of 1,000 and 50 per class.
 
-    From there on more rows change the order little: that of 1,000 rows agrees with that of 2,000 by a
-    weighted Kendall of .97 for two classes and .85 for ten (`benchmarks/README.md`).
+    More rows change the order little: the orders of 1,000 and 2,000 rows agree with a weighted Kendall of
+    .97 for two classes and .85 for ten (`benchmarks/README.md`).
     """
     return max(FEWEST, PER_CLASS * classes)
 
 
 def rows_by_default(classes: int) -> int:
-    """Return how many rows a scan draws unless it is told: those needed, but at most 5,000."""
+    """Return the default number of rows: those needed, but at most 5,000."""
     return min(rows_needed(classes), MOST)

@@ -1,4 +1,4 @@
-"""The pipeline, top to bottom: a recipe in, events out, the last of them the ranking."""
+"""Run a scan from a recipe to a ranking, and yield events on the way."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ from hubscan.records.joined import is_joined
 from hubscan.records.sample import is_input
 from hubscan.scores import scoring
 
-PROVEN = ("torch", "transformers", "datasets", "huggingface_hub", "accelerate", "numpy", "pillow")
+RECORDED = ("torch", "transformers", "datasets", "huggingface_hub", "accelerate", "numpy", "pillow")
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a scan is about to do."""
+    """What a scan is going to do."""
 
     recipe: Recipe
     sample: Sample
@@ -48,7 +48,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Entered:
-    """The scan begins a step before the candidates' own: "drawing the sample", "asking the Hub"."""
+    """The scan begins a step that is not about one candidate, such as "drawing the sample"."""
 
     step: str
 
@@ -65,20 +65,20 @@ def scan(
     fresh: bool = False,
     store: FeatureStore | None = None,
 ) -> Iterator[Event]:
-    """Yield each thing as it happens: the plan, progress, every result, and at last the ranking.
+    """Yield the plan, progress, every result, and finally the ranking, each as soon as it is known.
 
-    Whatever can be checked is checked before anything runs: metrics, device, run folder, dataset, columns.
+    Metrics, device, run folder, dataset and columns are checked before any checkpoint runs.
 
     Args:
-        recipe: what is asked.
+        recipe: what to scan.
         folder: the run folder.
-        lock: of an earlier scan, to repeat it: its commits are used, and the Hub's listing is not asked.
-        resume: *folder* holds this scan, and only what is unfinished there is done.
-        fresh: a scan that *folder* holds already is replaced.
-        store: where features are kept; by default that of this machine.
+        lock: of an earlier scan, to repeat it with the same commits and without querying the Hub.
+        resume: continue the scan in *folder*: only unfinished candidates run.
+        fresh: replace the scan in *folder*.
+        store: the feature store; by default that of this machine.
 
     Raises:
-        HubscanError: whatever the user can fix; results that came before it are in *folder*.
+        HubscanError: for anything the user can fix; earlier results are in *folder*.
     """
     if not (resume or fresh):
         run.require_free(folder)
@@ -103,12 +103,12 @@ def scan(
 def prepare(
     recipe: Recipe, lock: run.Lock | None = None, engine: Engine | None = None
 ) -> Iterator[Entered | Plan]:
-    """Yield the steps up to the plan, and the plan: the sample drawn, the candidates pinned.
+    """Yield the steps up to the plan, and the plan with the sample and the candidates at their commits.
 
-    The *engine* is started as soon as the dataset and its columns are known, while rows are drawn.
+    The *engine* is started once the dataset and its columns are known, and loads while rows are read.
 
     Raises:
-        HubscanError: if there is nothing to draw from or nothing to rank.
+        HubscanError: if there are no rows to draw or no checkpoints to rank.
     """
     scoring.check(recipe.metrics)
     if lock:
@@ -137,7 +137,7 @@ def prepare(
 def results_of(
     engine: Engine, candidates: Sequence[Candidate], sample: Sample, job: Job
 ) -> Iterator[Progress | Result]:
-    """Yield what *engine* makes of *candidates*, the sample handed over in a file that is gone afterwards."""
+    """Yield the events of *engine* for *candidates*; the sample is passed in a temporary file."""
     with tempfile.TemporaryDirectory(prefix="hubscan-sample-") as folder:
         file = Path(folder) / run.SAMPLE
         sample_file.write(sample, file, inputs=True)
@@ -145,7 +145,7 @@ def results_of(
 
 
 def gather(recipe: Recipe) -> tuple[tuple[Candidate, ...], tuple[Skipped, ...]]:
-    """Return the candidates that the recipe names or its query gives, and the names that led nowhere."""
+    """Return the candidates that the recipe names or its query finds, and the names that were not found."""
     if not recipe.models:
         rows: list[Listed] = list(listing.search(recipe.query, *recipe.modalities))
         return tuple(row.candidate for row in rows if row.excluded is None), ()
@@ -164,7 +164,7 @@ def _results(engine: Engine, opened: run.Run, plan: Plan, store: FeatureStore) -
 
 
 def _joined(opened: run.Run, plan: Plan, store: FeatureStore) -> Iterator[Entered | Scored | Skipped]:
-    """Join the best of each modality, unless an earlier scan of this folder did."""
+    """Join the best checkpoints of each modality, unless that is in the run folder already."""
     results = opened.results()
     if any(is_joined(result) for result in results):
         return
@@ -175,23 +175,23 @@ def _joined(opened: run.Run, plan: Plan, store: FeatureStore) -> Iterator[Entere
 
 
 def _check_readable(sample: Sample, recipe: Recipe) -> None:
-    """Refuse what the recipe asks of the inputs in vain."""
+    """Refuse pooling, prompts and joined pairs that the inputs of *sample* do not allow."""
     if sample.places is not None and recipe.pooling not in ("auto", *WORD_POOLINGS):
         raise RecipeError(
-            f"pooling {recipe.pooling}: gives one vector a text, and none a word; "
-            f"of words there are: auto, {', '.join(WORD_POOLINGS)}"
+            f"pooling {recipe.pooling}: gives one vector per text, but here every word has a label; "
+            f"use auto, {', '.join(WORD_POOLINGS[:-1])} or {WORD_POOLINGS[-1]}"
         )
     if sample.places is not None and recipe.prompt not in ("auto", "none"):
-        raise RecipeError("prompt: stands before whole texts, and here every word has a label; leave it out")
+        raise RecipeError("prompt: applies to whole texts, but here every word has a label; leave it out")
     if recipe.fuse and not set(fusion.MODALITIES) <= set(sample.inputs):
         raise RecipeError(
-            f"--fuse joins an image and a text encoder, but only {', '.join(sample.inputs)} is read of "
+            f"--fuse joins an image and a text encoder, but only {', '.join(sample.inputs)} is read from "
             f"{sample.draw.dataset}; name both columns with --input-column, or leave --fuse out"
         )
 
 
 def _settled(recipe: Recipe, sample: Sample) -> Recipe:
-    """Return *recipe* with what the draw found out, so that it says what was done."""
+    """Return *recipe* with the task, columns and revision that were inferred, so that it repeats the scan."""
     drawn = sample.draw
     return recipe.model_copy(
         update={
@@ -209,7 +209,7 @@ def _settled(recipe: Recipe, sample: Sample) -> Recipe:
 
 
 def _task(recipe: Recipe, sample: Sample) -> str:
-    """Return the Hub's word for this task: of an image with its text the one asked for, else the image's."""
+    """Return the Hub's task; for an image with a text, that of the recipe, else that of the image."""
     if sample.draw.label_kind == "token":
         return "token-classification"
     if recipe.task and TASKS[recipe.task] in sample.inputs:
@@ -228,14 +228,14 @@ def _hub_revision(drawn: SampleInfo) -> str | None:
 def _same_rows(before: SampleInfo, now: SampleInfo) -> None:
     if before.fingerprint != now.fingerprint:
         raise RunError(
-            f"the rows drawn now are not those of the locked scan (fingerprint {now.fingerprint[:12]}, "
+            f"the rows differ from those of the locked scan (fingerprint {now.fingerprint[:12]}, "
             f"not {before.fingerprint[:12]}): the data or the recipe has changed; start a new scan"
         )
 
 
 def _no_candidates(unresolved: tuple[Skipped, ...]) -> str:
     if not unresolved:
-        return "the query gives no checkpoint; widen it (see `hubscan search`), or name some with --model"
+        return "the query found no checkpoint; widen it (see `hubscan search`), or name some with --model"
     return "none of the named models was found: " + "; ".join(f"{s.model}: {s.reason}" for s in unresolved)
 
 
@@ -247,6 +247,6 @@ def _provenance(recipe: Recipe) -> dict[str, Any]:
         "seed": recipe.seed,
         "endpoint": constants.ENDPOINT,
         "python": platform.python_version(),
-        "versions": {name: version(name) for name in PROVEN}
+        "versions": {name: version(name) for name in RECORDED}
         | (audio.versions() if "audio" in recipe.modalities else {}),
     }

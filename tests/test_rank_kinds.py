@@ -173,12 +173,12 @@ def test_other_words_of_the_same_sentences_have_features_of_their_own(tmp_path: 
 def test_a_pooling_that_gives_words_nothing_is_refused_before_anything_runs(cli: Cli) -> None:
     done = cli("rank", "--dataset", "tester/tagged", *MODELS, "--pooling", "cls")
     assert done.returncode != 0 and done.stdout == "" and "Traceback" not in done.stderr
-    assert "pooling cls: gives one vector a text, and none a word" in done.stderr
+    assert "pooling cls: gives one vector per text" in done.stderr
 
 
 def test_a_prompt_before_words_is_refused(cli: Cli) -> None:
     done = cli("rank", "--dataset", "tester/tagged", *MODELS, "--prompt", "query: ")
-    assert done.returncode != 0 and "prompt: stands before whole texts" in done.stderr
+    assert done.returncode != 0 and "prompt: applies to whole texts" in done.stderr
 
 
 def test_a_prompt_is_said_and_makes_other_features(cli: Cli) -> None:

@@ -107,7 +107,7 @@ def test_a_linked_folder_of_predictions_is_not_followed(tmp_path: Path) -> None:
     run = run_with(tmp_path / "run", BGE)
     (tmp_path / "elsewhere").mkdir()
     (run.folder / "predictions").symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(RunError, match="a link, where the run has a folder"):
+    with pytest.raises(RunError, match="symbolic link, but must be a folder"):
         run.append(one(BGE, tuple([0, 1] * 30)))
     assert list((tmp_path / "elsewhere").iterdir()) == []
 

@@ -108,7 +108,7 @@ def test_a_folder_that_holds_a_run_is_said_before_the_engine_starts(
     engine: Recorded, data: Path, tmp_path: Path
 ) -> None:
     folder = make_run(tmp_path / "run").folder
-    with pytest.raises(HubscanError, match="holds a run already; pass --resume"):
+    with pytest.raises(HubscanError, match="already contains a run; pass --resume"):
         scanned(data, folder)
     assert engine.calls == []
 
