@@ -115,7 +115,7 @@ def test_the_rows_that_stop_training_choose_one_threshold_for_all_labels() -> No
     assert target.predictions(test, validation).tolist() == [[0, 1, 1], [1, 1, 0]], "rows 2 and 4"
 
 
-def test_held_out_rows_are_measured_as_the_head_is() -> None:
+def test_the_accuracy_on_test_rows_is_that_of_the_head() -> None:
     rng, held = np.random.default_rng(0), range(10, 60)
     classes = rng.integers(0, 3, 80)
     guesses = rng.integers(0, 3, 50)
@@ -127,7 +127,7 @@ def test_held_out_rows_are_measured_as_the_head_is() -> None:
     assert value(near, held, sample(numbers, "number"), "r2") == pytest.approx(expected)
 
 
-def test_a_label_that_no_held_out_row_has_counts_and_one_that_is_constant_everywhere_does_not() -> None:
+def test_a_label_that_no_test_row_has_counts_and_one_that_is_constant_everywhere_does_not() -> None:
     labels = np.zeros((8, 3), np.uint8)
     labels[:, 0], labels[0, 1] = np.arange(8) % 2, 1  # the second only in row 0, the third nowhere
     predicted = labels[4:].copy()
@@ -317,20 +317,20 @@ def test_what_is_to_be_mistrusted_of_several_is_said_in_the_plural() -> None:
     ]
 
 
-def test_one_alone_or_other_held_out_rows_give_no_verdict() -> None:
+def test_one_result_or_different_test_rows_give_no_verdict() -> None:
     ranking = ranking_of(a=3.0, b=2.0)
-    with pytest.raises(RankingError, match="two to compare"):
+    with pytest.raises(RankingError, match="at least two fine-tuned checkpoints"):
         verdict(ranking, [tuned(ranking, "a", 5)], ROWS)
     other = replace(tuned(ranking, "b", 5), held=tuple(range(1, 101)))
-    with pytest.raises(RankingError, match="other rows held out"):
+    with pytest.raises(RankingError, match="different test rows"):
         verdict(ranking, [tuned(ranking, "a", 5), other], ROWS)
 
 
-def test_numbers_that_are_all_the_same_on_held_out_rows_give_no_verdict() -> None:
+def test_equal_numbers_on_the_test_rows_give_no_verdict() -> None:
     labels = np.r_[np.zeros(100), np.ones(100)]
     ranking = ranking_of(a=3.0, b=2.0)
     results = [replace(tuned(ranking, name, 5), measure="r2") for name in "ab"]
-    with pytest.raises(RankingError, match="R² of the held-out rows is not defined; draw more rows"):
+    with pytest.raises(RankingError, match="R² of the test rows is not defined; draw more rows"):
         verdict(ranking, results, sample(labels, "number"))
 
 
@@ -344,7 +344,7 @@ def test_the_first_ones_are_chosen_and_some_of_the_others_by_chance() -> None:
     assert names(9, 9) == "abcde"
     assert {names(1, 2, (), seed) for seed in range(40)} == {"abc", "abd", "abe", "acd", "ace", "ade"}
     assert names(1, 0, ("d",)) == "ad"
-    with pytest.raises(RecipeError, match="two to compare"):
+    with pytest.raises(RecipeError, match="at least two checkpoints"):
         names(1, 0)
     with pytest.raises(RecipeError, match="--model z: not in the ranking"):
         names(1, 0, ("z",))
@@ -430,7 +430,7 @@ def test_old_results_are_read_and_never_compared_with_new_ones(old_run: Path) ->
     )  # fmt: skip
     run.append(new, verifies=True)
     assert of_training(run, Training()) == [new], "the old one of the same checkpoint is left alone"
-    with pytest.raises(RankingError, match="1 checkpoint fine-tuned: there must be two to compare"):
+    with pytest.raises(RankingError, match="at least two fine-tuned checkpoints, but this run has 1"):
         verdict_of(run, Training())
 
 
@@ -521,7 +521,7 @@ def test_a_run_that_is_not_there_or_too_few_are_one_line_each(run: Any) -> None:
     few = command("verify", "run", "--top", "1")
     assert (few.returncode, few.stderr) == (
         2,
-        "Error: 1 checkpoint to fine-tune: there must be two to compare; see --top\n",
+        "Error: a comparison needs at least two checkpoints, but the options select 1; see --top\n",
     )
 
 
@@ -546,7 +546,7 @@ def test_words_are_fine_tuned_by_the_windows_that_hold_them(hub_root: Path) -> N
     assert found.measure == "balanced_accuracy" and found.value > 0.95
     assert len(found.held) == len(found.predictions) > 60
     right = np.array(found.predictions) == made.labels[list(found.held)]
-    assert right.mean() > 0.95, "predictions are in the order of the held-out rows"
+    assert right.mean() > 0.95, "predictions must be in the order of the test rows"
     held = set(places[list(found.held), 0])
     assert len(held) == 20, "a quarter of the sentences, each of them whole"
     assert sum(len(texts[row]) for row in held) == len(found.held)

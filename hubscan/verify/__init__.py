@@ -1,1 +1,1 @@
-"""Fine-tune some checkpoints of a run, and compare the outcome with its ranking."""
+"""Fine-tune some checkpoints of a run, and compare their accuracy with the ranking."""

@@ -1,4 +1,4 @@
-"""What was fine-tuned in a run, and the verdict on its ranking; nothing is trained here."""
+"""Read the fine-tuned checkpoints of a run, and compute the verdict on its ranking, without training."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from hubscan.verify.verdict import verdict
 
 
 def of_training(run: Run, training: Training) -> list[Tuned]:
-    """Return what was fine-tuned in *run* as *training* says, however long that was allowed to take.
+    """Return the results of *run* with the same *training*, whatever their time budget.
 
-    Results without predictions, which older versions wrote, do not count: their measure was another.
+    Results without predictions, which older versions wrote, are left out: their accuracy is not comparable.
     """
     wanted = _comparable(training)
     tuned = (result for result in run.verified() if isinstance(result, Tuned) and result.predictions)
@@ -21,14 +21,14 @@ def of_training(run: Run, training: Training) -> list[Tuned]:
 
 
 def verdict_of(run: Run, training: Training) -> Verdict:
-    """Return the verdict on what was fine-tuned in *run* as *training* says.
+    """Return the verdict on the ranking of *run*, from the results with the same *training*.
 
     Raises:
-        RankingError: if that is fewer than two checkpoints.
+        RankingError: if there are fewer than two.
     """
     return verdict(run.scanned, of_training(run, training), labels_of(run))
 
 
 def _comparable(training: Training) -> tuple[object, ...]:
-    """Return what of *training* makes two results comparable: all but how long it may take."""
+    """Return the values of *training* that comparable results share: all but the time budget."""
     return tuple(value for name, value in asdict(training).items() if name != "seconds")

@@ -1,4 +1,4 @@
-"""Fine-tune a few checkpoints of a run, and return the verdict on its ranking."""
+"""Choose the checkpoints of a run to fine-tune, fine-tune them, and yield the verdict on its ranking."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from hubscan.verify.results import of_training, verdict_of
 def select_candidates(
     ranking: Ranking, top: int, also: int, names: Sequence[str] = (), seed: int = 0
 ) -> list[Candidate]:
-    """Return which checkpoints of *ranking* to fine-tune, from the best to the worst.
+    """Return the checkpoints of *ranking* to fine-tune, from best to worst.
 
-    Those are the first *top* ones, *also* random ones of the others, those of *names*, and the recommended
-    one. A checkpoint counts once, whichever of its layers is ranked; a joined pair is not fine-tuned.
+    These are the first *top*, *also* random ones of the others, those in *names*, and the recommended one.
+    A checkpoint counts once, however many of its layers are ranked; a joined pair is not fine-tuned.
 
     Raises:
         RecipeError: if one of *names* is not in the ranking, or fewer than two are chosen.
@@ -43,7 +43,9 @@ def select_candidates(
         if place < top or place in drawn or c.model in names or c.identity == always
     ]
     if len(picked) < 2:
-        raise RecipeError(f"{len(picked)} checkpoint to fine-tune: there must be two to compare; see --top")
+        raise RecipeError(
+            f"a comparison needs at least two checkpoints, but the options select {len(picked)}; see --top"
+        )
     return picked
 
 
@@ -55,21 +57,21 @@ def verify(
     device: str = "auto",
     workers: int = 1,
 ) -> Iterator[Event | Verdict]:
-    """Yield each event as it happens, and the verdict at the end.
+    """Yield each event as it happens, and finally the verdict.
 
-    The rows are drawn again, and must be those of the run. What was fine-tuned before in the same way
-    is taken from the run folder; new results are written to it as they come.
+    The rows are drawn again, and must be the same as in the run. Earlier results with the same *training* are
+    taken from the run folder. New ones are written to it at once.
 
     Raises:
         HubscanError: if the rows cannot be drawn again, or fewer than two checkpoints could be fine-tuned.
     """
-    split_rows(labels_of(run), training.seed)  # refuses too few groups before anything is drawn or trained
+    split_rows(labels_of(run), training.seed)  # raises if there are too few groups, before any work is done
     done = {tuned.identity for tuned in of_training(run, training)}
     left = [c for c in candidates if c.identity not in done]
     for event in _tuned(run, left, training, device, workers) if left else ():
         yield event
         if isinstance(event, Tuned):
-            with suppress(RankingError):  # fewer than two yet
+            with suppress(RankingError):  # fewer than two so far
                 run.keep_verdict(verdict_of(run, training))
     verdict = verdict_of(run, training)
     run.keep_verdict(verdict)
@@ -83,7 +85,7 @@ def _tuned(
         update={
             "device": device,
             "workers": workers,
-            "stall_seconds": training.seconds + run.recipe.stall_seconds,  # an epoch may take all the time
+            "stall_seconds": training.seconds + run.recipe.stall_seconds,  # one epoch may take all the time
         }
     )
     run.drop_torn_line(VERIFIED)

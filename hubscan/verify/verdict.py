@@ -1,4 +1,4 @@
-"""Compare a ranking, and other lists that one could follow, with what fine-tuning gave."""
+"""Compare a ranking, and other ways of choosing a checkpoint, with fine-tuned accuracy."""
 
 from __future__ import annotations
 
@@ -31,36 +31,39 @@ if TYPE_CHECKING:
     Numbers = npt.NDArray[np.float64]
 
 RESAMPLES: Final = 1_000
-LEVEL: Final = (2.5, 97.5)  # per cent: the bounds of an interval
-LARGEST: Final = 1 << 24  # weights that are in memory at once
+LEVEL: Final = (2.5, 97.5)  # percentiles: the bounds of an interval
+LARGEST: Final = 1 << 24  # bootstrap weights in memory at once
 
 
 def verdict(ranking: Ranking, tuned: Sequence[Tuned], sample: Sample) -> Verdict:
-    """Return how *ranking*, and lists that one could follow instead, agree with *tuned*.
+    """Return how *ranking*, and other lists to choose from, agree with the results in *tuned*.
 
-    Every list is cut down to the checkpoints that were fine-tuned, and left out where it has no number
-    for one of them; of a checkpoint with several ranked layers the best one counts. The recommended
-    checkpoint stands among the lists as one that has nothing but a first place. Weighted Kendall is
-    that of Vigna (2015) as scipy has it, which gives pairs at the top more weight; it and Pearson's
-    correlation are None for two checkpoints, and for a list whose numbers are all the same.
+    Every list is restricted to the fine-tuned checkpoints, and left out if it lacks a number for one of
+    them. Of a checkpoint with several ranked layers, the best one counts. The recommended checkpoint is a
+    list that has only a first place. Weighted Kendall is that of Vigna (2015) as implemented in scipy, where
+    pairs at the top weigh more. It and Pearson's correlation are None for two checkpoints, and for a list of
+    equal numbers.
 
-    Intervals (95 %) come from 1,000 bootstrap samples of the held-out rows, or, where the sample has
-    groups, of these. The samples are the same for every checkpoint. The intervals do not cover what other
-    training rows would have given.
+    Intervals (95 %) come from 1,000 bootstrap samples of the test rows, or of their groups if there are any,
+    the same for every checkpoint. They do not cover the choice of the training rows.
 
     Args:
-        ranking: of a run.
-        tuned: two or more of its checkpoints, fine-tuned and held out alike.
-        sample: the run's.
+        ranking: that of a run.
+        tuned: two or more of its checkpoints, fine-tuned with the same train and test rows.
+        sample: the sample of the run.
 
     Raises:
-        RankingError: if there are fewer than two to compare, they differ in the rows held out or in the
-            kind of accuracy, or their predictions do not fit the sample.
+        RankingError: if there are fewer than two results, if they differ in the test rows or the kind of
+            accuracy, or if their predictions do not match the sample.
     """
     if len(tuned) < 2:
-        raise RankingError(f"{len(tuned)} checkpoint fine-tuned: there must be two to compare")
+        raise RankingError(
+            f"a comparison needs at least two fine-tuned checkpoints, but this run has {len(tuned)}"
+        )
     if len({(result.held, result.measure) for result in tuned}) > 1:
-        raise RankingError("the checkpoints were fine-tuned with other rows held out; pass --fresh")
+        raise RankingError(
+            "the checkpoints were fine-tuned with different test rows or kinds of accuracy; pass --fresh"
+        )
     values, starts = _resampled(tuned, sample)
     order = sorted(range(len(tuned)), key=lambda place: (-values[0, place], tuned[place].candidate.name))
     ordered, values, starts = [tuned[place] for place in order], values[:, order], starts[:, order]
@@ -81,9 +84,9 @@ def verdict(ranking: Ranking, tuned: Sequence[Tuned], sample: Sample) -> Verdict
 
 
 def _lists(ranking: Ranking, scored: Sequence[Scored]) -> dict[str, Numbers]:
-    """Return what one could follow, by name: a number for each checkpoint, higher is better.
+    """Return the lists to choose from by name: one number per checkpoint, higher is better.
 
-    A list that has none for one of them is left out.
+    A list that lacks a number for one of them is left out.
     """
     name = scored[0].leading.name
     candidates = [one.candidate for one in scored]
@@ -109,18 +112,20 @@ def _head(scored: Scored, measure: str) -> float | None:
 
 
 def _resampled(tuned: Sequence[Tuned], sample: Sample) -> tuple[Numbers, Numbers]:
-    """Return what each checkpoint, and what the head that its training started from, gives on held-out rows.
+    """Return the accuracy of each checkpoint on the test rows, after training and before it.
+
+    Before training means: of the head on frozen features, where training starts.
 
     Returns:
-        (resamples + 1, checkpoints) twice: first with every row once, then for each bootstrap sample. Those
-        in which a value is not defined, such as R² of equal numbers, are left out.
+        Two arrays (resamples + 1, checkpoints): first with every row once, then for each bootstrap sample.
+        Samples in which a value is not defined, such as R² of equal numbers, are left out.
 
     Raises:
-        RankingError: if the predictions do not fit the sample, or their value is not defined.
+        RankingError: if the predictions do not match the sample, or their accuracy is not defined.
     """
     held, kind = tuned[0].held, cast("AccuracyKind", tuned[0].measure)
     if kind not in get_args(AccuracyKind):
-        raise RankingError(f"fine-tuned with an unknown measure, {kind!r}; pass --fresh")
+        raise RankingError(f"fine-tuned with an unknown kind of accuracy, {kind!r}; pass --fresh")
     predictions = [
         *(result.predictions for result in tuned),
         *(result.frozen_predictions for result in tuned),
@@ -132,16 +137,16 @@ def _resampled(tuned: Sequence[Tuned], sample: Sample) -> tuple[Numbers, Numbers
                 for weights in _weights(held, sample)
             ]
     except (ValueError, IndexError, TypeError, OverflowError) as error:
-        raise RankingError("what was fine-tuned does not fit the sample; pass --fresh") from error
+        raise RankingError("the fine-tuned predictions do not match the sample; pass --fresh") from error
     found = np.concatenate(drawn, axis=1).T
     defined = np.asarray(np.isfinite(found).all(axis=1))
     if not defined[0]:
-        raise RankingError(f"the {NAMES[kind]} of the held-out rows is not defined; draw more rows")
+        raise RankingError(f"the {NAMES[kind]} of the test rows is not defined; draw more rows")
     return found[defined, : len(tuned)], found[defined, len(tuned) :]
 
 
 def _weights(held: Sequence[int], sample: Sample) -> Iterator[Numbers]:
-    """Yield how often each held-out row is in a sample, (samples, m): first once, then by bootstrap."""
+    """Yield how often each test row is in a sample, (samples, m): first once, then by bootstrap."""
     yield np.ones((1, len(held)))
     groups = np.arange(len(held)) if sample.groups is None else sample.groups[list(held)]
     _, of_row = np.unique(groups, return_inverse=True)
@@ -154,14 +159,14 @@ def _weights(held: Sequence[int], sample: Sample) -> Iterator[Numbers]:
 
 
 def _of_recommended(wanted: Identity | None, tuned: Sequence[Tuned], values: Numbers) -> Iterator[Agreement]:
-    """Yield what following the recommendation costs, if the checkpoint was fine-tuned."""
+    """Yield the regret of following the recommendation, if that checkpoint was fine-tuned."""
     for place, result in enumerate(tuned):
         if result.identity == wanted:
             yield Agreement(RECOMMENDED, place, _regret(values, place), None, None)
 
 
 def _agreement(name: str, followed: Numbers, values: Numbers) -> Agreement:
-    from scipy.stats import weightedtau  # a second to import, and most verdicts are read again, not made
+    from scipy.stats import weightedtau  # takes a second to import, and most verdicts are read, not computed
 
     def kendall(given: Numbers) -> float:
         return float(weightedtau(followed, given).statistic)
