@@ -217,7 +217,7 @@ def test_a_run_is_not_overwritten_unless_asked(
     shutil.copytree(text_scan[1], tmp_path / "kept")
     before = (tmp_path / "kept/results.jsonl").read_bytes()
     done = cli("rank", "--dataset", "reviews", "--run", "kept", *SMALL)
-    assert done.returncode == 1 and "pass --resume to go on with it, or --fresh" in done.stderr
+    assert done.returncode == 1 and "pass --resume to continue it, or --fresh" in done.stderr
     assert (tmp_path / "kept/results.jsonl").read_bytes() == before
 
 
