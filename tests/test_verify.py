@@ -495,7 +495,7 @@ def test_the_verdict_joins_the_run_and_its_card(run: Any) -> None:
     assert {**shown["verified"], "tuned": []} == {**answer, "tuned": []}
     assert "is the best of the 3 fine-tuned" in " ".join(command("show", "run").stdout.split())
     card = command("publish", "run", "--repo", "me/ranking", "--dry-run").stdout
-    assert "## What fine-tuning says" in card and "Nothing was fine-tuned" not in card
+    assert "## After fine-tuning" in card and "Nothing was fine-tuned" not in card
 
 
 @pytest.mark.slow

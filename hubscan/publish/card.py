@@ -1,4 +1,4 @@
-"""A run in, the model card of its ranking out: README.md of a repository, with the recipe beside it."""
+"""Write the model card of a ranking: the README.md of a repository that also has the recipe."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from hubscan.publish.public import Public, public
 from hubscan.publish.renamed import renamed, renamed_verdict
 from hubscan.records import Candidate, Ranking, SampleInfo
 from hubscan.records.joined import outcome
-from hubscan.report import sentences
 from hubscan.report.answer import answer, recommended
 from hubscan.report.formatting import byte_count, plain
 from hubscan.report.json_form import provenance
@@ -22,15 +21,15 @@ from hubscan.report.markdown import Markdown, escaped, legend_list, ranking_tabl
 from hubscan.report.verified import legend, lists_table, said, tuned_table
 from hubscan.run import Run
 
-LICENSE: Final = "cc0-1.0"  # of the card and its numbers; checkpoints and data keep their own
+LICENSE: Final = "cc0-1.0"  # for the card and its numbers; checkpoints and data keep their own
 TAGS: Final = ["hubscan", "transferability", "transrate"]
 SHOWN_CLASSES: Final = 50
 
 
 def as_card(run: Run, repo: str | None = None) -> str:
-    """Return README.md for the ranking of *run*; *repo* is where it will lie, if that is known.
+    """Return the README.md for the ranking of *run*; *repo* is its future repository, if known.
 
-    Local folders appear by their own names, never with the path to them.
+    Local folders appear by name, never with their path.
 
     Raises:
         RankingError: if nothing was scored, or the best score is not a finite number.
@@ -39,17 +38,17 @@ def as_card(run: Run, repo: str | None = None) -> str:
 
 
 def card_of(shown: Public, repo: str | None = None) -> str:
-    """Return the card of a run that was made public already."""
+    """Return the card of *shown*, as in `as_card`."""
     environment = Environment(
         loader=PackageLoader("hubscan.publish", "."),
-        finalize=escaped,  # every expression, unless it is Markdown by its type
+        finalize=escaped,  # applies to every expression that is not `Markdown`
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
-        autoescape=False,  # that would escape for HTML; `finalize` does for Markdown
+        autoescape=False,  # would escape for HTML; `finalize` escapes for Markdown
     )
-    return environment.get_template("card.md.jinja").render(_said(shown, repo))
+    return environment.get_template("card.md.jinja").render(_variables(shown, repo))
 
 
 def _metadata(ranking: Ranking) -> ModelCardData:
@@ -60,7 +59,7 @@ def _metadata(ranking: Ranking) -> ModelCardData:
     """
     draw, chosen = ranking.draw, recommended(ranking)
     joined = outcome(ranking)
-    if joined and chosen is joined.entry:  # two bases would make the card that of a merge
+    if joined and chosen is joined.entry:  # the Hub would take a card with two bases for a merged model
         chosen = joined.better
     base = chosen.scored.candidate if chosen else None
     ranked = [entry.scored.candidate for entry in ranking]
@@ -69,9 +68,9 @@ def _metadata(ranking: Ranking) -> ModelCardData:
         license=LICENSE,
         tags=TAGS,
         datasets=[data_id] if data_id else None,
-        # The Hub lists a card under each of its base models, as something made from them; of several
-        # it makes a "merge". The recommended checkpoint is the one that a model here would start
-        # from; the others were only looked at, and stand below with their commits.
+        # The Hub lists a card under each base model as derived from it, and with several as a "merge". A
+        # model in this repository would start from the recommended checkpoint. The others were only
+        # evaluated; `ranked` below has their commits.
         base_model=plain(base.model) if isinstance(base, Candidate) and not base.local else None,
         model_name=plain(ranking.first.model),
         eval_results=[_result(ranking)],
@@ -94,7 +93,7 @@ def _result(ranking: Ranking) -> EvalResult:
         raise RankingError(f"{ranking.first.model}: its {ranking.metric} is not a finite number: {numbers}")
     return EvalResult(
         task_type=plain(ranking.task),
-        # Where an id of the Hub is expected, the name of a folder might be somebody else's dataset.
+        # The Hub expects a dataset id here, and the name of a local folder could be somebody else's.
         dataset_type="local" if draw.local else plain(draw.dataset),
         dataset_name=plain(draw.dataset),
         dataset_config=plain(draw.config) if draw.config else None,
@@ -107,7 +106,8 @@ def _result(ranking: Ranking) -> EvalResult:
     )
 
 
-def _said(shown: Public, repo: str | None) -> dict[str, Any]:
+def _variables(shown: Public, repo: str | None) -> dict[str, Any]:
+    """Return the variables of the template."""
     ranking = _marked(shown.ranking)
     return {
         "metadata": Markdown(_metadata(ranking).to_yaml()),
@@ -144,16 +144,21 @@ def _sample_table(draw: SampleInfo) -> Markdown:
         "config": draw.config or "none",
         "split": draw.split,
         "columns": ", ".join(f"{role}: {column}" for role, column in draw.columns.items()),
-        "rows": f"{draw.rows:,} of the {draw.rows_seen:,} seen",
-        "exact copies among them": draw.duplicates,
+        "rows": f"{draw.rows:,}, drawn from {draw.rows_seen:,}",
+        "exact duplicates among them": draw.duplicates,
         **({} if draw.group_count is None else {"groups": draw.group_count}),
-        "left out": sentences.dropped(draw),
+        "dropped rows": _dropped(draw),
         "seed": draw.seed,
         "fingerprint": draw.fingerprint,
-        "read over the network": byte_count(draw.bytes_read),
-        **({"how they came": "; ".join(draw.notes)} if draw.notes else {}),
+        "read from the network": byte_count(draw.bytes_read),
+        **({"notes": "; ".join(draw.notes)} if draw.notes else {}),
     }
     return table(["sample", "value"], facts.items())
+
+
+def _dropped(draw: SampleInfo) -> str:
+    reasons = ", ".join(f"{reason}: {rows:,}" for reason, rows in draw.dropped.items())
+    return f"{sum(draw.dropped.values()):,} ({reasons})" if reasons else "none"
 
 
 def _commit_table(ranking: Ranking) -> Markdown:
@@ -172,7 +177,7 @@ def _provenance_table(ranking: Ranking) -> Markdown:
         **{key: known[key] for key in ("python", "device", "dtype", "endpoint") if key in known},
         **known["versions"],
     }
-    return table(["what", "version"], facts.items())
+    return table(["environment", "value"], facts.items())
 
 
 def _verified(ranking: Ranking) -> dict[str, Any] | None:
@@ -188,7 +193,7 @@ def _verified(ranking: Ranking) -> dict[str, Any] | None:
 
 
 def _marked(ranking: Ranking) -> Ranking:
-    """Return *ranking* with each `./name`, which only what is local has, as `name (local)`."""
+    """Return *ranking* with each `./name`, the public form of a local name, as `name (local)`."""
     return replace(
         ranking,
         entries=renamed(ranking, _local_name),
