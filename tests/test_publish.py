@@ -113,7 +113,7 @@ def test_a_repository_that_holds_something_else_is_left_alone(
     run = make_run(tmp_path / "run")
     done = publish(bare_hub, run.folder)
     assert done.returncode == 1
-    assert done.stderr.startswith(f"Error: {REPO}: holds what hubscan did not write ({named})")
+    assert done.stderr.startswith(f"Error: {REPO}: contains files that hubscan did not write ({named})")
     assert published(bare_hub) == there
     assert publish(bare_hub, run.folder, "--force").returncode == 0
     assert published(bare_hub)["README.md"].decode() == as_card(run, REPO)

@@ -1,1 +1,1 @@
-"""A run's model card, made public and written to the Hub."""
+"""Write the model card of a run, without private paths, and upload it to the Hub."""

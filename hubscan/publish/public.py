@@ -1,7 +1,7 @@
-"""A run in, the same run for other people's eyes out: nothing in it tells where files lie on this machine.
+"""Remove everything from a run that reveals where files are on this machine.
 
-A folder on this disk keeps its own name and loses the path to it: `/home/me/models/mine` becomes
-`./mine`. With such a folder beside the recipe, the recipe still repeats the scan.
+A local folder keeps its name and loses the path to it: `/home/me/models/mine` becomes `./mine`. With that
+folder next to the recipe, the recipe still repeats the scan.
 """
 
 from __future__ import annotations
@@ -25,35 +25,35 @@ from hubscan.run import Lock, Run
 
 PUBLIC_ENDPOINT: Final = constants._HF_DEFAULT_ENDPOINT
 
-# An absolute path in a stranger's message, on any system; not the path of a web address.
+# An absolute path on any system, in a message of another library; not the path of a web address.
 _PATH = re.compile(r"(?<![\w/.:~\\-])(?:~|[A-Za-z]:)?(?:[/\\]+[^\s/\\'\"`,;:()\[\]{}<>|]+){2,}[/\\]?")
 
 
 @dataclass(frozen=True, slots=True)
 class Public:
-    """What of a run may be shown to everybody."""
+    """The parts of a run that anybody may see."""
 
     recipe: Recipe
     lock: Lock
     ranking: Ranking
-    unfinished: int  # candidates without a result yet
+    unfinished: int  # number of candidates without a result
 
     @property
     def local_dataset(self) -> bool:
-        """Return whether the data lies on the user's disk, where nobody else can read it."""
+        """Return whether the data is on the user's disk, where nobody else can read it."""
         return self.lock.draw.local
 
     def recipe_yaml(self) -> str:
-        """Return `recipe.yaml`."""
+        """Return the content of `recipe.yaml`."""
         return recipes.to_yaml(self.recipe)
 
     def lock_yaml(self) -> str:
-        """Return `lock.yaml`, as a run folder has it."""
+        """Return the content of `lock.yaml`."""
         return self.lock.to_yaml()
 
 
 def public(run: Run) -> Public:
-    """Return *run* as others may see it, in its recipe, its lock and its ranking alike.
+    """Return the recipe, lock and ranking of *run* as others may see them.
 
     Raises:
         RankingError: if nothing was scored.
@@ -80,7 +80,7 @@ def public(run: Run) -> Public:
 
 
 def is_hub_id(name: str) -> bool:
-    """Return whether *name* could be that of a repository, with or without its namespace."""
+    """Return whether *name* is a valid repository id, with or without a namespace."""
     try:
         validate_repo_id(name)
     except HFValidationError:
@@ -89,7 +89,7 @@ def is_hub_id(name: str) -> bool:
 
 
 class _Anonymizer:
-    """The local names of one run, and what stands for each in public."""
+    """The local names of one run, and the public name of each."""
 
     def __init__(self, run: Run) -> None:
         self._names: dict[str, str] = {}
@@ -100,15 +100,15 @@ class _Anonymizer:
         known |= {form: "~" for form in _forms("~")}
         endpoint = run.lock.provenance.get("endpoint", PUBLIC_ENDPOINT)
         known |= {endpoint: "the Hub"} if endpoint != PUBLIC_ENDPOINT else {}
-        # The longest first: one path may be the beginning of another.
+        # Longest first: one path may be the prefix of another.
         self._known = sorted(known.items(), key=lambda pair: len(pair[0]), reverse=True)
 
     def name(self, name: str) -> str:
-        """Return the public name of a model or dataset; an id of the Hub is public as it is."""
+        """Return the public name of a model or dataset; an id of the Hub stays the same."""
         return self._names.get(name, name)
 
     def text(self, text: str) -> str:
-        """Return a message without the paths in it."""
+        """Return *text* with every path replaced."""
         for path, name in self._known:
             text = text.replace(path, name)
         return _PATH.sub(lambda match: f"…/{_base_name(match[0])}", text)
@@ -120,12 +120,12 @@ class _Anonymizer:
         return replace(candidate, model=self.name(candidate.model))
 
     def skipped(self, skipped: Skipped) -> Skipped:
-        # A pair that could not be joined has two names in one.
+        # The name of a joined pair contains two names.
         name = self.text(skipped.model) if is_joined(skipped) else self.name(skipped.model)
         return replace(skipped, model=name, reason=self.text(skipped.reason))
 
     def provenance(self, provenance: Mapping[str, Any]) -> dict[str, Any]:
-        """Leave out an endpoint of one's own: where a company keeps its mirror is its affair."""
+        """Remove an endpoint other than the public Hub: the address of a company's mirror is private."""
         return {k: v for k, v in provenance.items() if k != "endpoint" or v == PUBLIC_ENDPOINT}
 
     def ranking(self, ranking: Ranking) -> Ranking:
@@ -140,14 +140,14 @@ class _Anonymizer:
         )
 
     def _free(self, name: str) -> str:
-        """Return *name*, or with a number behind it if another folder has that name already."""
+        """Return *name*, with a number appended if another folder has that name already."""
         taken = set(self._names.values())
         numbered = (f"{name}-{number}" for number in range(2, len(taken) + 3))
         return next(free for free in (name, *numbered) if free not in taken)
 
 
 def _local_names(run: Run) -> Iterator[str]:
-    """Yield each name in the run that is a path, in the order of its mention."""
+    """Yield each name in the run that is a path, in order of appearance."""
     if run.lock.draw.local:
         yield run.lock.draw.dataset
         if run.recipe.dataset:
@@ -158,7 +158,7 @@ def _local_names(run: Run) -> Iterator[str]:
 
 
 def _base_name(path: str) -> str:
-    """Return the last part of a path of any system; of `.` and `~` that of the folder meant."""
+    """Return the last part of a path on any system; for `.` and `~`, after resolving them."""
     full = path.rstrip("/\\")
     if full in ("", ".", "..", "~") or full.endswith(("/.", "/..")):
         full = str(_expanded(path).resolve())
@@ -166,7 +166,7 @@ def _base_name(path: str) -> str:
 
 
 def _forms(path: str) -> list[str]:
-    """Return the ways a message may spell *path*; a bare name would be found in other words."""
+    """Return how a message may spell *path*; a name without a slash could match inside other words."""
     forms = [path, str(_expanded(path)), str(_expanded(path).absolute())]
     return [form for form in forms if re.search(r"[/\\].", form) and len(form) > 3]
 
@@ -174,5 +174,5 @@ def _forms(path: str) -> list[str]:
 def _expanded(path: str) -> Path:
     try:
         return Path(path).expanduser()
-    except RuntimeError:  # `~nobody` is no home
+    except RuntimeError:  # there is no such user: `~nobody`
         return Path(path)

@@ -1,4 +1,4 @@
-"""A ranking's entries, or a verdict on it, and new names for models in; the same by these names out."""
+"""Rename the models in the entries of a ranking and in its verdict."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hubscan.records import Candidate, Pair, Ranked, Scored, Verdict
 
 
 def renamed(entries: Iterable[Ranked], name: Callable[[str], str]) -> tuple[Ranked, ...]:
-    """Return *entries* with every model called by what *name* makes of it, ties and joined parts too."""
+    """Return *entries* with *name* applied to every model, in ties and joined pairs too."""
     before = list(entries)
     after = [replace(entry, scored=_renamed(entry.scored, name)) for entry in before]
     names = {old.name: new.name for old, new in zip(before, after, strict=True)}
@@ -20,7 +20,7 @@ def renamed(entries: Iterable[Ranked], name: Callable[[str], str]) -> tuple[Rank
 
 
 def renamed_verdict(verdict: Verdict | None, name: Callable[[str], str]) -> Verdict | None:
-    """Return *verdict*, if there is one, with every model called by what *name* makes of it."""
+    """Return *verdict*, if there is one, with *name* applied to every model."""
     if verdict is None:
         return None
     tuned = (

@@ -1,10 +1,10 @@
-"""A run in, a commit in a repository of the user's out; the only writer to the Hub.
+"""Publish a run in a repository of the user; no other module writes to the Hub.
 
 README.md      the card
-ranking.json   the ranking, as `--format json` has it
+ranking.json   the ranking, as `--format json` prints it
 recipe.yaml    what was asked
-lock.yaml      what was seen
-sample.parquet the numbers, labels and groups of the rows, if the dataset is one that others can read
+lock.yaml      what was used
+sample.parquet row ids, labels and groups of the sample, unless the dataset is on the user's disk
 """
 
 from __future__ import annotations
@@ -42,37 +42,36 @@ OURS: Final = (CARD, RANKING, RECIPE, LOCK, SAMPLE)
 OWN_TAG: Final = "hubscan"
 MADE_BY_THE_HUB: Final = {".gitattributes"}
 
-LOG_IN: Final = "log in with `hf auth login`, with a token that may write"
+LOG_IN: Final = "log in with `hf auth login`, using a token with write access"
 REFUSALS: Final = {
     401: f"the Hub does not accept the token; {LOG_IN}",
-    403: "your token may not write there",
-    409: "somebody else is writing there at this moment; try again",
-    412: "somebody else wrote there at this moment, and nothing was overwritten; try again",
+    403: "your token may not write there; use one with write access to this repository",
+    409: "somebody else is writing there right now; try again",
+    412: "somebody else committed there in the meantime, and nothing was overwritten; try again",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """What became of it."""
+    """The outcome of publishing a run."""
 
     url: str  # of the repository's page
-    commit: str  # what its main branch points to now
-    changed: bool  # False if everything lay there already, and no commit was made
+    commit: str  # the commit of its main branch now
+    changed: bool  # False if all files were up to date, and no commit was made
 
 
 def publish(
     run: Run, repo: str, *, private: bool = False, force: bool = False, token: str | None = None
 ) -> Published:
-    """Commit the card of *run*, and what repeats it, to *repo*; the repository is made if it is not there.
+    """Commit the card of *run*, and the files that reproduce it, to *repo*; create *repo* if necessary.
 
-    All files go in one commit on top of what was looked at, so that nothing of anybody is lost. With
-    *force* a repository that hubscan did not fill is written to all the same; its history keeps what
-    was there.
+    All files go into one commit on top of the state that was checked, so nobody's changes are lost. With
+    *force*, a repository with content that hubscan did not write is accepted; its history keeps that content.
 
     Raises:
         RankingError: if nothing was scored.
-        HubError: if there is no token, the repository is somebody else's or holds something else, or
-            the Hub refuses the card or cannot be reached.
+        HubError: if there is no token, if the repository belongs to somebody else or has other content, or
+            if the Hub refuses the card or cannot be reached.
     """
     check_repo(repo)
     files = contents(run, repo)
@@ -80,7 +79,7 @@ def publish(
     if token is None:
         raise HubError(f"{repo}: you are not logged in; {LOG_IN}")
     with _explained_writing(repo):
-        # Before anything is made: a card that the Hub refuses must not leave an empty repository.
+        # Validate first: otherwise a card that the Hub refuses would leave an empty repository.
         with _card_refused(repo):
             patient(partial(ModelCard(files[CARD].decode()).validate, "model"))
         hub = api()
@@ -92,7 +91,7 @@ def publish(
 
 
 def contents(run: Run, repo: str) -> dict[str, bytes]:
-    """Return the files to publish, by name; none of them tells a path of this machine.
+    """Return the files to publish by name; none of them reveals a path of this machine.
 
     Raises:
         RankingError: if nothing was scored.
@@ -107,17 +106,17 @@ def contents(run: Run, repo: str) -> dict[str, bytes]:
         RECIPE: shown.recipe_yaml().encode(),
         LOCK: shown.lock_yaml().encode(),
     }
-    # Numbers of rows that nobody else can look up help nobody, and their labels may be private.
+    # Row ids of a local dataset are useless to others, and its labels may be private.
     if not shown.local_dataset and (run.folder / SAMPLE).exists():
         files[SAMPLE] = (run.folder / SAMPLE).read_bytes()
     return files
 
 
 def check_repo(repo: str) -> None:
-    """Refuse what is no `namespace/name`: a bare name would go to whoever is logged in.
+    """Refuse an id without a namespace, which would depend on who is logged in.
 
     Raises:
-        HubError: saying what is expected.
+        HubError: if *repo* is not a valid `namespace/name`.
     """
     if not is_hub_id(repo) or "/" not in repo:
         raise HubError(f"{repo}: not a valid repository id (expected `namespace/name`)")
@@ -129,20 +128,20 @@ def _check_card(card: str) -> None:
     except (ValueError, yaml.YAMLError) as error:
         raise HubError(f"the card's metadata cannot be read back: {error}") from error
     if not results:
-        raise HubError("the card's metadata has no score in it")
+        raise HubError("the card's metadata contains no score")
 
 
 def _opened(hub: HfApi, repo: str, private: bool, token: str) -> ModelInfo:
-    """Return what lies in *repo*, which is made if it is not there."""
+    """Return the Hub's description of *repo*; create it if it does not exist."""
     look = partial(hub.model_info, repo, token=token)
     try:
         info = patient(look)
     except RepositoryNotFoundError:
-        # Not private is left to the organisation's default, which may be private.
+        # None, not False: the default of the organisation may be private.
         patient(partial(hub.create_repo, repo, private=private or None, exist_ok=True, token=token))
         info = patient(look)
     if private and not info.private:
-        raise HubError(f"{repo}: is public; make it private in its settings, or publish without --private")
+        raise HubError(f"{repo} is public; make it private in its settings, or publish without --private")
     return info
 
 
@@ -152,7 +151,7 @@ def _is_ours(hub: HfApi, info: ModelInfo, token: str) -> bool:
     fetch = partial(hub.hf_hub_download, info.id, CARD, revision=info.sha, token=token)
     try:
         tags = (metadata_load(patient(fetch)) or {}).get("tags")
-    except (ValueError, yaml.YAMLError):  # a card that cannot be read is none that hubscan wrote
+    except (ValueError, yaml.YAMLError):  # hubscan writes only cards that can be read back
         return False
     return isinstance(tags, list) and OWN_TAG in tags
 
@@ -162,8 +161,8 @@ def _refuse_foreign(repo: str, info: ModelInfo) -> None:
     if foreign:
         shown = ", ".join(foreign[:3]) + (", …" if len(foreign) > 3 else "")
         raise HubError(
-            f"{repo}: holds what hubscan did not write ({shown}); name another repository, "
-            "or pass --force to write to it all the same"
+            f"{repo}: contains files that hubscan did not write ({shown}); name another repository, "
+            "or pass --force to write to it anyway"
         )
 
 
@@ -173,7 +172,7 @@ def _committed(
     stale = {name for name in OURS if name not in files} & _names(info) if replaces else set()
 
     def commit() -> str:
-        # Operations remember what became of them, so each try has its own.
+        # The client stores the upload state in the operations, so each attempt needs new ones.
         done = hub.create_commit(
             info.id,
             [
@@ -197,7 +196,7 @@ def _names(info: ModelInfo) -> set[str]:
 
 @contextmanager
 def _explained_writing(repo: str) -> Iterator[None]:
-    """Say in words what the Hub refuses to a writer; the rest is explained as for a reader."""
+    """Explain the Hub's refusals of a write; other errors are explained as for reading."""
     with explained(repo):
         try:
             yield
@@ -212,7 +211,7 @@ def _explained_writing(repo: str) -> Iterator[None]:
 
 @contextmanager
 def _card_refused(repo: str) -> Iterator[None]:
-    """Turn what the client raises when the Hub refuses a card, a bare ValueError, into a `HubError`."""
+    """Turn the bare ValueError that the client raises if the Hub refuses a card into a `HubError`."""
     try:
         yield
     except ValueError as error:
@@ -222,7 +221,7 @@ def _card_refused(repo: str) -> Iterator[None]:
 
 @contextmanager
 def _quiet_client() -> Iterator[None]:
-    """Hold back what the client says about a data file among the files, and about an empty commit."""
+    """Silence the client's messages about data files and empty commits."""
     client = logging.getLogger("huggingface_hub.hf_api")
     level = client.level
     client.setLevel(logging.ERROR)
