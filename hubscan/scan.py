@@ -164,7 +164,7 @@ def _results(engine: Engine, opened: run.Run, plan: Plan, store: FeatureStore) -
 
 
 def _joined(opened: run.Run, plan: Plan, store: FeatureStore) -> Iterator[Entered | Scored | Skipped]:
-    """Join the best checkpoints of each modality, unless that is in the run folder already."""
+    """Join the best checkpoint of each modality, unless the run folder has the result already."""
     results = opened.results()
     if any(is_joined(result) for result in results):
         return

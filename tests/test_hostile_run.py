@@ -1,4 +1,4 @@
-"""A run folder that somebody else wrote: it is read, and nothing outside it and the cache is touched."""
+"""Reading a run folder from a stranger touches nothing outside that folder and the cache."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.parametrize("arguments", [["show"], ["score", "--metric", "logme"]])
 @pytest.mark.parametrize("features", NOT_ADDRESSES)
-def test_a_result_whose_features_lie_at_a_path_is_a_damaged_line_and_the_file_stays(
+def test_a_path_as_the_address_of_features_is_a_damaged_line_and_the_file_stays(
     folder: Path, features: str, arguments: list[str]
 ) -> None:
     notes = [folder / "notes.safetensors", folder / "cache" / "notes.safetensors"]
@@ -75,7 +75,7 @@ def test_a_result_whose_features_lie_at_a_path_is_a_damaged_line_and_the_file_st
 
 
 @pytest.mark.parametrize("features", NOT_ADDRESSES)
-def test_the_store_refuses_to_load_and_to_keep_what_has_no_address(folder: Path, features: str) -> None:
+def test_the_store_refuses_to_load_and_to_write_without_a_valid_address(folder: Path, features: str) -> None:
     file = folder / "notes.safetensors"
     file.write_text("the user's own")
     name = features.format(folder=folder)
@@ -109,9 +109,7 @@ def test_the_store_refuses_to_load_and_to_keep_what_has_no_address(folder: Path,
         },
     ],
 )
-def test_a_verdict_whose_parts_do_not_belong_together_is_damaged(
-    folder: Path, spoilt: dict[str, Any]
-) -> None:
+def test_an_inconsistent_verdict_is_damaged(folder: Path, spoilt: dict[str, Any]) -> None:
     run = load_run(folder / "run")
     run.keep_verdict(verdict_of(run, Training()))
     assert CliRunner().invoke(main, ["show", str(run.folder)]).exit_code == 0
@@ -131,7 +129,7 @@ def without(key: str, lines: str) -> str:
 
 
 @pytest.mark.parametrize("key", ["accuracy", "frozen_accuracy"])
-def test_a_fine_tuned_result_without_a_value_is_a_damaged_line(folder: Path, key: str) -> None:
+def test_a_fine_tuned_result_without_an_accuracy_is_a_damaged_line(folder: Path, key: str) -> None:
     run = load_run(folder / "run")
     file = run.folder / VERIFIED
     file.write_text(without(key, file.read_text()))
@@ -149,7 +147,7 @@ def test_a_fine_tuned_result_without_a_value_is_a_damaged_line(folder: Path, key
         {"measure": "ranking precision"},
     ],
 )
-def test_predictions_that_do_not_fit_the_sample_are_refused_in_one_line(
+def test_predictions_that_do_not_match_the_sample_are_refused_in_one_line(
     folder: Path, spoilt: dict[str, Any]
 ) -> None:
     run = load_run(folder / "run")

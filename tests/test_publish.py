@@ -22,7 +22,7 @@ REPO = "tester/imdb-ranking"
 
 @pytest.fixture
 def bare_hub() -> Iterator[LabHub]:
-    """A Hub without a repository."""
+    """Serve a Hub without repositories."""
     hub = LabHub()
     with serve(hub):
         yield hub
@@ -32,7 +32,7 @@ def bare_hub() -> Iterator[LabHub]:
 def publish(
     hub: LabHub, run: Path, *flags: str, repo: str = REPO, token: str | None = "hf_good"
 ) -> subprocess.CompletedProcess[str]:
-    """Run `hubscan publish` in a process of its own: the client reads its endpoint when imported."""
+    """Run `hubscan publish` in its own process, because the client reads its endpoint when imported."""
     arguments = ("-m", "hubscan", "publish", str(run), "--repo", repo, *flags)
     variables = environment(hub.endpoint, run.parent / "home", token)
     return programs.run(arguments, variables, run.parent, timeout=120)
@@ -58,7 +58,7 @@ def test_a_run_is_published_in_one_commit_and_reads_back(bare_hub: LabHub, tmp_p
     assert ModelCard(found["README.md"].decode()).data.get("datasets") == ["stanfordnlp/imdb"]
 
 
-def test_publishing_again_changes_nothing_and_says_so(bare_hub: LabHub, tmp_path: Path) -> None:
+def test_publishing_the_same_run_again_changes_nothing_and_says_so(bare_hub: LabHub, tmp_path: Path) -> None:
     run = make_run(tmp_path / "run")
     publish(bare_hub, run.folder)
     before = list(bare_hub.repos["models", REPO].history)
@@ -68,27 +68,25 @@ def test_publishing_again_changes_nothing_and_says_so(bare_hub: LabHub, tmp_path
     assert bare_hub.repos["models", REPO].history == before
 
 
-def test_another_ranking_takes_the_place_of_the_first_and_of_its_sample(
-    bare_hub: LabHub, tmp_path: Path
-) -> None:
+def test_another_ranking_replaces_the_first_and_its_sample(bare_hub: LabHub, tmp_path: Path) -> None:
     publish(bare_hub, make_run(tmp_path / "first").folder)
     bare_hub.commit("models", REPO, {"model.safetensors": b"a head of mine"})
     local = make_run(tmp_path / "second", dataset="/data/mine.csv", revision="sha256:" + "0f" * 32)
     done = publish(bare_hub, local.folder)
     assert done.returncode == 0, done.stderr
     found = published(bare_hub)
-    # Rows of a file that nobody else has are not published, nor does the older sample stay beside it.
+    # The sample of a local file is not published, and that of the earlier ranking is removed.
     assert set(found) == {"README.md", "ranking.json", "recipe.yaml", "lock.yaml", "model.safetensors"}
     assert yaml.safe_load(found["recipe.yaml"])["dataset"] == "./mine.csv"
     assert not any(b"/data" in content for content in found.values())
 
 
-def test_a_private_repository_is_made_on_request(bare_hub: LabHub, tmp_path: Path) -> None:
+def test_a_private_repository_is_created_on_request(bare_hub: LabHub, tmp_path: Path) -> None:
     assert publish(bare_hub, make_run(tmp_path / "run").folder, "--private").returncode == 0
     assert bare_hub.repos["models", REPO].private
 
 
-def test_private_never_means_a_repository_that_is_public(bare_hub: LabHub, tmp_path: Path) -> None:
+def test_private_refuses_a_public_repository(bare_hub: LabHub, tmp_path: Path) -> None:
     bare_hub.commit("models", REPO, {".gitattributes": b""})
     done = publish(bare_hub, make_run(tmp_path / "run").folder, "--private")
     assert done.returncode == 1
@@ -106,7 +104,7 @@ def test_private_never_means_a_repository_that_is_public(bare_hub: LabHub, tmp_p
     ],
     ids=["a card", "a broken card", "another tag", "no card"],
 )
-def test_a_repository_that_holds_something_else_is_left_alone(
+def test_a_repository_with_other_content_is_not_changed_unless_forced(
     there: dict[str, bytes], named: str, bare_hub: LabHub, tmp_path: Path
 ) -> None:
     bare_hub.commit("models", REPO, there)
@@ -130,7 +128,7 @@ def test_a_repository_that_holds_something_else_is_left_alone(
         ("hf_good", "tester/../x", "expected `namespace/name`"),
     ],
 )
-def test_what_the_user_can_fix_is_one_line(
+def test_an_error_that_the_user_can_fix_is_one_line(
     token: str | None, repo: str, said: str, bare_hub: LabHub, tmp_path: Path
 ) -> None:
     done = publish(bare_hub, make_run(tmp_path / "run").folder, repo=repo, token=token)
@@ -148,7 +146,7 @@ def test_a_commit_to_somebody_elses_repository_is_refused(bare_hub: LabHub, tmp_
 
 
 def test_a_card_that_the_hub_refuses_leaves_no_empty_repository(bare_hub: LabHub, tmp_path: Path) -> None:
-    # A lock that somebody edited: the Hub wants a task.
+    # Somebody edited the lock, and the Hub requires a task.
     run = make_run(tmp_path / "run")
     lock = run.folder / "lock.yaml"
     lock.write_text(lock.read_text().replace("task: text-classification", "task: ''"))
@@ -159,7 +157,7 @@ def test_a_card_that_the_hub_refuses_leaves_no_empty_repository(bare_hub: LabHub
     assert not bare_hub.repos
 
 
-def test_a_commit_in_between_is_not_overwritten(bare_hub: LabHub, tmp_path: Path) -> None:
+def test_somebody_elses_commit_in_the_meantime_is_not_overwritten(bare_hub: LabHub, tmp_path: Path) -> None:
     bare_hub.commit("models", REPO, {".gitattributes": b""})
     bare_hub.faults.add(r"POST .*/commit/main", status=412)
     done = publish(bare_hub, make_run(tmp_path / "run").folder)
@@ -167,9 +165,9 @@ def test_a_commit_in_between_is_not_overwritten(bare_hub: LabHub, tmp_path: Path
     assert "nothing was overwritten; try again" in done.stderr
 
 
-def test_the_commit_goes_on_top_of_what_was_looked_at(bare_hub: LabHub, tmp_path: Path) -> None:
+def test_the_commit_goes_on_top_of_the_state_that_was_checked(bare_hub: LabHub, tmp_path: Path) -> None:
     bare_hub.commit("models", REPO, {".gitattributes": b""})
-    # The preupload takes a while: time for somebody else's commit.
+    # A slow preupload leaves time for somebody else's commit.
     bare_hub.faults.add(r"POST .*/preupload/", delay=3.0)
     run = make_run(tmp_path / "run")
     with subprocess.Popen(
@@ -211,7 +209,7 @@ def test_a_run_without_a_result_is_not_published(bare_hub: LabHub, tmp_path: Pat
     assert not bare_hub.repos
 
 
-def test_what_strangers_wrote_cannot_add_to_the_metadata(bare_hub: LabHub, tmp_path: Path) -> None:
+def test_text_from_outside_cannot_add_metadata(bare_hub: LabHub, tmp_path: Path) -> None:
     evil = "x\n---\nlicense: mit\ntags: |"
     done = publish(bare_hub, make_run(tmp_path / "run", config=evil, split=evil).folder)
     assert done.returncode == 0, done.stderr

@@ -1,4 +1,4 @@
-"""Which of the checkpoints that lead is recommended, and what is said of it."""
+"""Which of the leading checkpoints is recommended, and what the answer says about it."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_a_checkpoint_that_is_not_tied_with_the_first_is_not_recommended_however
     assert "leads by transrate" in str(ranking(results).recommended)
 
 
-def test_nothing_is_recommended_where_no_interval_lies_above_that_of_shuffled_labels() -> None:
+def test_nothing_is_recommended_if_no_interval_is_above_the_score_of_shuffled_labels() -> None:
     found = ranking([scored("a/first", 0.1), scored("b/second", 0.05)])
     assert found.recommended is None and found.best is found.first
     assert as_object(found)["recommended"] is None
@@ -72,13 +72,13 @@ def test_an_uncertain_entry_does_not_count_among_the_leaders() -> None:
     )
 
 
-def test_untrained_weights_are_not_recommended_while_trained_ones_lead_with_them() -> None:
+def test_randomly_initialised_weights_are_not_recommended_if_trained_ones_lead_too() -> None:
     drawn = replace(scored("a/drawn", 1.5, accuracy=0.95), untrained=True)
     assert chosen(drawn, scored("b/trained", 1.1, accuracy=0.8)) == "b/trained"
     assert chosen(drawn, scored("b/trained", 0.1, accuracy=0.5)) == "a/drawn"
 
 
-def test_the_order_and_the_ties_of_another_metric_count_where_it_ranks() -> None:
+def test_the_order_and_ties_are_those_of_the_metric_that_ranks() -> None:
     def by_knn(one: Scored, value: float) -> Scored:
         knn = replace(one.leading, name="knn", version=1, value=value, low=value - 0.01, high=value + 0.01)
         return replace(one, scores={"knn": knn, **one.scores})
@@ -109,7 +109,7 @@ def test_a_run_without_accuracies_recommends_its_first() -> None:
         ),
     ],
 )
-def test_the_answer_says_where_score_and_accuracy_disagree(results: list[Scored], said: str) -> None:
+def test_the_answer_says_when_score_and_accuracy_disagree(results: list[Scored], said: str) -> None:
     assert said in answer(ranking(results))
 
 
@@ -148,7 +148,9 @@ def with_kind(accuracy: Accuracy, **draw: object) -> Ranking:
         ),
     ],
 )
-def test_the_answer_says_which_accuracy_it_is(accuracy: Accuracy, draw: dict[str, object], said: str) -> None:
+def test_the_answer_names_the_kind_of_accuracy(
+    accuracy: Accuracy, draw: dict[str, object], said: str
+) -> None:
     assert f"A linear head on its frozen features {said}" in answer(with_kind(accuracy, **draw))
 
 
@@ -163,7 +165,7 @@ def test_the_next_steps_check_the_ranking_and_load_the_recommended_checkpoint() 
     assert next_steps(ranking([table])) == [f"Load it: hubscan.embed('a/table@{COMMIT}', inputs)"]
 
 
-def test_once_verified_the_best_fine_tuned_checkpoint_is_recommended_and_the_scan_stays_as_it_was(
+def test_after_verify_the_best_fine_tuned_checkpoint_is_recommended_and_the_scan_is_unchanged(
     tmp_path: Path,
 ) -> None:
     run = make_run(tmp_path / "run", [scored("a/first", 1.2), scored("b/second", 0.7)])
@@ -182,7 +184,7 @@ def test_once_verified_the_best_fine_tuned_checkpoint_is_recommended_and_the_sca
     again = judged(
         run.scanned, [tuned(scan, "a/first", 95), tuned(scan, "b/second", 90)], sample([0, 1] * 50)
     )
-    assert again.picked.candidate.model == "a/first", "judged against what the scan recommended"
+    assert again.picked.candidate.model == "a/first", "compared with the recommendation of the scan"
 
 
 def test_the_repr_of_a_ranking_is_a_few_lines_and_its_notebook_table_has_five_columns() -> None:
@@ -195,7 +197,7 @@ def test_the_repr_of_a_ranking_is_a_few_lines_and_its_notebook_table_has_five_co
     assert {line.count("|") for line in shown.splitlines() if line.startswith("|")} == {6}
 
 
-def test_a_smaller_checkpoint_that_is_tied_is_named_by_its_parameters_and_never_by_its_speed() -> None:
+def test_a_smaller_tied_checkpoint_is_named_by_its_parameters_and_never_by_its_speed() -> None:
     large = scored("a/large", 1.2, accuracy=0.9, parameters=90_000_000)
     fast = scored("b/fast", 1.1, accuracy=0.8, parameters=80_000_000, rows_per_second=999.0)
     small = scored("c/small", 1.1, accuracy=0.8, parameters=30_000_000)

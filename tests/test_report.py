@@ -483,7 +483,7 @@ def test_the_card_is_read_back_by_the_hubs_client(tmp_path: Path) -> None:
     assert card.data.get("base_model") == "BAAI/bge-small-en-v1.5"
 
 
-def test_the_card_has_one_result_the_winners(tmp_path: Path) -> None:
+def test_the_card_has_one_evaluation_result_that_of_the_first(tmp_path: Path) -> None:
     (result,) = ModelCard(as_card(make_run(tmp_path / "run"))).data.get("eval_results")
     assert (result.metric_type, result.metric_name, result.metric_value) == ("transrate", "transrate@4", 1.19)
     assert type(result.metric_value) is float
@@ -493,7 +493,7 @@ def test_the_card_has_one_result_the_winners(tmp_path: Path) -> None:
     assert result.metric_args["null"] == 0.001
 
 
-def test_the_card_says_what_the_issue_of_such_a_score_is(tmp_path: Path) -> None:
+def test_the_card_has_the_answer_the_commands_and_how_to_read_it(tmp_path: Path) -> None:
     text = as_card(make_run(tmp_path / "run"), "me/ranking")
     for said in (
         "Use BAAI/bge-small-en-v1.5 (33 M parameters, mit).",
@@ -513,14 +513,14 @@ def test_the_card_says_what_the_issue_of_such_a_score_is(tmp_path: Path) -> None
     assert "not finished" not in text
 
 
-def test_the_card_of_a_scan_that_goes_on_says_so(tmp_path: Path) -> None:
+def test_the_card_of_an_unfinished_scan_says_so(tmp_path: Path) -> None:
     run = make_run(tmp_path / "run")
     results = tmp_path / "run" / "results.jsonl"
     results.write_text("".join(results.read_text().splitlines(keepends=True)[:2]))
     assert "**This scan is not finished:** 3 of 5 checkpoints have no result yet." in as_card(run)
 
 
-def test_a_card_recommends_nothing_that_shuffled_labels_do_as_well(tmp_path: Path) -> None:
+def test_a_card_recommends_nothing_if_no_score_is_above_chance(tmp_path: Path) -> None:
     card = ModelCard(as_card(make_run(tmp_path / "run", [MPNET, RXNFP])))
     assert card.data.get("base_model") is None
     assert "No checkpoint is better than chance" in card.text
@@ -555,7 +555,7 @@ def local_run(folder: Path) -> Any:
     )
 
 
-def test_a_card_never_tells_where_files_lie_on_the_authors_disk(tmp_path: Path) -> None:
+def test_a_card_never_reveals_a_path_on_the_authors_disk(tmp_path: Path) -> None:
     run = local_run(tmp_path / "my run")
     shown = public(run)
     texts = [as_card(run, "me/x"), shown.recipe_yaml(), shown.lock_yaml(), as_json(shown.ranking)]
@@ -573,7 +573,7 @@ def test_a_card_never_tells_where_files_lie_on_the_authors_disk(tmp_path: Path) 
     assert card.data.get("eval_results")[0].dataset_type == "local"
 
 
-def test_a_recipe_made_public_asks_for_what_lies_beside_it(tmp_path: Path) -> None:
+def test_a_public_recipe_names_local_files_relative_to_itself(tmp_path: Path) -> None:
     shown = public(local_run(tmp_path / "run"))
     recipe = recipes.Recipe(**yaml.safe_load(shown.recipe_yaml()))
     assert recipe.dataset == "./reviews.csv"
@@ -589,13 +589,13 @@ def test_a_recipe_made_public_asks_for_what_lies_beside_it(tmp_path: Path) -> No
     assert shown.ranking[0].tied_with == ("./checkpoint-500-2",)
 
 
-def test_a_run_of_the_hub_alone_is_published_as_it_lies_there(tmp_path: Path) -> None:
+def test_a_run_with_only_hub_repositories_is_published_unchanged(tmp_path: Path) -> None:
     shown = public(make_run(tmp_path / "run"))
     assert shown.recipe_yaml() == (tmp_path / "run" / "recipe.yaml").read_text()
     assert shown.lock_yaml() == (tmp_path / "run" / "lock.yaml").read_text()
 
 
-def test_an_endpoint_of_ones_own_stays_ones_own(tmp_path: Path) -> None:
+def test_a_private_endpoint_is_not_published(tmp_path: Path) -> None:
     mirror = "http://hub.corp.example"
     failed = Skipped("a/b", COMMIT, "fetch", f"{mirror} answered: 502")
     run = make_run(tmp_path / "run", [BGE, failed])

@@ -48,15 +48,15 @@ def predictions_of(run: runs.Run) -> Path:
         (tuple([(0, 1), (1, 1)] * 30), {"label_kind": "multilabel", "classes": {"a": 30, "b": 60}}),
     ],
 )
-def test_left_out_predictions_are_read_back_as_they_were(
+def test_left_out_predictions_are_read_back_unchanged(
     tmp_path: Path, predicted: Any, draw: dict[str, Any]
 ) -> None:
     run = run_with(tmp_path / "run", one(BGE, predicted), **draw)
     assert run.left_out(BGE) == {"last": LeftOut(0.5, predicted)}
-    assert run.left_out(MINILM) == {}, "a run of an earlier version has none"
+    assert run.left_out(MINILM) == {}, "older runs have none"
     (stored, *_) = run.results()
     assert isinstance(stored, Scored) and stored.left_out == {}
-    assert stored == BGE, "the line of results has everything else"
+    assert stored == BGE, "results.jsonl has everything else"
 
 
 def replaced(file: Path, values: Any, kind: pa.DataType | None = None) -> None:
@@ -148,7 +148,7 @@ def head_in(run: runs.Run) -> dict[str, Any]:
     return found
 
 
-def test_the_head_of_a_leader_reads_features_as_they_come_from_the_encoder(tmp_path: Path) -> None:
+def test_the_head_of_a_leader_applies_to_the_features_of_the_encoder(tmp_path: Path) -> None:
     labels = np.arange(ROWS) % 2
     run, sample, store, found = scan_of(tmp_path, labels, classes={"neg": 30, "pos": 30})
     keep_heads(run, run.ranking, sample, store)
@@ -174,7 +174,7 @@ def test_the_head_of_several_labels_is_positive_where_a_label_applies(tmp_path: 
     assert applies[:, 1].all() and not applies[:, 2].any()
 
 
-def test_a_checkpoint_whose_features_are_gone_keeps_its_place_without_a_head(tmp_path: Path) -> None:
+def test_a_checkpoint_without_stored_features_keeps_its_rank_without_a_head(tmp_path: Path) -> None:
     run, sample, _, _ = scan_of(tmp_path, np.arange(ROWS) % 2, classes={"neg": 30, "pos": 30})
     keep_heads(run, run.ranking, sample, LocalStore(tmp_path / "empty"))
     assert kept_head(run, run.ranking.first) is None

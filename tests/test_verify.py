@@ -1,4 +1,4 @@
-"""`hubscan verify`: whether the ranking was right, by fine-tuning; tiny checkpoints, really trained."""
+"""Check rankings by fine-tuning (`hubscan verify`), with tiny checkpoints that are really trained."""
 
 from __future__ import annotations
 
@@ -62,7 +62,9 @@ from tests.support.texts import sentences
 
 
 @given(st.lists(st.integers(0, 4), min_size=20, max_size=300), st.integers(0, 9))
-def test_every_row_is_in_one_part_and_classes_have_their_shares_in_each(labels: list[int], seed: int) -> None:
+def test_every_row_is_in_one_split_and_classes_have_the_same_share_in_each(
+    labels: list[int], seed: int
+) -> None:
     found = split_rows(sample(labels), seed)
     assert sorted(np.concatenate(found).tolist()) == list(range(len(labels)))
     for share, rows in zip((0.6, 0.15, 0.25), found, strict=True):
@@ -80,14 +82,14 @@ def test_the_words_of_a_sentence_stay_together() -> None:
     assert not sentences[0] & sentences[1] and not sentences[2] & (sentences[0] | sentences[1])
 
 
-def test_numbers_are_dealt_out_over_their_range() -> None:
+def test_numbers_of_every_size_are_in_every_split() -> None:
     values = np.random.default_rng(0).normal(size=400)
     means = [values[rows].mean() for rows in split_rows(sample(values, "number"), 0)]
     assert max(means) - min(means) < 0.2
 
 
 def outputs(*numbers: Any) -> Given:
-    """Return what a head gives, and the rows it is for: 0, 1, 2, …"""
+    """Return outputs of a head, and their rows: 0, 1, 2, …"""
     return torch.tensor(numbers, dtype=torch.float32), torch.arange(len(numbers))
 
 
@@ -105,7 +107,7 @@ def test_a_number_is_predicted_in_its_own_units() -> None:
     assert target.predictions(exact, exact) == pytest.approx(labels, rel=1e-6)
 
 
-def test_the_rows_that_stop_training_choose_one_threshold_for_all_labels() -> None:
+def test_the_validation_rows_choose_one_threshold_for_all_labels() -> None:
     labels = np.array(
         [[0, 1, 1], [1, 1, 0], [0, 1, 1], [1, 1, 0], [1, 1, 1]], np.uint8
     )  # the second: constant
@@ -135,20 +137,22 @@ def test_a_label_that_no_test_row_has_counts_and_one_that_is_constant_everywhere
     assert value(predicted, range(4, 8), sample(labels, "multilabel"), "micro_f1") == pytest.approx(4 / 5)
 
 
-def test_the_confidence_that_suits_does_not_change_which_loss_is_less() -> None:
+def test_the_loss_at_the_best_temperature_is_lower_at_any_scale() -> None:
     labels = np.arange(40) % 2
     target, rows = Target.of(sample(labels)), torch.arange(40)
     right = torch.nn.functional.one_hot(torch.tensor(labels), 2).float()
-    right[0] = right[0].flip(0)  # one wrong, so that no confidence is too much
+    right[0] = right[0].flip(0)  # one wrong prediction, so that the best temperature is finite
     for factor in (1.0, 30.0):
         assert target.loss_at_best_confidence(factor * right, rows) < float(target.loss(30 * right, rows))
 
 
-def test_a_head_reads_what_is_there_and_levels_what_is_not() -> None:
+def test_a_head_scales_small_features_and_ignores_constant_ones() -> None:
     rng = np.random.default_rng(0)
     labels = np.arange(200) % 2
     features = rng.normal(size=(200, 6)).astype(np.float32)
-    features[:, 2] = 1e-3 * (labels + 0.1 * rng.normal(size=200)) + 5  # small, far off, and all of it
+    features[:, 2] = (
+        1e-3 * (labels + 0.1 * rng.normal(size=200)) + 5
+    )  # small, far from 0, and the only signal
     features[:, 3] = 7.0
     target, rows = Target.of(sample(labels)), split_rows(sample(labels), 0)
     head = fitted(torch.from_numpy(features), target, rows)
@@ -161,7 +165,7 @@ def test_a_head_reads_what_is_there_and_levels_what_is_not() -> None:
 # -- the verdict ----------------------------------------------------------------------------------
 
 
-ROWS = sample([0, 1] * 50)  # the labels that `tuned` takes for granted
+ROWS = sample([0, 1] * 50)  # the labels that `tuned` assumes
 
 
 def ranking_of(**values: float) -> Ranking:
@@ -173,7 +177,7 @@ def ranking_of(**values: float) -> Ranking:
 
 
 def with_heads(ranking: Ranking, kind: Any = "accuracy", **values: float) -> Ranking:
-    """Return *ranking* with the accuracy of a linear head for the checkpoints that *values* name alone."""
+    """Return *ranking* with the accuracy of a linear head only for the checkpoints in *values*."""
     heads = {name: Accuracy(value, 0.01, kind) for name, value in values.items()}
     entries = (
         replace(entry, scored=replace(entry.scored, accuracy=heads.get(entry.model))) for entry in ranking
@@ -185,7 +189,7 @@ def following(found: Verdict, name: str) -> Agreement:
     return next(one for one in found.agreements if one.followed == name)
 
 
-def test_following_a_recommendation_that_is_the_best_costs_nothing() -> None:
+def test_the_regret_is_zero_if_the_recommended_checkpoint_is_the_best() -> None:
     ranking = ranking_of(a=3.0, b=2.0, c=1.0)
     found = verdict(ranking, [tuned(ranking, n, r) for n, r in (("c", 60), ("a", 80), ("b", 70))], ROWS)
     assert [one.candidate.model for one in found.tuned] == ["a", "b", "c"]
@@ -200,7 +204,7 @@ def test_following_a_recommendation_that_is_the_best_costs_nothing() -> None:
     ]
 
 
-def test_the_regret_is_what_the_recommended_one_gives_less_than_the_best() -> None:
+def test_the_regret_is_the_best_accuracy_minus_that_of_the_recommended_one() -> None:
     ranking = ranking_of(a=3.0, b=2.0, c=1.0)
     found = verdict(ranking, [tuned(ranking, n, r) for n, r in (("a", 70), ("b", 73), ("c", 60))], ROWS)
     own = found.agreements[0]
@@ -214,14 +218,14 @@ def test_the_regret_is_what_the_recommended_one_gives_less_than_the_best() -> No
     assert "behind b." in said(found)[0]
 
 
-def test_a_recommendation_that_was_not_fine_tuned_leaves_the_first_of_the_others() -> None:
+def test_if_the_recommended_checkpoint_was_not_fine_tuned_the_first_of_the_others_counts() -> None:
     ranking = ranking_of(a=3.0, b=2.0, c=1.0)
     found = verdict(ranking, [tuned(ranking, "b", 70), tuned(ranking, "c", 60)], ROWS)
     assert "recommended" not in [one.followed for one in found.agreements]
     assert said(found)[0].startswith("The first of the ranking, b, is the best of the 2 fine-tuned")
 
 
-def test_the_lists_that_one_could_follow_are_those_that_have_a_number_for_each() -> None:
+def test_a_list_counts_only_if_it_has_a_number_for_every_checkpoint() -> None:
     ranking = ranking_of(a=3.0, b=2.0)
     results = [tuned(ranking, "a", 70), tuned(ranking, "b", 80)]
 
@@ -235,7 +239,7 @@ def test_the_lists_that_one_could_follow_are_those_that_have_a_number_for_each()
     assert following(verdict(known, results, ROWS), "accuracy").regret.value == 0
 
 
-def test_intervals_are_those_of_groups_where_rows_belong_together() -> None:
+def test_intervals_resample_groups_if_there_are_any() -> None:
     ranking = ranking_of(a=3.0, b=2.0)
     results = [tuned(ranking, "a", 50), tuned(ranking, "b", 40)]
     places = np.stack([np.repeat(np.arange(10), 10), np.tile(np.arange(10), 10)], axis=1)
@@ -246,7 +250,7 @@ def test_intervals_are_those_of_groups_where_rows_belong_together() -> None:
     assert groups.high - groups.low == pytest.approx(2 * 1.96 * 0.5 / 10**0.5, abs=0.1)
 
 
-def test_the_head_of_the_scan_stands_next_to_what_fine_tuning_gives() -> None:
+def test_the_accuracy_of_the_head_is_shown_next_to_that_of_fine_tuning() -> None:
     ranking = with_heads(ranking_of(a=3.0, b=2.0), a=0.75, b=0.82)
     found = verdict(ranking, [tuned(ranking, "a", 80), tuned(ranking, "b", 78)], ROWS)
     titles, rows, _ = tuned_table(found, ranking)
@@ -293,12 +297,12 @@ def test_r2_is_written_as_a_number_and_not_in_points() -> None:
     assert "Fine-tuning made a worse than its frozen features." in said(found)
 
 
-def test_what_is_to_be_mistrusted_is_said() -> None:
+def test_a_warning_is_shown_for_results_that_may_not_hold() -> None:
     ranking = ranking_of(a=3.0, b=2.0)
     found = verdict(
         ranking, [tuned(ranking, "a", 80, settled=False), tuned(ranking, "b", 70, before=90)], ROWS
     )
-    assert found.agreements[0].kendall is None, "two have an order, and no correlation"
+    assert found.agreements[0].kendall is None, "two checkpoints have no correlation"
     assert said(found)[1:] == [
         "a was still improving when the time or the epochs ran out; raise --time-per-checkpoint.",
         "Fine-tuning made b worse than its frozen features.",
@@ -307,7 +311,7 @@ def test_what_is_to_be_mistrusted_is_said() -> None:
     assert legend(found).endswith("; +: was still improving.")
 
 
-def test_what_is_to_be_mistrusted_of_several_is_said_in_the_plural() -> None:
+def test_a_warning_about_several_results_is_in_the_plural() -> None:
     ranking = ranking_of(a=3.0, b=2.0)
     facts: dict[str, Any] = {"before": 90, "settled": False}
     found = verdict(ranking, [tuned(ranking, "a", 80, **facts), tuned(ranking, "b", 70, **facts)], ROWS)
@@ -334,7 +338,7 @@ def test_equal_numbers_on_the_test_rows_give_no_verdict() -> None:
         verdict(ranking, results, sample(labels, "number"))
 
 
-def test_the_first_ones_are_chosen_and_some_of_the_others_by_chance() -> None:
+def test_the_first_and_random_ones_of_the_others_are_chosen() -> None:
     ranking = ranking_of(a=5.0, b=4.0, c=3.0, d=2.0, e=1.0)
 
     def names(*how: Any) -> str:
@@ -350,7 +354,7 @@ def test_the_first_ones_are_chosen_and_some_of_the_others_by_chance() -> None:
         names(1, 0, ("z",))
 
 
-def test_the_recommended_one_is_always_chosen_and_judged() -> None:
+def test_the_recommended_checkpoint_is_always_chosen_and_judged() -> None:
     ranking = replace(ranking_of(a=5.0, b=4.0, c=3.0, d=2.0), recommended=Recommended(3, "for this test"))
     chosen = select_candidates(ranking, 2, 0)
     assert [candidate.model for candidate in chosen] == ["a", "b", "c"]
@@ -361,23 +365,23 @@ def test_the_recommended_one_is_always_chosen_and_judged() -> None:
     )
 
 
-def test_where_nothing_is_recommended_the_verdict_is_on_the_first() -> None:
+def test_if_nothing_is_recommended_the_verdict_is_about_the_first() -> None:
     ranking = replace(with_heads(ranking_of(a=5.0, b=4.0)), recommended=None)
     found = verdict(ranking, [tuned(ranking, "a", 70), tuned(ranking, "b", 60)], ROWS)
     assert [one.followed for one in found.agreements] == [ranking.metric, "size"]
     assert said(found)[0].startswith("The first of the ranking, a, is the best of the 2 fine-tuned")
 
 
-# -- runs that were verified before predictions were kept ------------------------------------------
+# -- runs that were verified before predictions were stored ----------------------------------------
 
 
 @pytest.fixture
 def old_run(tmp_path: Path) -> Path:
-    """A run folder that hubscan wrote at commit db95b24."""
+    """Return a run folder that hubscan wrote at commit db95b24."""
     return Path(shutil.copytree(Path(__file__).parent / "support" / "old_run", tmp_path / "run"))
 
 
-def test_an_old_verdict_is_shown_as_it_is(old_run: Path) -> None:
+def test_an_old_verdict_is_shown_unchanged(old_run: Path) -> None:
     ranking = load_run(old_run).ranking
     found = ranking.verdict
     assert found is not None and found.measure == "accuracy"
@@ -405,7 +409,9 @@ def test_an_old_verdict_is_shown_as_it_is(old_run: Path) -> None:
 
 
 @pytest.mark.parametrize("measure", ["R²", "ranking precision"])
-def test_an_old_verdict_of_another_measure_is_shown_in_its_unit(old_run: Path, measure: str) -> None:
+def test_an_old_verdict_with_another_kind_of_accuracy_is_shown_in_its_unit(
+    old_run: Path, measure: str
+) -> None:
     file = old_run / "verdict.json"
     file.write_text(file.read_text().replace('"measure": "accuracy"', json.dumps({"measure": measure})[1:-1]))
     found = load_run(old_run).verdict()
@@ -429,7 +435,7 @@ def test_old_results_are_read_and_never_compared_with_new_ones(old_run: Path) ->
         held=held, predictions=(1,) * 10, accuracy=1.0,
     )  # fmt: skip
     run.append(new, verifies=True)
-    assert of_training(run, Training()) == [new], "the old one of the same checkpoint is left alone"
+    assert of_training(run, Training()) == [new], "the old result of the same checkpoint is ignored"
     with pytest.raises(RankingError, match="at least two fine-tuned checkpoints, but this run has 1"):
         verdict_of(run, Training())
 
@@ -439,7 +445,7 @@ def test_old_results_are_read_and_never_compared_with_new_ones(old_run: Path) ->
 
 @pytest.fixture(scope="module")
 def run(hub: LabHub, hf_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """A small run that was verified once, and what that printed."""
+    """Return a small run that was verified once, and the output."""
     folder = tmp_path_factory.mktemp("verified")
 
     def command(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -456,7 +462,7 @@ def run(hub: LabHub, hf_home: Path, tmp_path_factory: pytest.TempPathFactory) ->
     return command, folder / "run", json.loads(verified.stdout), verified.stderr
 
 
-def test_the_checkpoint_that_sees_is_best_when_fine_tuned_too(run: Any) -> None:
+def test_the_checkpoint_that_sees_the_label_is_also_best_after_fine_tuning(run: Any) -> None:
     _, folder, answer, progress = run
     jsonschema.validate(answer, {"$ref": "#/$defs/verdict", "$defs": SCHEMA["$defs"]})
     assert answer["tuned"][0]["model"] == "tester/seeing-bert"
@@ -474,7 +480,7 @@ def test_the_checkpoint_that_sees_is_best_when_fine_tuned_too(run: Any) -> None:
     assert len((folder / "verified.jsonl").read_text().splitlines()) == 3
 
 
-def test_what_was_fine_tuned_is_not_fine_tuned_again_and_a_torn_line_is(run: Any) -> None:
+def test_finished_results_are_reused_and_an_incomplete_line_is_fine_tuned_again(run: Any) -> None:
     command, folder, answer, _ = run
     file = folder / "verified.jsonl"
     lines = file.read_text()
@@ -488,7 +494,7 @@ def test_what_was_fine_tuned_is_not_fine_tuned_again_and_a_torn_line_is(run: Any
     ], "the same rows, the same seed, the same training"
 
 
-def test_the_verdict_joins_the_run_and_its_card(run: Any) -> None:
+def test_the_verdict_is_shown_with_the_run_and_on_its_card(run: Any) -> None:
     command, _, answer, _ = run
     shown = json.loads(command("show", "run", "--format", "json").stdout)
     jsonschema.validate(shown, SCHEMA)
@@ -499,7 +505,7 @@ def test_the_verdict_joins_the_run_and_its_card(run: Any) -> None:
 
 
 @pytest.mark.slow
-def test_other_ways_to_train_stand_for_themselves(run: Any) -> None:
+def test_other_ways_to_train_are_judged_separately(run: Any) -> None:
     command, folder, _, _ = run
     head = command("verify", "run", "--device", "cpu", "--how", "head")
     assert head.returncode == 0, head.stderr
@@ -514,7 +520,7 @@ def test_other_ways_to_train_stand_for_themselves(run: Any) -> None:
     assert 0 < trained["head"] < trained["lora"] < trained["full"]
 
 
-def test_a_run_that_is_not_there_or_too_few_are_one_line_each(run: Any) -> None:
+def test_a_missing_run_and_too_few_checkpoints_are_one_line_each(run: Any) -> None:
     command, _, _, _ = run
     missing = command("verify", "nowhere")
     assert (missing.returncode, missing.stderr.count("\n")) == (1, 1)
@@ -536,7 +542,7 @@ def trained(hub_root: Path, model: str, given: Sample, modality: Any, how: Any =
     return found
 
 
-def test_words_are_fine_tuned_by_the_windows_that_hold_them(hub_root: Path) -> None:
+def test_words_are_fine_tuned_through_the_windows_that_contain_them(hub_root: Path) -> None:
     texts = sentences(80)
     places = np.array([(row, word) for row, words in enumerate(texts) for word in range(len(words))])
     kinds = [0 if w in TELLING[0] else 1 if w in TELLING[1] else 2 for words in texts for w in words]
@@ -548,11 +554,11 @@ def test_words_are_fine_tuned_by_the_windows_that_hold_them(hub_root: Path) -> N
     right = np.array(found.predictions) == made.labels[list(found.held)]
     assert right.mean() > 0.95, "predictions must be in the order of the test rows"
     held = set(places[list(found.held), 0])
-    assert len(held) == 20, "a quarter of the sentences, each of them whole"
+    assert len(held) == 20, "a quarter of the sentences, each complete"
     assert sum(len(texts[row]) for row in held) == len(found.held)
 
 
-def test_a_table_of_vectors_learns_what_its_vectors_did_not_tell(tmp_path: Path) -> None:
+def test_a_table_of_static_vectors_learns_what_the_vectors_did_not_reveal(tmp_path: Path) -> None:
     vectors = torch.zeros(len(WORDS), 8)
     vectors[:, 0] = torch.randn(len(WORDS), generator=torch.Generator().manual_seed(0))
     folder, _ = model2vec(tmp_path / "table", vectors)
@@ -567,7 +573,9 @@ def test_a_table_of_vectors_learns_what_its_vectors_did_not_tell(tmp_path: Path)
 
 
 @pytest.mark.parametrize("kind", ["number", "multilabel"])
-def test_numbers_and_several_labels_are_fine_tuned_to_their_own_measure(hub_root: Path, kind: Any) -> None:
+def test_numbers_and_several_labels_are_fine_tuned_for_their_kind_of_accuracy(
+    hub_root: Path, kind: Any
+) -> None:
     texts = sentences(160)
     share = np.array(
         [[sum(w in told for w in words) / len(words) for told in TELLING[:2]] for words in texts]
@@ -583,10 +591,10 @@ def test_numbers_and_several_labels_are_fine_tuned_to_their_own_measure(hub_root
 
 
 @pytest.mark.parametrize("model", ["tiny-vit", "tiny-resnet"])
-def test_pictures_are_fine_tuned_and_no_worse_for_it(hub_root: Path, model: str) -> None:
+def test_fine_tuning_on_images_does_not_lower_the_accuracy(hub_root: Path, model: str) -> None:
     rng = np.random.default_rng(0)
     labels, files = np.arange(120) % 3, []
-    for label in labels:  # one channel is brighter, in pictures that are not equally bright themselves
+    for label in labels:  # one channel is brighter, in images of different brightness
         pixels = rng.integers(100, 140, (32, 32, 3)) + rng.integers(-40, 40)
         pixels[..., label] += 30
         stored = io.BytesIO()
@@ -596,13 +604,13 @@ def test_pictures_are_fine_tuned_and_no_worse_for_it(hub_root: Path, model: str)
     assert found.value > 0.9 and found.value >= found.start - 0.05
 
 
-def test_training_leaves_the_smallest_numbers_as_it_found_them(hub_root: Path) -> None:
+def test_training_restores_the_handling_of_denormal_numbers(hub_root: Path) -> None:
     made = replace(sample([0, 1] * 20), inputs={"text": ("warm and bright", "cold and bleak") * 20})
     trained(hub_root, "seeing-bert", made, "text", how="head")
     assert float(torch.tensor(2e-40) * 0.5) > 0
 
 
-def test_batch_norms_keep_the_statistics_that_they_came_with() -> None:
+def test_batch_norms_keep_their_pretrained_statistics() -> None:
     norm = nn.BatchNorm2d(3, momentum=0.997)
     network = nn.Sequential(nn.Dropout(0.5), norm, nn.BatchNorm2d(3, track_running_stats=False))
     _to_train(network)
@@ -611,10 +619,10 @@ def test_batch_norms_keep_the_statistics_that_they_came_with() -> None:
     before = norm.running_mean.clone()
     network(torch.randn(4, 3, 2, 2) + 9.0).sum().backward()
     assert torch.equal(norm.running_mean, before)
-    assert norm.weight.grad is not None, "its weights are trained all the same"
+    assert norm.weight.grad is not None, "its weights are trained nevertheless"
 
 
-def test_an_average_follows_the_weights_and_stands_in_for_them() -> None:
+def test_an_average_follows_the_weights_and_replaces_them_temporarily() -> None:
     weight = torch.tensor([0.0, 8.0])
     average = WeightAverage([weight], steps=4)
     weight += torch.tensor([4.0, -8.0])
@@ -624,4 +632,4 @@ def test_an_average_follows_the_weights_and_stands_in_for_them() -> None:
     assert weight.tolist() == [4.0, 0.0]
     with pytest.raises(ZeroDivisionError), average.in_place():
         _ = 1 / 0
-    assert weight.tolist() == [4.0, 0.0], "what was trained comes back, whatever happens"
+    assert weight.tolist() == [4.0, 0.0], "the trained weights come back, even after an error"
