@@ -185,7 +185,7 @@ def _check_readable(sample: Sample, recipe: Recipe) -> None:
         raise RecipeError("prompt: applies to whole texts, but here every word has a label; leave it out")
     if recipe.fuse and not set(fusion.MODALITIES) <= set(sample.inputs):
         raise RecipeError(
-            f"--fuse joins an image and a text encoder, but only {', '.join(sample.inputs)} is read from "
+            f"--fuse joins an image and a text checkpoint, but only {', '.join(sample.inputs)} is read from "
             f"{sample.draw.dataset}; name both columns with --input-column, or leave --fuse out"
         )
 

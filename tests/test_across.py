@@ -74,8 +74,8 @@ def test_the_table_says_what_each_reads_and_whether_joining_pays(
     answer, folder = scan
     shown = run(hub, hf_home, folder, "show", "run").stdout
     words = " ".join(shown.split())
-    relation = {"beats": "beyond the interval", "loses": "beyond the interval", "tied": "within the interval"}
-    assert f"tester/{answer['fusion']['better_part'][7:]} alone, " in words
+    relation = {"beats": "clearly higher", "loses": "clearly lower", "tied": "cannot tell the two apart"}
+    assert f"than {answer['fusion']['better_part']} alone" in words
     assert relation[answer["fusion"]["verdict"]] in words
     assert "modality" in shown and "image+text" in shown
     ids = run(hub, hf_home, folder, "show", "run", "--format", "quiet").stdout.split()
@@ -114,7 +114,7 @@ def test_a_run_that_joined_nothing_can_be_joined_later(scan: Scan, hub: LabHub, 
     lock = folder / "apart/lock.yaml"
     lock.write_text(lock.read_text().replace("    image: image\n", ""))
     refused = run(hub, hf_home, folder, *asked, "--fuse")
-    assert refused.returncode == 2 and "--fuse joins an image and a text encoder" in refused.stderr
+    assert refused.returncode == 2 and "--fuse joins an image and a text checkpoint" in refused.stderr
 
 
 def test_a_scan_cut_off_before_the_pair_joins_it_when_resumed_and_only_once(
@@ -173,12 +173,15 @@ def test_a_modality_restricts_the_scan_and_so_does_a_task_unless_a_modality_says
 ) -> None:
     done = cli("rank", *DATA, *NAMED, *asked, "--dry-run")
     assert done.returncode == 0, done.stderr
-    assert f"columns     {columns}\n" in done.stdout
+    assert f"Columns     {columns}\n" in done.stdout
 
 
 def test_what_cannot_be_joined_or_read_is_said_in_one_line(cli: Cli) -> None:
     for asked, said in (
-        (("--modality", "text", "--fuse"), "--fuse joins an image and a text encoder, but only text is read"),
+        (
+            ("--modality", "text", "--fuse"),
+            "--fuse joins an image and a text checkpoint, but only text is read",
+        ),
         (("--modality", "audio"), "no audio column"),
         (("--modality", "image", "--input-column", "caption"), "--modality image: no image column among"),
     ):

@@ -146,7 +146,7 @@ def test_a_sample_file_keeps_the_shares_and_one_without_them_is_read(tmp_path: P
         ("class", {"neg": 0.9997, "pos": 0.0003}, "pos (500); most frequent in the split: neg (over 99.9 %)"),
         ("multilabel", {"neg": 0.843, "pos": 0.7}, "pos (500); most frequent in the split: neg (84.3 %)"),
         ("class", {"neg": 0.5, "pos": 0.5}, "pos (500); most frequent in the split: neg (50 %)"),
-        ("class", None, "classes neg 500, pos 500"),
+        ("class", None, "classes: neg (500), pos (500)"),
     ],
 )
 def test_the_largest_share_of_the_split_is_said_where_it_is_known(
@@ -175,7 +175,7 @@ def test_json_has_the_largest_shares_and_null_where_they_are_not_known(tmp_path:
             "balanced_accuracy",
             "has a balanced accuracy of {} on unseen rows (chance: 50 %)",
         ),
-        (False, "accuracy", "is right on {} of unseen rows (the most frequent class: 95 %)"),
+        (False, "accuracy", "is right on {} of unseen rows (always the most frequent class: 95 %)"),
     ],
 )
 def test_a_rare_class_is_read_by_balanced_accuracy_in_a_balanced_sample_and_by_accuracy_in_proportion(

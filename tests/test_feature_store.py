@@ -179,6 +179,6 @@ def test_what_is_no_byte_size_removes_nothing(
     monkeypatch.setenv("HUBSCAN_CACHE", str(tmp_path))
     open_store().save(address({}), made([0]))
     done = CliRunner().invoke(main, ["cache", "prune", "--keep", keep])
-    said = f"Error: --keep {keep}: not a number of bytes, such as 500MB or 5G\n"
+    said = f"Error: --keep {keep}: not a size such as 500MB or 5G\n"
     assert (done.exit_code, done.stderr) == (2, said)
     assert open_store().load(address({})) is not None

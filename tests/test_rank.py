@@ -275,8 +275,8 @@ def test_a_dry_run_shows_the_decision_and_fetches_no_weights(cli: Cli, hub: LabH
     before = len(hub.requests)
     done = cli("rank", "--task", "text-classification", "--dataset", "reviews", "--dry-run", *SMALL)
     assert done.returncode == 0
-    assert "columns     text: text, label: label" in done.stdout
-    assert done.stdout.count("\nexample     ") == 2 and "tester/seeing-bert@" in done.stdout
+    assert "Columns     text: text, label: label" in done.stdout
+    assert done.stdout.count("\nExample     ") == 2 and "tester/seeing-bert@" in done.stdout
     assert not any("safetensors" in request.path for request in hub.requests[before:])
     assert not (tmp_path / "runs").exists()
 

@@ -53,7 +53,7 @@ def test_numbers_and_several_labels_rank_the_checkpoint_that_sees_them_first(
     assert answer["ranking"][0]["model"] == "tester/seeing-bert"
     assert answer["sample"]["label_kind"] == kind
     again = cli("show", "run")
-    assert ("numbers of score" if kind == "number" else "labels good 60, odd") in " ".join(
+    assert ("the numbers in score" if kind == "number" else "Labels: good (60), odd") in " ".join(
         again.stdout.split()
     )
 
@@ -206,9 +206,9 @@ def test_a_column_of_sounds_that_are_none_ends_in_one_line(cli: Cli, tmp_path: P
 def test_a_dry_run_says_which_columns_were_found_and_shows_two_rows(cli: Cli, tmp_path: Path) -> None:
     done = cli("rank", "--dataset", data(tmp_path, "copies"), *MODELS, "--dry-run")
     assert done.returncode == 0, done.stderr
-    assert "columns     text: text, label: label\n" in done.stdout
+    assert "Columns     text: text, label: label\n" in done.stdout
     assert "Labels      classes: 0 (60), 1 (60); most frequent in the split: 0 (50 %)\n" in done.stdout
-    assert done.stdout.count("\nexample     ") == 2
+    assert done.stdout.count("\nExample     ") == 2
     assert "Note        1 row is an exact duplicate of others" in done.stdout
 
 

@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from unittest.mock import Mock
 
@@ -131,6 +132,24 @@ def test_labels_that_the_footer_tells_are_not_fetched_and_are_the_same(values: l
 def test_a_url_that_cannot_be_read_says_why_in_one_line(url: str, said: str) -> None:
     with pytest.raises(DatasetError, match=said):
         drawn(url)
+
+
+def test_no_download_counter_learns_which_dataset_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import datasets.load
+
+    (tmp_path / "reviews.csv").write_text("text,label\n" + "good,1\nbad,0\n" * 20, encoding="utf-8")
+    counted: list[str] = []
+    session = SimpleNamespace(head=lambda url, **_: counted.append(url))
+    monkeypatch.setattr(datasets.load, "get_session", lambda: session)
+    monkeypatch.setattr(datasets.config, "HF_UPDATE_DOWNLOAD_COUNTS", True)
+    monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", False)
+    drawn(tmp_path / "reviews.csv")
+    assert counted == []
+    assert datasets.config.HF_UPDATE_DOWNLOAD_COUNTS, "the setting of the user's own process stays"
+    datasets.load_dataset_builder("csv", data_files=str(tmp_path / "reviews.csv"))
+    assert len(counted) == 1, "the counter is there"
 
 
 @pytest.mark.parametrize(

@@ -45,6 +45,11 @@ def api() -> HfApi:
     return HfApi(library_name="hubscan", library_version=__version__)
 
 
+def is_unknown(error: HubError) -> bool:
+    """Return whether *error* says that the Hub does not know the repository, or does not show it to us."""
+    return isinstance(error.__cause__, RepositoryNotFoundError)
+
+
 SENTENCES: Final[tuple[tuple[type[Exception], str], ...]] = (
     # Order matters: the first match counts, and some earlier classes derive from later ones.
     (GatedRepoError, "gated; accept the terms on its page and log in with `hf auth login`"),

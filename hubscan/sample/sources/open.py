@@ -7,15 +7,13 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import datasets
-from datasets import load_dataset_builder
-from huggingface_hub import DatasetInfo
-from huggingface_hub.errors import RepositoryNotFoundError
+from datasets import DatasetBuilder, load_dataset_builder
 
 from hubscan.errors import DatasetError, HubError
-from hubscan.hub.client import api, explained, patient
+from hubscan.hub.client import api, explained, is_unknown, patient
 from hubscan.hub.ranges import RemoteFile
 from hubscan.records import SampleRequest
 from hubscan.sample.cells import Fetch
@@ -28,6 +26,9 @@ from hubscan.sample.sources.protocols import Stream, Table
 from hubscan.sample.sources.read_errors import read_errors
 from hubscan.sample.sources.sequential import SequentialFile, addresses
 from hubscan.sample.sources.tar import TarStream
+
+if TYPE_CHECKING:
+    from huggingface_hub import DatasetInfo
 
 READERS: Final = {
     ".csv": ("csv", {}),
@@ -108,13 +109,26 @@ def open_split(request: SampleRequest) -> Source:
         raise DatasetError(f"{name}: no such file or folder; check --dataset")
     info = _on_hub(name, request.revision)
     with read_errors(info.id):
-        builder = load_dataset_builder(info.id, request.config, revision=info.sha)
+        builder = _builder(info.id, request.config, revision=info.sha)
         split = _chosen_split(request.split, info.id, [str(split) for split in builder.config.data_files])
         rows, files = opened(builder, split)
     config = request.config or builder.config.name
     return Source(
         info.id, str(info.sha), config, split, rows, _from_hub(f"hf://datasets/{info.id}@{info.sha}/"), files
     )
+
+
+def _builder(path: str, config: str | None = None, **options: Any) -> DatasetBuilder:
+    """Return the builder of a dataset, without reporting the dataset to the library's download counter.
+
+    The counter is not on the Hub but at another host, and would learn what is read.
+    """
+    counts = datasets.config.HF_UPDATE_DOWNLOAD_COUNTS
+    datasets.config.HF_UPDATE_DOWNLOAD_COUNTS = False
+    try:
+        return load_dataset_builder(path, config, **options)
+    finally:
+        datasets.config.HF_UPDATE_DOWNLOAD_COUNTS = counts
 
 
 def _expanded_user(name: str) -> Path:
@@ -147,7 +161,7 @@ def _on_hub(name: str, revision: str | None) -> DatasetInfo:
         with explained(f"dataset {name}"):
             return patient(lambda: api().dataset_info(name, revision=revision))
     except HubError as error:
-        if not (_is_data_file(name) and isinstance(error.__cause__, RepositoryNotFoundError)):
+        if not (_is_data_file(name) and is_unknown(error)):
             raise
         raise DatasetError(f"{name}: no such file, and no dataset of this id on the Hub") from error
 
@@ -158,11 +172,11 @@ def _open_local(request: SampleRequest, path: Path) -> Source:
         if _saved(path):
             return _open_saved(request, path)
         if path.is_dir():
-            builder = load_dataset_builder(str(path.resolve()), request.config)
+            builder = _builder(str(path.resolve()), request.config)
             files = sorted(file for file in path.rglob("*") if file.is_file())
         else:
             reader, options = _reader(path)
-            builder = load_dataset_builder(reader, data_files=str(path.resolve()), **options)
+            builder = _builder(reader, data_files=str(path.resolve()), **options)
             files = [path]
         split = _chosen_split(request.split, name, [str(split) for split in builder.config.data_files])
         rows, parts = opened(builder, split)
@@ -219,7 +233,7 @@ def _in_one_pass(request: SampleRequest, url: str, split: str, suffix: str, foun
     files = [SequentialFile(address, 2 * request.max_bytes) for address in found]
     reader, options = READERS[suffix]
     with read_errors(url):
-        builder = load_dataset_builder(reader, data_files=addresses(files, suffix), **options)
+        builder = _builder(reader, data_files=addresses(files, suffix), **options)
         rows = DatasetStream(builder.as_streaming_dataset(split=split), url)
     return Source(url, "", None, split, rows, _from_nowhere, files)
 
