@@ -1,4 +1,4 @@
-"""The draw on paper: labels in, rows out, before a byte of the inputs is read."""
+"""Which rows are chosen from the labels alone, before a byte of the inputs is read."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 from hubscan.records import Ranking, Score, Scored
@@ -27,6 +28,16 @@ def plain(text: object) -> str:
 def cut(text: str, characters: int) -> str:
     """Return *text*, cut and ended by an ellipsis if it has more than *characters*."""
     return text if len(text) <= characters else text[: characters - 1].rstrip() + ELLIPSIS
+
+
+def wrapped(name: str, room: int) -> str:
+    """Return an id on lines of *room* characters, broken after a slash, a dash or a plus."""
+    lines = [""]
+    for piece in re.split(r"(?<=[/_-])|(?<=\+ )", name):
+        if lines[-1] and len(lines[-1] + piece) > room:
+            lines.append("")
+        lines[-1] += piece
+    return "\n".join(lines)
 
 
 def short(revision: str) -> str:

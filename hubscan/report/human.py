@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -27,6 +26,7 @@ from hubscan.report.formatting import (
     speed,
     tied_ranks,
     with_interval,
+    wrapped,
 )
 from hubscan.report.terminal import GAP, bare_table, shown
 from hubscan.report.verified import as_parts
@@ -86,7 +86,7 @@ def _table(ranking: Ranking, columns: Sequence[Column], width: int) -> Table:
     for column in columns:
         table.add_column(column.title, justify=column.justify, no_wrap=column.title != MODEL, overflow="fold")
     for place, entry in enumerate(ranking):
-        cells = [_wrapped(c.cells[place], room) if c.title == MODEL else c.cells[place] for c in columns]
+        cells = [wrapped(c.cells[place], room) if c.title == MODEL else c.cells[place] for c in columns]
         table.add_row(*map(Text, cells), style="green" if ranking.recommends(entry) else "")
         if entry.scored.flags:
             notes = ", ".join(plain(flag) for flag in entry.scored.flags)
@@ -102,16 +102,6 @@ def _legend(ranking: Ranking, columns: Sequence[Column]) -> Table:
     for title, meaning in sentences.legend(ranking, titles):
         table.add_row(Text(title.removesuffix(" [95 %]").removesuffix(", %")), Text(meaning), style="dim")
     return table
-
-
-def _wrapped(name: str, room: int) -> str:
-    """Return an id on lines of *room* characters, broken after a slash, a dash or a plus."""
-    lines = [""]
-    for piece in re.split(r"(?<=[/_-])|(?<=\+ )", name):
-        if lines[-1] and len(lines[-1] + piece) > room:
-            lines.append("")
-        lines[-1] += piece
-    return "\n".join(lines)
 
 
 def _columns(ranking: Ranking) -> list[Column]:
@@ -164,5 +154,5 @@ def _skipped(ranking: Ranking, room: int) -> Table:
     table.add_column("reason", overflow="fold", ratio=1)
     for skipped in ranking.skipped:
         reason = cut(plain(skipped.reason), LONGEST_REASON)
-        table.add_row(*map(Text, (_wrapped(plain(skipped.name), room), plain(skipped.stage), reason)))
+        table.add_row(*map(Text, (wrapped(plain(skipped.name), room), plain(skipped.stage), reason)))
     return table

@@ -1,4 +1,4 @@
-"""A ranking in, the checkpoints' ids out: best first, one a line, for a shell to read."""
+"""The ids of the ranked checkpoints, best first, one per line, for a shell."""
 
 from __future__ import annotations
 

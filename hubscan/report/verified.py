@@ -13,11 +13,13 @@ from rich.text import Text
 from hubscan.records import Bounded, Ranking, Tuned, Verdict
 from hubscan.records.tuned import RECOMMENDED
 from hubscan.report.answer import answer
-from hubscan.report.formatting import plain
+from hubscan.report.formatting import plain, wrapped
 from hubscan.report.json_form import verified
 from hubscan.report.terminal import plain_table, shown
 
 ORDINALS: Final = ("best", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth")
+TUNED_NAME: Final = 16  # characters of a name on one line of the first table at 80 columns
+LISTS_NAME: Final = 26  # the same for the second table
 TRAINED: Final = ("rate", "epochs", "min")
 Cells = tuple[list[str], list[list[str]], str]
 """Titles, rows, and the titles of columns that are set flush right."""
@@ -38,18 +40,26 @@ def as_parts(verdict: Verdict, ranking: Ranking) -> list[RenderableType]:
     return [
         Text(" ".join(said(verdict))),
         "",
-        _narrow(plain_table(*tuned_table(verdict, ranking))),
+        _narrow(tuned_table(verdict, ranking), TUNED_NAME),
         Text(legend(verdict)),
         "",
-        plain_table(*lists_table(verdict)),
+        _narrow(_without_last(lists_table(verdict)), LISTS_NAME),
     ]
 
 
-def _narrow(table: Table) -> Table:
-    """On a narrow terminal, wrap only the names of models."""
+def _narrow(cells: Cells, room: int) -> Table:
+    """Return a table in which only the names of models wrap, on lines of *room* characters."""
+    titles, rows, right = cells
+    table = plain_table(titles, [[row[0], wrapped(row[1], room), *row[2:]] for row in rows], right)
     for column in table.columns[2:]:
         column.no_wrap = True
     return table
+
+
+def _without_last(cells: Cells) -> Cells:
+    """Return a table without its last column, for which a terminal has no room; cards and JSON have it."""
+    titles, rows, right = cells
+    return titles[:-1], [row[:-1] for row in rows], right
 
 
 def said(verdict: Verdict) -> list[str]:
@@ -121,8 +131,8 @@ def lists_table(verdict: Verdict) -> Cells:
             plain(agreement.followed),
             plain(verdict.tuned[agreement.pick].candidate.name),
             _interval(agreement.regret, _lost(verdict)),
-            _interval(agreement.kendall, _number),
-            _interval(agreement.pearson, _number),
+            _interval(agreement.kendall, _correlation),
+            _interval(agreement.pearson, _correlation),
         ]
         for agreement in verdict.agreements
     ]
@@ -198,6 +208,10 @@ def _points(value: float) -> str:
 
 def _number(value: float) -> str:
     return f"{value:z.3f}"
+
+
+def _correlation(value: float) -> str:
+    return f"{value:z.2f}"
 
 
 def _signed(number: str) -> str:
