@@ -113,7 +113,8 @@ class _Display:
         self._left = TimeLeft(self._count)
         classes = f", {len(drawn.classes)} classes" if drawn.classes else ""
         rows = f"{drawn.rows:,} rows of {escape(drawn.dataset)}{classes}"
-        self._console.print(f"{len(plan.lock.candidates)} checkpoints, {rows}")
+        number = len(plan.lock.candidates)
+        self._console.print(f"{number} checkpoint{'s' if number != 1 else ''}, {rows}")
         self._all = self._bars.add_task("checkpoints", total=self._count, note="")
 
     def _moved(self, model: str, stage: str, done: int, rows: int) -> None:

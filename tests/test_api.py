@@ -25,6 +25,14 @@ print(json.dumps({
 }))
 """
 
+ONE = """
+import hubscan, sys
+ranking = hubscan.rank("reviews", models="tester/seeing-bert", samples=60, device="cpu")
+print("hushed", file=sys.stderr)
+hubscan.rank("reviews", models=("tester/seeing-bert",), samples=60, device="cpu", progress=False)
+print([entry.model for entry in ranking], len(repr(ranking).splitlines()))
+"""
+
 EMBED = """
 import io, json, numpy as np, hubscan
 from hubscan.errors import HubscanError
@@ -63,6 +71,18 @@ def test_rank_works_in_a_plain_script_and_its_answer_can_be_used(hub: LabHub, tm
     assert said["columns"] == ["accuracy", "null", "parameters", "rank", "transrate"]
     assert said["words"].startswith("Use tester/seeing-bert (")
     assert "| tester/seeing-bert |" in said["markdown"]
+
+
+def test_one_name_is_one_model_and_progress_is_shown_unless_it_is_turned_off(
+    hub: LabHub, tmp_path: Path
+) -> None:
+    done = run_python(ONE, environment(hub.endpoint, tmp_path) | {"HUBSCAN_CACHE": str(tmp_path / "cache")})
+    assert done.stdout == "['tester/seeing-bert'] 2\n"
+    shown, hushed = done.stderr.split("hushed\n")
+    assert (
+        "1 checkpoint, 60 rows of tester/reviews" in shown and "[1/1] tester/seeing-bert: transrate" in shown
+    )
+    assert "[1/1]" not in hushed and "rows of" not in hushed
 
 
 def test_embed_gives_each_input_its_own_vector_whatever_stands_beside_it(hub: LabHub, tmp_path: Path) -> None:
