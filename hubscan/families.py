@@ -147,7 +147,7 @@ _IMAGE_ENCODERS: Final = (
     ),
     # The class token and the mean of the patches, concatenated, as the classifiers of transformers and the
     # paper's linear probes on both read them (Oquab et al., 2023, arXiv 2304.07193). The patches contain
-    # information that the token lacks: see benchmarks/README.md.
+    # information that the token lacks: see docs/research-log.md.
     *(_image(model_type, "cls+mean") for model_type in ("dinov2", "dinov2_with_registers")),
     _image("pixio", "pooler"),  # the mean of its eight class tokens
     # Its projector drops the class token, which nothing else was trained to read.
