@@ -100,7 +100,7 @@ def _legend(ranking: Ranking, columns: Sequence[Column]) -> Table:
     titles = {column.title.replace("\n", " ") for column in columns}
     table = Table.grid(padding=(0, GAP, 0, 0))
     for title, meaning in sentences.legend(ranking, titles):
-        table.add_row(Text(title.removesuffix(" [95 %]").removesuffix(", %")), Text(meaning), style="dim")
+        table.add_row(Text(title), Text(meaning), style="dim")
     return table
 
 

@@ -9,6 +9,7 @@ from hubscan.report import accuracy
 from hubscan.report.formatting import byte_count, others, plain, short
 
 FEW_CLASSES = 6
+INTERVAL, PERCENT = " [95 %]", ", %"  # behind the titles of columns
 NAMES_OF_KIND = {"class": "classes", "multilabel": "labels", "token": "tags", "number": "numbers"}
 LEGENDS = {
     "transrate": "how much the features reveal about the labels, in nats per row (0 = chance)",
@@ -105,7 +106,7 @@ def dropped(draw: SampleInfo) -> str:
 
 
 def legend(ranking: Ranking, columns: Container[str]) -> list[tuple[str, str]]:
-    """Return each title among *columns* that needs an explanation, and what the column means."""
+    """Return each of *columns* that needs an explanation, without its unit, and what it means."""
     title = accuracy.title(ranking)
     beside = {name: LEGENDS.get(name, _published(name)) for name in others(ranking)}
     meanings = {
@@ -115,13 +116,17 @@ def legend(ranking: Ranking, columns: Container[str]) -> list[tuple[str, str]]:
         **beside,
         **COLUMNS,
     }
-    lines = [(name, said) for name, said in meanings.items() if said and name in columns]
+    lines = [
+        (name.removesuffix(INTERVAL).removesuffix(PERCENT), said)
+        for name, said in meanings.items()
+        if said and name in columns
+    ]
     return [*lines, *([("→", "recommended")] if ranking.recommended else [])]
 
 
 def score_title(ranking: Ranking) -> str:
     """Return the title of the column of the score that ranks."""
-    return f"{plain(ranking.metric)} [95 %]"
+    return plain(ranking.metric) + INTERVAL
 
 
 def _score(ranking: Ranking) -> str:
