@@ -1,4 +1,4 @@
-"""The keyword arguments of `hubscan.rank`, generated from the fields of `hubscan.recipe.Recipe`."""
+"""The keyword arguments of `hubscan.rank`, generated from the fields of `hubscan.recipe_fields.Recipe`."""
 
 from __future__ import annotations
 

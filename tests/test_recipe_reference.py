@@ -21,7 +21,7 @@ from hubscan.scores.registry import METRICS
 
 PARAMETERS = {"dataset", "task", "models"}  # of `hubscan.rank` itself
 KEYS = Path(hubscan.__file__).with_name("recipe_keys.py")
-HEAD = '''"""The keyword arguments of `hubscan.rank`, generated from the fields of `hubscan.recipe.Recipe`."""
+HEAD = '''"""The keyword arguments of `hubscan.rank`, generated from the fields of `hubscan.recipe_fields.Recipe`."""
 
 from __future__ import annotations
 

@@ -43,6 +43,12 @@ def recipe_options(*keys: str) -> Callable[[F], F]:
     )
 
 
+def query_options() -> Callable[[F], F]:
+    """Add the options of a query to the Hub: the task, and those that choose candidates."""
+    candidates = [key for key, schema in _schema().items() if schema.get("x-group") == "Candidates"]
+    return recipe_options("task", *(key for key in candidates if key != "models"))
+
+
 def option_group(title: str, *options: Callable[[F], F]) -> Callable[[F], F]:
     """Add *options*, made by `optgroup.option`, under a *title*."""
     return _stacked([optgroup.group(title), *options])

@@ -14,29 +14,14 @@ from hubscan.cli.options import (
     format_option,
     given,
     option_group,
-    recipe_options,
+    query_options,
 )
 from hubscan.errors import RankingError, RecipeError
 from hubscan.report import LISTING_FORMATS
 
 
 @click.command("search")
-@recipe_options(
-    "task",
-    "modalities",
-    "search",
-    "author",
-    "library",
-    "languages",
-    "license",
-    "trained_on",
-    "min_params",
-    "max_params",
-    "min_downloads",
-    "sort",
-    "limit",
-    "include_gated",
-)
+@query_options()
 @option_group("Output", RECIPE_FILE, format_option(*LISTING_FORMATS, option=optgroup.option))
 @common_options
 def command(recipe_file: Path | None, form: str, **flags: Any) -> None:

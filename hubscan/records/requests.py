@@ -11,7 +11,7 @@ from hubscan.records.tuned import Training
 
 @dataclass(frozen=True, slots=True)
 class SampleRequest:
-    """Which rows to draw, and from where; `hubscan.recipe.Recipe` documents the fields."""
+    """Which rows to draw, and from where; `hubscan.recipe_fields.Recipe` documents the fields."""
 
     dataset: str | None
     config: str | None = None
@@ -32,7 +32,7 @@ class SampleRequest:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """Which checkpoints to look for on the Hub; `hubscan.recipe.Recipe` documents the fields."""
+    """Which checkpoints to look for on the Hub; `hubscan.recipe_fields.Recipe` documents the fields."""
 
     search: str | None = None
     author: str | None = None
