@@ -66,8 +66,8 @@ def find(name: str) -> Path:
     if name in shipped and not path.exists():
         return shipped[name]
     near = difflib.get_close_matches(path.stem, shipped, n=1)
-    hint = f"did you mean {near[0]!r}? " if near else ""
-    raise RecipeError(f"{name}: no such file. {hint}Recipes that ship with hubscan: {', '.join(shipped)}")
+    hint = f"; did you mean {near[0]!r}?" if near else "."
+    raise RecipeError(f"{name}: no such file{hint} Recipes that ship with hubscan: {', '.join(shipped)}")
 
 
 def read(file: Path) -> dict[str, Any]:

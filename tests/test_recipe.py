@@ -83,7 +83,7 @@ def test_no_is_norwegian_and_not_false(tmp_path: Path) -> None:
 
 
 def test_a_mistyped_recipe_is_answered_with_the_nearest_name() -> None:
-    with pytest.raises(RecipeError, match=r"no such file\. did you mean 'sentiment-imdb'"):
+    with pytest.raises(RecipeError, match=r"no such file; did you mean 'sentiment-imdb'"):
         recipe.find("sentiment-imbd")
 
 
