@@ -14,7 +14,7 @@ import jsonschema
 import pytest
 
 import hubscan
-from hubscan.cli.options import _default
+from hubscan.cli.options import default_in_words
 from hubscan.recipe import Recipe, read
 from hubscan.recipe_keys import RecipeKeys
 from hubscan.scores.registry import METRICS
@@ -76,7 +76,7 @@ def keyword_arguments() -> str:
     keys = {key: facts for key, facts in schema()["properties"].items() if key not in PARAMETERS}
     described = "".join(
         textwrap.fill(
-            f"{key}: {facts['description']}{_default(facts)}", 108, initial_indent=" " * 8, subsequent_indent=" " * 12,
+            f"{key}: {facts['description']}{default_in_words(facts)}", 108, initial_indent=" " * 8, subsequent_indent=" " * 12,
             break_on_hyphens=False, break_long_words=False,
         ) + "\n"
         for key, facts in keys.items()
@@ -107,7 +107,7 @@ def reference() -> str:
         if title and title != group:
             lines += ["", f"**{title}**", "", "| key | meaning | default |", "|---|---|---|"]
             group = title
-        default = _default(facts).removeprefix(" [default: ").removesuffix("]")
+        default = default_in_words(facts).removeprefix(" [default: ").removesuffix("]")
         lines.append(f"| `{key}` | {facts['description']} | {default} |")
     return "\n".join([*lines, "", ""])
 

@@ -76,7 +76,7 @@ def _option(key: str, schema: dict[str, Any]) -> Callable[[F], F]:
         default=None,
         multiple=repeated,
         metavar=schema.get("x-metavar") if "enum" not in kind else None,
-        help=schema["description"] + _default(schema),
+        help=schema["description"] + default_in_words(schema),
     )
     return decorator
 
@@ -96,7 +96,7 @@ def _type(kind: dict[str, Any], variants: list[dict[str, Any]]) -> click.ParamTy
     return click.IntRange(**bounds) if kind["type"] == "integer" else click.FloatRange(**bounds)
 
 
-def _default(schema: dict[str, Any]) -> str:
+def default_in_words(schema: dict[str, Any]) -> str:
     """Return the default in words, in brackets; nothing for a key without one."""
     value = schema.get("x-shown", schema.get("default"))
     if isinstance(value, bool):

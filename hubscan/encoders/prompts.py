@@ -11,9 +11,9 @@ def choose_prompt(asked: str, declared: Declaration) -> str:
     """Return the prompt, "" for none.
 
     "auto" is the prompt that the checkpoint applies by default, else the one that it calls "classification",
-    because the features predict labels; else none. "none" is none. Any other single word is the name of a
-    prompt; a checkpoint without a prompt of that name gets none, so one option serves the whole ranking. Text
-    that contains a space or ends in a colon is the prompt itself.
+    because the features predict labels; without either, there is no prompt. "none" turns prompts off. Any
+    other single word is the name of a prompt; a checkpoint without a prompt of that name gets none, so one
+    option serves the whole ranking. Text that contains a space or ends in a colon is the prompt itself.
     """
     if asked == "none":
         return ""

@@ -93,9 +93,10 @@ def _article(noun: str) -> str:
 def _no_use(ranking: Ranking, names: dict[int, str]) -> str:
     first, digits = ranking.first, decimals(ranking)
     score = first.scored.leading
+    shown = with_interval(score, digits)
     return (
-        f"No checkpoint is better than chance on {plain(ranking.draw.dataset)}: the interval of the first, "
-        f"{names[first.rank]}, includes the score of shuffled labels ({with_interval(score, digits)})."
+        f"No checkpoint is clearly better than chance on {plain(ranking.draw.dataset)}: no interval is "
+        f"entirely above the score of shuffled labels. The first, {names[first.rank]}, has {shown}."
     )
 
 

@@ -25,6 +25,15 @@ def plain(text: object) -> str:
     return " ".join("".join(shown).split())
 
 
+def as_sentence(text: str) -> str:
+    """Return *text* with a capital first letter and one full stop.
+
+    >>> as_sentence("no rows dropped")
+    'No rows dropped.'
+    """
+    return f"{text[:1].upper()}{text[1:].rstrip('.')}."
+
+
 def cut(text: str, characters: int) -> str:
     """Return *text*, cut and ended by an ellipsis if it has more than *characters*."""
     return text if len(text) <= characters else text[: characters - 1].rstrip() + ELLIPSIS

@@ -6,7 +6,7 @@ from collections.abc import Container
 
 from hubscan.records import Ranking, SampleInfo
 from hubscan.report import accuracy
-from hubscan.report.formatting import byte_count, others, plain, short
+from hubscan.report.formatting import as_sentence, byte_count, others, plain, short
 
 FEW_CLASSES = 6
 INTERVAL, PERCENT = " [95 %]", ", %"  # behind the titles of columns
@@ -44,12 +44,12 @@ def sample(ranking: Ranking) -> str:
         read += f" from {draw.groups_read:,} of {draw.groups:,} row groups"
     said = [
         f"{draw.rows:,}{words} of {draw.rows_seen:,} rows of {source}, seed {draw.seed}",
-        classes(draw)[:1].upper() + classes(draw)[1:],
+        classes(draw),
         *([groups(draw)] if draw.group_count is not None else []),
         f"{dropped(draw)}; {read}",
         *draw_notes(draw),
     ]
-    return " ".join(f"{sentence.rstrip('.')}." for sentence in said)
+    return " ".join(map(as_sentence, said))
 
 
 def draw_notes(draw: SampleInfo) -> list[str]:
@@ -60,7 +60,7 @@ def draw_notes(draw: SampleInfo) -> list[str]:
         f"{draw.duplicates:,} {what}{' is an exact duplicate' if one else 's are exact duplicates'} of others"
     )
     notes = [*([copies] if draw.duplicates else []), *draw.notes]
-    return [plain(note[:1].upper() + note[1:]).rstrip(".") + "." for note in notes]
+    return [as_sentence(plain(note)) for note in notes]
 
 
 def classes(draw: SampleInfo) -> str:
@@ -141,5 +141,5 @@ def _published(name: str) -> str:
 def notes(ranking: Ranking) -> list[str]:
     """Return what to know before trusting the ranking, and what could not be computed."""
     failures = [f"{plain(e.name)}: {plain(why)}" for e in ranking for why in e.scored.failures.values()]
-    said = [plain(note[:1].upper() + note[1:]) for note in ranking.first.scored.leading.notes]
-    return [f"{sentence.rstrip('.')}." for sentence in [*said, *failures]]
+    caveats = map(plain, ranking.first.scored.leading.notes)
+    return [*map(as_sentence, caveats), *(f"{failure.rstrip('.')}." for failure in failures)]

@@ -116,7 +116,7 @@ class Repo:
         return self.refs["main"]
 
     def at(self, revision: str) -> Commit | None:
-        """Return the commit of a branch or with a full hash, or None if there is none."""
+        """Return the commit that *revision* names, a branch or a full hash; None if it is unknown."""
         if revision in self.refs:
             return self.refs[revision]
         return next((commit for commit in self.history if commit.sha == revision), None)
