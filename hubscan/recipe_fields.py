@@ -142,6 +142,14 @@ class Recipe(BaseModel):
         group=DATA,
         metavar="NAME",
     )
+    separator: str | None = _key(
+        None,
+        "Character between the fields of a csv file, or tab.",
+        group=DATA,
+        metavar="CHAR",
+        shown="inferred from its first lines",
+        pattern=r"^([^\r\n\"]|tab)$",
+    )
     samples: int | None = _key(
         None,
         "Number of rows to draw.",
@@ -247,6 +255,13 @@ class Recipe(BaseModel):
         ge=0.1,
         le=600,
     )
+    background: str = _key(
+        "white",
+        "Color put under transparent images: a name such as white, or #rrggbb.",
+        group=FEATURES,
+        metavar="COLOR",
+        pattern=r"^(#[0-9a-fA-F]{6}|[a-z]+)$",
+    )
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = _key(
         "auto",
         "Precision of the computation. auto: float32 on a CPU, on a GPU as the checkpoint is stored.",
@@ -300,7 +315,9 @@ class Recipe(BaseModel):
     def encoding_request(self) -> EncodingRequest:
         """Return what `hubscan.encoders` is asked for: the "best" of the layers is found among all."""
         layers: Layers = self.layers if self.layers in ("last", "mean") else "each"
-        return EncodingRequest(self.pooling, self.prompt, layers, self.max_length, self.max_seconds)
+        return EncodingRequest(
+            self.pooling, self.prompt, layers, self.max_length, self.max_seconds, self.background
+        )
 
     @property
     def scoring_request(self) -> ScoringRequest:

@@ -19,6 +19,8 @@ class RecipeKeys(TypedDict, total=False):
         label_kind: How to read the label column. [default: inferred from its values]
         group_column: Column whose equal values mark rows that belong together, such as a patient or an
             author.
+        separator: Character between the fields of a csv file, or tab. [default: inferred from its first
+            lines]
         samples: Number of rows to draw. [default: 1000, or 50 per class if that is more, at most 5000]
         balance: Draw the same number of rows from each class, or keep the proportions of the split.
             [default: balance]
@@ -49,6 +51,7 @@ class RecipeKeys(TypedDict, total=False):
             checkpoint]
         max_seconds: Seconds read from the beginning of an audio clip, fewer if the checkpoint's window is
             shorter. [default: 30]
+        background: Color put under transparent images: a name such as white, or #rrggbb. [default: white]
         dtype: Precision of the computation. auto: float32 on a CPU, on a GPU as the checkpoint is stored.
             [default: auto]
         metrics: Metric to compute; the first one ranks; may be repeated. One of transrate, logme, hscore,
@@ -69,6 +72,7 @@ class RecipeKeys(TypedDict, total=False):
     label_columns: str | Sequence[str]
     label_kind: Literal["class", "multilabel", "number", "token"] | None
     group_column: str | None
+    separator: str | None
     samples: int | None
     balance: bool
     max_bytes: int | str
@@ -91,6 +95,7 @@ class RecipeKeys(TypedDict, total=False):
     prompt: str
     max_length: int | None
     max_seconds: float
+    background: str
     dtype: Literal["auto", "float32", "bfloat16", "float16"]
     metrics: str | Sequence[str]
     fuse: bool

@@ -204,6 +204,7 @@ class Rows:
 
     def __init__(self, columns: dict[str, list[Any]]) -> None:
         self.table = pa.table(columns)
+        self.notes: Sequence[str] = ()
         self.features = features_of(self.table.schema)
 
     def head(self, columns: Sequence[str]) -> pa.Table:

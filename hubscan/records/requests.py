@@ -27,6 +27,8 @@ class SampleRequest:
     balance: bool = True
     max_bytes: int = 2_000_000_000
     max_seconds: float = 30.0  # read this much of an audio file, from its beginning
+    separator: str | None = None  # between the fields of a csv file; None: found from its first lines
+    background: str = "white"  # a color, put under transparent images
     seed: int = 0
 
 
@@ -60,6 +62,7 @@ class EncodingRequest:
     layers: Layers = "last"
     max_length: int | None = None  # tokens
     max_seconds: float = 30.0  # read this much of an audio file, from its beginning
+    background: str = "white"  # a color, put under transparent images
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,6 +43,12 @@ class Reader:
         self.cut = 0
         self.fetched = 0
 
+    @property
+    def notes(self) -> Sequence[str]:
+        """Return what was decided while reading, each with how to change it, for `SampleInfo.notes`."""
+        cut = f"texts truncated to {MOST_CHARACTERS:,} characters: {self.cut:,}"
+        return [cut] if self.cut else []
+
     def read(self, table: pa.Table, place: int) -> dict[Modality, Input]:
         """Return the inputs of row *place*.
 

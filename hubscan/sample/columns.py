@@ -68,6 +68,7 @@ class Columns:
     one_hot: bool = False  # each row has a list with a 0 or 1 for every label
     fixed: bool = False  # the kind was requested or declared, so the values do not change it
     group: str | None = None  # the column whose equal values mark rows of one group
+    notes: tuple[str, ...] = ()  # what was decided among several possible columns, for `SampleInfo.notes`
 
     @property
     def contents(self) -> list[str]:

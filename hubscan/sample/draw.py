@@ -11,7 +11,7 @@ from hubscan.errors import DatasetError
 from hubscan.hub.client import Traffic, counted
 from hubscan.records import Sample, SampleRequest
 from hubscan.sample.assemble import assemble
-from hubscan.sample.cells import MOST_CHARACTERS, Reader
+from hubscan.sample.cells import Reader
 from hubscan.sample.column_types import kinds_of
 from hubscan.sample.columns import Columns, find, likelier_labels, listed
 from hubscan.sample.label_codes import Coder, ManyValues, NotClasses
@@ -110,8 +110,7 @@ def _draw_of_columns(request: SampleRequest, source: Source, columns: Columns, s
     coder = Coder(columns, request.samples, where)
     reader = Reader(columns.inputs, columns.kind, source.fetch, request.max_seconds)
     drawn = _draw_rows(request, source, columns, coder, reader, spent)
-    if reader.cut:
-        drawn.notes += (f"texts truncated to {MOST_CHARACTERS:,} characters: {reader.cut:,}",)
+    drawn.notes += (*source.rows.notes, *columns.notes, *coder.notes, *reader.notes)
     return assemble(request, source.pinned(), columns, coder, drawn)
 
 

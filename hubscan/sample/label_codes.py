@@ -117,6 +117,11 @@ class Coder:
             self._refuse(self._most)
 
     @property
+    def notes(self) -> Sequence[str]:
+        """Return what was decided about the labels, each with how to change it, for `SampleInfo.notes`."""
+        return ()
+
+    @property
     def too_many(self) -> bool:
         """Return whether the sample is too small for two rows of each class, so nothing can be drawn."""
         return len(self.values) > self._most

@@ -26,6 +26,7 @@ class ArrowTable:
 
     def __init__(self, table: pa.Table, features: Features | None = None) -> None:
         self._table = table
+        self.notes: Sequence[str] = ()
         self.features = features or features_of(table.schema)
         self.starts: Rows = np.append(np.arange(0, table.num_rows, GROUP_ROWS), table.num_rows)
         self.total_bytes = int(table.nbytes)

@@ -70,6 +70,7 @@ class DatasetStream:
         # Do not let `datasets` decode: a corrupt image would end the stream.
         self._rows = (_as_files(rows).decode(False) if rows.features else rows).with_format("arrow")
         self._name = name
+        self.notes: Sequence[str] = ()
         self._begun: Iterator[pa.Table] | None = self._read()
         first = next(self._begun, None)
         if first is None:

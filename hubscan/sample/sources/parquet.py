@@ -53,6 +53,7 @@ class ParquetTable:
         if not files:
             raise DatasetError("the split has no files")
         self._files = files
+        self.notes: Sequence[str] = ()
         self._footers: IO[bytes] = tempfile.TemporaryFile(prefix="hubscan-footers-")  # noqa: SIM115 - lives on
         self._reading = threading.Lock()
         self._footer_places: list[tuple[int, int]] = []

@@ -41,6 +41,7 @@ class TarStream:
             DatasetError: if there are no rows.
         """
         self._files = files
+        self.notes: Sequence[str] = ()
         first = list(islice(self._rows(), HEAD_ROWS))
         if not first:
             name = files[0].name if files else "the split"
