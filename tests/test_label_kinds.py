@@ -229,12 +229,12 @@ UNCLEAR: dict[str, tuple[dict[str, list[Any]], dict[str, Any], str]] = {
     "two labels": (
         {"text": ["a"], "stars": [1], "useful": [0.5]},
         {},
-        r"which column is the label\? pass --label-column; there are: text \(text\), stars \(integer\), useful \(number\)",
+        r"which column is the label\? pass --label-column with one of 'text' \(text\), 'stars' \(integer\), 'useful' \(number\)",
     ),
     "two texts": (
         {"claim": ["a"], "source": ["b"], "label": [0]},
         {},
-        r"pass --input-column \(twice for a pair\); there are: claim \(text\), source \(text\)",
+        r"pass --input-column \(twice for a pair\) with one of 'claim' \(text\), 'source' \(text\)",
     ),
     "words asked, one label a text": (
         {"text": ["a"], "label": [0]},
@@ -314,7 +314,10 @@ def test_the_recipe_that_says_what_was_done_gives_the_same_rows_again(tmp_path: 
     forms: dict[str, dict[str, Any]] = {
         "pair": {"premise": text, "hypothesis": text, "label": [0, 1] * 30},
         "number": {"text": text, "score": [i / 7 for i in range(60)]},
-        "many integers": {"text": [f"t{i}" for i in range(600)], "label": [i % 520 for i in range(600)]},
+        "many integers": {
+            "text": [f"t{i}" for i in range(600)],
+            "label": [7 * (i % 520) for i in range(600)],
+        },
         "multilabel": {"text": text, "labels": [["a"] * (i % 2) + ["b"] * (i % 3 > 0) for i in range(60)]},
         "columns": {"text": text, "u": [0, 1] * 30, "v": [1, 0, 0] * 20},
         "token": tagged(60),
@@ -351,9 +354,9 @@ def test_balance_is_a_choice_and_in_proportion_a_rare_class_is_still_there(tmp_p
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
-        ({"modalities": ("image",)}, "--modality image: column tags has a label for each word"),
-        ({"modalities": ("text", "audio")}, "--modality audio: column tags has a label for each word"),
-        ({"modalities": ("image",), "task": "token-classification"}, "--modality image: column tags"),
+        ({"modalities": ("image",)}, "--modality image: column .tags. has a label for each word"),
+        ({"modalities": ("text", "audio")}, "--modality audio: column .tags. has a label for each word"),
+        ({"modalities": ("image",), "task": "token-classification"}, "--modality image: column .tags."),
         ({"task": "image-classification"}, "pass --task token-classification"),
         ({"label_kind": "number"}, "--label-column tags: holds texts values"),
     ],

@@ -263,7 +263,7 @@ def test_whether_integers_are_classes_does_not_depend_on_how_many_rows_are_drawn
     tmp_path: Path, form: str, values: int, each: int, kind: str
 ) -> None:
     """In the order of the rows all values come once before one comes twice: a look at the first ones would err."""
-    labels = [*range(values)] * each
+    labels = [7 * value for value in range(values)] * each
     file = saved({"text": [f"t{row}" for row in range(len(labels))], "label": labels}, form, tmp_path)
     for samples in (None, 1002, 1200):
         assert draw(SampleRequest(str(file), samples=samples)).draw.label_kind == kind

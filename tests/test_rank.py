@@ -299,7 +299,7 @@ def test_search_lists_candidates_with_reasons_and_downloads_nothing(cli: Cli, hu
 BAD_DATA: dict[str, tuple[list[str], str]] = {
     "unknown dataset": (["--dataset", "no/such"], "not on the Hub"),
     "unknown split": (["--dataset", "reviews", "--split", "dev"], "no split 'dev'; there are: train, test"),
-    "unknown column": (["--dataset", "reviews", "--label-column", "stars"], "--label-column stars: no such column; there are: text (text), label (class)"),
+    "unknown column": (["--dataset", "reviews", "--label-column", "stars"], "--label-column stars: no such column in tester/reviews; pass one of 'text' (text), 'label' (class)"),
     "no labels": (["--dataset", "tester/unlabelled"], "no label column"),
     "hidden labels": (["--dataset", "tester/hidden-labels", "--split", "test"], "no usable labelled row"),
     "one class": (["--dataset", "tester/one-class"], "one class only"),

@@ -171,7 +171,7 @@ REFUSED: dict[str, tuple[str, Any, dict[str, Any], str]] = {
     "list": ("patient", [["a"]] * ROWS, {}, r"--group-column patient: holds texts values, not single values"),
     "struct": ("patient", [{"x": 1}] * ROWS, {}, r"--group-column patient: holds dict values"),
     "image": ("patient", [{"bytes": b"x", "path": ""}] * ROWS, {}, r"--group-column patient: holds image "),
-    "no such column": ("doctor", [1] * ROWS, {}, "--group-column patient: no such column; there are: text"),
+    "no such column": ("doctor", [1] * ROWS, {}, "--group-column patient: no such column in .*; pass one of 'text'"),
     "the label": ("patient", ["a", "b"] * 60, {"label_columns": ("patient",)}, "patient: this is the label column"),
     "one group": ("patient", ["a"] * ROWS, {}, "--group-column patient: all sampled rows belong to one group"),
 }  # fmt: skip

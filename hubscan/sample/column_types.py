@@ -1,7 +1,7 @@
 """Name the kind of each column of a dataset.
 
-The kinds are text, image, audio, class, integer, boolean and number; texts, classes and integers for
-lists of these; and the name of the type for anything else.
+The kinds are text, image, audio, class, integer, boolean and number; texts, classes, integers, numbers and
+booleans for lists of these; and the name of the type for anything else.
 """
 
 from __future__ import annotations
@@ -12,7 +12,13 @@ from typing import Any, Final
 import pyarrow as pa
 from datasets import Audio, ClassLabel, Features, Image, List, Value
 
-OF_LISTS: Final = {"text": "texts", "class": "classes", "integer": "integers"}
+OF_LISTS: Final = {
+    "text": "texts",
+    "class": "classes",
+    "integer": "integers",
+    "number": "numbers",
+    "boolean": "booleans",
+}
 STORED_FILE: Final = {"bytes", "path"}  # the fields of an image or audio cell
 
 

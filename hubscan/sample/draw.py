@@ -12,9 +12,10 @@ from hubscan.hub.client import Traffic, counted
 from hubscan.records import Sample, SampleRequest
 from hubscan.sample.assemble import assemble
 from hubscan.sample.cells import Reader
+from hubscan.sample.column_names import listed
 from hubscan.sample.column_types import kinds_of
-from hubscan.sample.columns import Columns, find, likelier_labels, listed
-from hubscan.sample.label_codes import Coder, ManyValues, NotClasses
+from hubscan.sample.columns import Columns, find, likelier_labels
+from hubscan.sample.label_codes import AreNumbers, Coder, NotClasses
 from hubscan.sample.select import one_pass, random_access
 from hubscan.sample.select.one_pass import Spent
 from hubscan.sample.sources.open import Source, open_split
@@ -60,8 +61,9 @@ class OpenSplit:
             return _draw_of_columns(self.request, self.source, self.columns, spent)
         except NotClasses as error:
             raise DatasetError(self._with_likelier_columns(error)) from error
-        except ManyValues:  # a stream is read again, with the whole byte budget again
-            numbers = replace(self.columns, kind="number", fixed=True)
+        except AreNumbers as note:  # a stream is read again, with the whole byte budget again
+            notes = (*self.columns.notes, *filter(None, [str(note)]))
+            numbers = replace(self.columns, kind="number", fixed=True, notes=notes)
             before = 0 if self.source.sequential else spent()
             return _draw_of_columns(self.request, self.source, numbers, lambda: spent() - before)
 
@@ -70,7 +72,7 @@ class OpenSplit:
         likelier = likelier_labels(kinds, self.source.rows.head, self.columns)
         if likelier:
             return f"{error.problem}; pass --label-column {' or '.join(likelier)}{error.otherwise}"
-        return f"{error}; there are: {listed(kinds)}"
+        return f"{error}: {listed(kinds)}"
 
 
 def open_dataset(request: SampleRequest) -> OpenSplit:

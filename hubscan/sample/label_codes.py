@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from hubscan.errors import DatasetError
+from hubscan.sample.class_names import notes_about_classes
 from hubscan.sample.columns import Columns
 from hubscan.sample_size import LEAST_OF_CLASS, MOST
 
@@ -22,6 +23,7 @@ NO_LABEL: Final = -1  # the code of a multi-label row with no labels
 IGNORED_TAG: Final = -100  # the tag that loss functions ignore
 MOST_LABELS: Final = 50_000  # a bound on memory
 MANY_VALUES: Final = 500  # with more different values, integers may be numbers
+FEW_VALUES: Final = 20  # with at most this many different values, whole numbers are always classes
 ROWS_A_NUMBER: Final = 20  # below this many rows per value, integers are numbers and not classes
 ALL_DIFFERENT: Final = 0.9  # more different values than this for each row are ids, not classes
 MISSING, UNKNOWN = "missing label", "class number without a name"
@@ -36,8 +38,11 @@ class NotClasses(DatasetError):
         self.otherwise = otherwise  # what else could be passed
 
 
-class ManyValues(Exception):
-    """A column of integers has too many different values for classes, so it holds numbers."""
+class AreNumbers(Exception):
+    """A column whose values might have been classes holds numbers.
+
+    The message is a note for the user if they could have been meant as classes, else empty.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +73,7 @@ class Coder:
         self.dropped: Counter[str] = Counter()
         self._numbers: dict[Any, int] = {}
         self._most = (samples or MOST) // LEAST_OF_CLASS if columns.kind == "class" else MOST_LABELS
+        self._floats = False  # whether integers are stored as floats, as pandas does beside an empty cell
         self._table_differs = False  # whether nearly all values of the latest table are different
         self._where = where
 
@@ -75,7 +81,7 @@ class Coder:
         """Return the labels of *table*, which has the label columns, and count them.
 
         Raises:
-            ManyValues: if an undeclared column of integers has too many different values for classes.
+            AreNumbers: if an undeclared column has a fraction, or too many different values for classes.
             NotClasses: if another column does, or nearly all its values differ.
         """
         found = self.again(table)
@@ -105,21 +111,29 @@ class Coder:
         on the number of rows requested.
 
         Raises:
-            ManyValues: if undeclared integers are numbers: over 500 different values, with fewer than
-                20 rows each on average.
+            AreNumbers: if undeclared integers are numbers: over 500 different values, with fewer than
+                20 rows each on average, that are not all the integers from 0 or 1. Floats without a
+                fraction are numbers from 20 different values on, or if nearly all of them differ.
             NotClasses: if nearly all values differ, or there are too many classes for two rows each.
         """
-        if self._all_different:
+        if self._all_different and not self._floats:
             self._refuse_different()
-        if self._may_be_numbers and len(self.values) > MANY_VALUES and self._sparse:
-            raise ManyValues
+        if self._may_be_numbers and self._like_numbers:
+            raise AreNumbers(self._note_about_numbers)
         if len(self.values) > self._most:
             self._refuse(self._most)
 
     @property
     def notes(self) -> Sequence[str]:
         """Return what was decided about the labels, each with how to change it, for `SampleInfo.notes`."""
-        return ()
+        notes = list(notes_about_classes(self.names())) if self.columns.kind != "number" else []
+        if self._may_be_numbers and (self._floats or self._like_quantities):
+            stored = "whole numbers stored as floats" if self._floats else "whole numbers"
+            notes.append(
+                f"the labels are {stored} and are read as {len(self.values):,} classes; pass --label-kind "
+                "number to predict them as numbers"
+            )
+        return notes
 
     @property
     def too_many(self) -> bool:
@@ -146,9 +160,24 @@ class Coder:
         return sorted(range(len(self.values)), key=self.values.__getitem__)
 
     def _of_classes(self, column: pa.ChunkedArray) -> Coded:
+        if _is_fractional(column.type):
+            column = self._without_fractions(column)
         codes = self._coded_values(column)
         places = np.flatnonzero(codes >= 0).astype(np.int32)
         return Coded(places, codes[places], dropped=_missing(codes))
+
+    def _without_fractions(self, column: pa.ChunkedArray) -> pa.Array:
+        """Return floats of whole numbers; infinities and NaN are missing.
+
+        Raises:
+            AreNumbers: if one has a fraction, and the column was not declared to hold classes.
+        """
+        floats = _as_floats(column)
+        finite = np.isfinite(floats)
+        if not self.columns.fixed and (floats[finite] != np.floor(floats[finite])).any():
+            raise AreNumbers
+        self._floats = True
+        return pa.array(floats, mask=~finite)
 
     def _of_lists(self, column: pa.ChunkedArray) -> Coded:
         lists = column.combine_chunks()
@@ -202,6 +231,12 @@ class Coder:
     def _code(self, value: Any) -> int:
         if value is None or value != value or (isinstance(value, str) and not value.strip()):
             return -1
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)
+        if isinstance(value, float) and self.columns.kind == "multilabel":
+            raise DatasetError(
+                f"{self._where}: a list holds the number {value:g}, not a label; pass another --label-column"
+            )
         if isinstance(value, int) and self._withheld(value):
             return -1
         if self.columns.names and not (isinstance(value, int) and value < len(self.columns.names)):
@@ -223,13 +258,39 @@ class Coder:
             if self._table_differs:
                 self._refuse_different()
             if self._may_be_numbers and self._sparse:
-                raise ManyValues
+                raise AreNumbers(self._note_about_numbers)
             self._refuse(MOST_LABELS)
 
     @property
     def _may_be_numbers(self) -> bool:
         kind = self.columns.kind == "class" and not self.columns.fixed
         return kind and bool(self.values) and isinstance(self.values[0], int)
+
+    @property
+    def _like_numbers(self) -> bool:
+        """Return whether whole numbers have too many values for classes, and too few rows of each."""
+        if self._floats and self._all_different:
+            return True
+        few = FEW_VALUES if self._floats else MANY_VALUES
+        return len(self.values) > few and self._sparse and not self._consecutive
+
+    @property
+    def _consecutive(self) -> bool:
+        """Return whether the values are all the integers from 0 or 1 on, as numbered classes are."""
+        least = min(self.values)
+        return least in (0, 1) and max(self.values) - least + 1 == len(self.values)
+
+    @property
+    def _like_quantities(self) -> bool:
+        """Return whether there are many values with gaps, so they might be quantities such as ages."""
+        return len(self.values) > FEW_VALUES and not self._consecutive
+
+    @property
+    def _note_about_numbers(self) -> str:
+        return (
+            f"the labels are {len(self.values):,} different whole numbers and are predicted as numbers; pass "
+            "--label-kind class if they are classes"
+        )
 
     @property
     def _sparse(self) -> bool:
@@ -267,6 +328,10 @@ class Coder:
 def _different(values: int, rows: int) -> bool:
     """Return whether nearly every row has a value of its own; two rows are too few to say."""
     return rows > 2 and values > ALL_DIFFERENT * rows
+
+
+def _is_fractional(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_floating(kind) or pa.types.is_decimal(kind))
 
 
 def _of_numbers(column: pa.ChunkedArray) -> Coded:

@@ -67,7 +67,7 @@ class OnePass:
         """Return the drawn rows; *all_seen* says whether the whole split was read.
 
         Raises:
-            ManyValues: if the labels turn out to be numbers.
+            AreNumbers: if the labels turn out to be numbers.
             NotClasses: if there are too many different labels.
         """
         self._coder.conclude()
@@ -167,7 +167,7 @@ def draw_rows(
     says so; another one says if the end depends on which rows were kept.
 
     Raises:
-        ManyValues: if the labels turn out to be numbers.
+        AreNumbers: if the labels turn out to be numbers.
         NotClasses: if there are too many different labels.
     """
     one_pass = OnePass(columns, coder, reader, request)

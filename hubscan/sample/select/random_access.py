@@ -89,7 +89,7 @@ def draw_rows(
     A row whose input is empty or unreadable is replaced by the next one of its class.
 
     Raises:
-        ManyValues: if the labels turn out to be numbers.
+        AreNumbers: if the labels turn out to be numbers.
         DatasetError: if the labels are no classes, or the data is damaged.
         HubError: if a file cannot be read from the Hub.
     """
