@@ -229,7 +229,7 @@ UNCLEAR: dict[str, tuple[dict[str, list[Any]], dict[str, Any], str]] = {
     "two labels": (
         {"text": ["a"], "stars": [1], "useful": [0.5]},
         {},
-        r"which column is the label\? pass --label-column with one of 'text' \(text\), 'stars' \(integer\), 'useful' \(number\)",
+        r"several columns could be the label; pass --label-column with one of 'text' \(text\), 'stars' \(integer\), 'useful' \(number\)",
     ),
     "two texts": (
         {"claim": ["a"], "source": ["b"], "label": [0]},
@@ -374,11 +374,14 @@ def test_what_does_not_go_with_labels_of_words_is_said(
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
-        ({"modalities": ("text",)}, "--modality text: no text column"),
-        ({"task": "text-classification"}, "--task text-classification: no text column"),
+        ({"modalities": ("text",)}, "no text column for --modality text; pass"),
+        ({"task": "text-classification"}, "no text column for --task text-classification; pass"),
         ({"task": "token-classification"}, "labels of kind class; pass --task"),
-        ({"modalities": ("image", "audio")}, "--modality audio: no audio column"),
-        ({"task": "image-classification", "modalities": ("text",)}, "--modality text: no text column"),
+        ({"modalities": ("image", "audio")}, "no audio column for --modality audio; pass"),
+        (
+            {"task": "image-classification", "modalities": ("text",)},
+            "no text column for --modality text; pass",
+        ),
         (
             {"label_kind": "token"},
             "--label-column label: holds integer values, which are not labels of kind token",

@@ -110,8 +110,8 @@ def test_empty_texts_and_missing_labels_are_counted_and_not_drawn(tmp_path: Path
 TABLES: dict[str, tuple[dict[str, list[Any]], dict[str, Any], str]] = {
     "one class": ({"text": ["a", "b"], "label": [1, 1]}, {}, r"one class only \(1\).*try another --split"),
     "no label": ({"text": ["a", "b"], "weight": [0.5, 0.1]}, {}, r"no label column found; pass --label-column with one of 'text' \(text\), 'weight' \(number\)"),
-    "which label": ({"text": ["a"], "stars": [1], "useful": [0]}, {}, r"which column is the label\? pass --label-column"),
-    "which text": ({"premise": ["a"], "claim": ["b"], "label": [0]}, {}, r"which column is the text\? pass --input-column"),
+    "which label": ({"text": ["a"], "stars": [1], "useful": [0]}, {}, r"several columns could be the label; pass --label-column"),
+    "which text": ({"premise": ["a"], "claim": ["b"], "label": [0]}, {}, r"several columns could be the text; pass --input-column"),
     "one number": ({"text": ["a", "b"], "label": [0.5, 0.5]}, {}, r"one number only \(0.5\)"),
     "struct as label": ({"text": ["a"], "label": [{"x": 1}]}, {"label_columns": ("label",)}, "--label-column label: holds dict values, not labels"),
     "unknown column": ({"text": ["a"], "label": [0]}, {"input_columns": ("txt",)}, "--input-column txt: no such column"),

@@ -13,7 +13,7 @@ MOST_NAMED: Final = 3
 
 
 def notes_about_classes(names: Sequence[str]) -> Iterator[str]:
-    """Yield a note about classes that may stand for a missing label, and about classes that may be one.
+    """Yield a note about classes that may mean a missing label, and about classes that may be one.
 
     >>> list(notes_about_classes(["EU", "NA"]))
     ["the class 'NA' is kept; leave the cell empty if it means that the label is missing"]

@@ -238,14 +238,18 @@ def _the_input(kinds: Mapping[str, str], modality: Modality, request: SampleRequ
     if len(fitting) == 1 or named:
         return (named[0] if named else fitting[0],)
     if not fitting:
-        flag = f"--modality {modality}: " if request.modalities else f"--task {request.task}: "
-        asked = flag if request.modalities or request.task else ""
+        asked = (
+            f" for --modality {modality}"
+            if request.modalities
+            else f" for --task {request.task}"
+            if request.task
+            else ""
+        )
         raise DatasetError(
-            f"{asked}no {modality} column in {request.dataset}; pass --input-column with one of "
-            f"{listed(kinds)}"
+            f"{request.dataset}: no {modality} column{asked}; pass --input-column with one of {listed(kinds)}"
         )
     raise DatasetError(
-        f"{request.dataset}: which column is the {modality}? pass --input-column"
+        f"{request.dataset}: several columns could be the {modality}; pass --input-column"
         f"{' (twice for a pair)' if modality == 'text' else ''} with one of {listed(kinds)}"
     )
 

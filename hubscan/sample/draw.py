@@ -60,19 +60,20 @@ class OpenSplit:
         try:
             return _draw_of_columns(self.request, self.source, self.columns, spent)
         except NotClasses as error:
-            raise DatasetError(self._with_likelier_columns(error)) from error
+            raise DatasetError(
+                f"{error.where}: {error.problem}; pass --label-column {self._likelier_columns()}"
+                f"{error.otherwise}"
+            ) from error
         except AreNumbers as note:  # a stream is read again, with the whole byte budget again
             notes = (*self.columns.notes, *filter(None, [str(note)]))
             numbers = replace(self.columns, kind="number", fixed=True, notes=notes)
             before = 0 if self.source.sequential else spent()
             return _draw_of_columns(self.request, self.source, numbers, lambda: spent() - before)
 
-    def _with_likelier_columns(self, error: NotClasses) -> str:
+    def _likelier_columns(self) -> str:
         kinds = kinds_of(self.source.rows.features)
         likelier = likelier_labels(kinds, self.source.rows.head, self.columns)
-        if likelier:
-            return f"{error.problem}; pass --label-column {' or '.join(likelier)}{error.otherwise}"
-        return f"{error}: {listed(kinds)}"
+        return " or ".join(likelier) if likelier else f"with one of {listed(kinds)}"
 
 
 def open_dataset(request: SampleRequest) -> OpenSplit:

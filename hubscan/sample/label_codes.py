@@ -32,9 +32,10 @@ MISSING, UNKNOWN = "missing label", "class number without a name"
 class NotClasses(DatasetError):
     """A column has too many different values to hold classes."""
 
-    def __init__(self, problem: str, otherwise: str) -> None:
-        super().__init__(f"{problem}; pass another --label-column{otherwise}")
-        self.problem = problem  # names the dataset and the column, and says how many values it has
+    def __init__(self, where: str, problem: str, otherwise: str) -> None:
+        super().__init__(f"{where}: {problem}; pass another --label-column{otherwise}")
+        self.where = where  # the dataset and the column
+        self.problem = problem  # how many values it has
         self.otherwise = otherwise  # what else could be passed
 
 
@@ -303,14 +304,16 @@ class Coder:
     def _refuse(self, most: int) -> NoReturn:
         more = "" if self._all_different else ", or more --samples if these are classes"
         raise NotClasses(
-            f"{self._where}: over {most:,} different values{self._among}, and each class needs "
+            self._where,
+            f"over {most:,} different values{self._among}, and each class needs "
             f"{LEAST_OF_CLASS} sampled rows",
             f"{more}{self._or_number}",
         )
 
     def _refuse_different(self) -> NoReturn:
         raise NotClasses(
-            f"{self._where}: {len(self.values):,} different values{self._among}, so these are not classes",
+            self._where,
+            f"{len(self.values):,} different values{self._among}, so these are not classes",
             self._or_number,
         )
 

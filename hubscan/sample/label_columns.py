@@ -51,7 +51,8 @@ def the_label(kinds: Mapping[str, str], request: SampleRequest) -> str:
             f"{request.dataset}: no label column found; pass --label-column with one of {listed(kinds)}"
         )
     raise DatasetError(
-        f"{request.dataset}: which column is the label? pass --label-column with one of {listed(kinds)}"
+        f"{request.dataset}: several columns could be the label; pass --label-column with one of "
+        f"{listed(kinds)}"
     )
 
 

@@ -1,0 +1,143 @@
+"""The errors that hubscan raises about data and checkpoints, from its source, for docs/errors.md.
+
+python -m tests.support.error_catalogue        # updates the page
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import hubscan
+from hubscan.sample import label_codes
+
+PACKAGE: Final = Path(hubscan.__file__).parent
+PAGE: Final = PACKAGE.parent / "docs" / "errors.md"
+REASONS: Final = ("Unusable", "ImageError", "AudioError")  # by which dropped rows are counted
+KINDS: Final = ("DatasetError", "NotClasses", "CheckpointError", *REASONS)
+NAMES: Final = {
+    "listed": "COLUMNS",
+    "self._name": "FILE",
+    "name": "FILE",
+    "path": "FILE",
+    "self.name": "FILE",
+}
+OTHER_COLUMN: Final = "pass another --label-column"  # which the class adds to its message
+HEAD: Final = """# Errors
+
+<!-- Generated from the source: python -m tests.support.error_catalogue -->
+
+Every error is one line that names the place, what was found there, and what to do. Words in capitals stand for names
+and values of your data. Exit codes: 1 for an error, 2 for a wrong option or recipe, 3 with `--fail-on skipped`.
+
+## Data
+"""
+DROPPED: Final = """
+## Dropped rows
+
+Rows that cannot be used are replaced by others of their class, and counted by one of these reasons:
+"""
+SKIPPED: Final = """
+## Skipped checkpoints
+
+A checkpoint that cannot be used is skipped, and the others are ranked. The ranking lists it with one of these reasons:
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Raised:
+    """One `raise` statement with a message of its own."""
+
+    kind: str
+    module: str  # path in the package
+    line: int
+    message: str | None  # with placeholders in capitals; None if it is not written at the raise
+
+    @property
+    def place(self) -> str:
+        """Return where it is raised."""
+        return f"{self.module}:{self.line}"
+
+
+def raised_in(*folders: str) -> Iterator[Raised]:
+    """Yield the errors that the modules in *folders* of the package raise, in the order of the source."""
+    for folder in folders:
+        place = PACKAGE / folder
+        for file in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
+            module = str(file.relative_to(PACKAGE))
+            tree = ast.parse(file.read_text(encoding="utf-8"))
+            raises = sorted(
+                (node for node in ast.walk(tree) if isinstance(node, ast.Raise)), key=lambda node: node.lineno
+            )
+            for node in raises:
+                kind, message = _kind(node.exc), None
+                if kind is not None and isinstance(node.exc, ast.Call):
+                    parts = [_text(part, module) for part in node.exc.args]
+                    message = f"WHERE: {parts[1]}; {OTHER_COLUMN}" if kind == "NotClasses" else parts[0]
+                    yield Raised(kind, module, node.lineno, message)
+
+
+def page() -> str:
+    """Return docs/errors.md."""
+    reasons = {raised.message for raised in raised_in("sample", "media") if raised.kind in REASONS}
+    return (
+        HEAD
+        + _listed({raised.message for raised in raised_in("sample") if raised.kind not in REASONS})
+        + DROPPED
+        + _listed(reasons | {label_codes.MISSING, label_codes.UNKNOWN})
+        + SKIPPED
+        + _listed({r.message for r in raised_in(*CHECKPOINTS) if r.kind == "CheckpointError"})
+    )
+
+
+CHECKPOINTS: Final = ("encoders", "hub/eligibility.py", "hub/listing.py", "hub/fetch.py")
+
+
+def _listed(messages: set[str | None]) -> str:
+    return "\n" + "".join(f"- `{message}`\n" for message in sorted(filter(None, messages), key=str.casefold))
+
+
+def _kind(node: ast.expr | None) -> str | None:
+    """Return the class of the exception that *node* makes, if it is one of ours with a message."""
+    name = node.func.id if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) else None
+    return name if name in KINDS and isinstance(node, ast.Call) and node.args else None
+
+
+def _text(node: ast.expr, module: str) -> str | None:
+    """Return the text of a literal, an f-string or a constant, with its values as placeholders."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return node.value
+    if isinstance(node, ast.JoinedStr):
+        return "".join(_text(part, module) or "" for part in node.values)
+    if isinstance(node, ast.FormattedValue):
+        name = _placeholder(node.value)
+        return f"'{name}'" if node.conversion == ord("r") else name
+    if isinstance(node, ast.Name | ast.Attribute):
+        return _constant(node, module)
+    return None
+
+
+def _constant(node: ast.Name | ast.Attribute, module: str) -> str | None:
+    """Return the text of a constant of *module*, or of one that it imports."""
+    found: object = importlib.import_module(f"hubscan.{module.removesuffix('.py').replace('/', '.')}")
+    for name in ast.unparse(node).split("."):
+        found = getattr(found, name, None)
+    return found if isinstance(found, str) else None
+
+
+def _placeholder(node: ast.expr) -> str:
+    source = ast.unparse(node)
+    name = NAMES.get(source) or NAMES.get(source.partition("(")[0])
+    if name:
+        return name
+    words = re.findall(r"[A-Za-z_]+", source.partition(" if ")[0])
+    return (words[-1] if words else "N").strip("_").upper()
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")
