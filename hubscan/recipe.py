@@ -17,6 +17,7 @@ from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from hubscan.errors import RecipeError
+from hubscan.hub_pages import with_ids
 from hubscan.recipe_fields import QUERY_KEYS as QUERY_KEYS
 from hubscan.recipe_fields import Recipe as Recipe
 from hubscan.records import TASKS as TASKS
@@ -25,10 +26,16 @@ from hubscan.records import TASKS as TASKS
 _SHIPPED: Final = (Path(__file__).parent / "recipes", Path(__file__).parents[1] / "recipes")
 
 _MESSAGES: Final = {
-    ("string_pattern_mismatch", "device"): "should be auto, cpu, mps, cuda or cuda:N",
     **dict.fromkeys(
-        (("string_pattern_mismatch", key) for key in Recipe.model_fields if key != "device"),
+        (("string_pattern_mismatch", key) for key in Recipe.model_fields),
         "should have no control characters",
+    ),
+    ("string_pattern_mismatch", "device"): "should be auto, cpu, mps, cuda or cuda:N",
+    ("string_pattern_mismatch", "separator"): "should be one character, or tab",
+    ("string_pattern_mismatch", "background"): "should be a color such as white, or #rrggbb",
+    **dict.fromkeys(
+        (("string_unicode", key) for key in Recipe.model_fields),
+        "is not valid UTF-8; rename the file or folder",
     ),
 }
 """What to say where pydantic would quote a regular expression, by type of problem and key."""
@@ -43,7 +50,7 @@ def resolve(asked: Mapping[str, Any], file: Path | None = None) -> Recipe:
         RecipeError: naming the file, the key and what is wrong with it.
     """
     written = read(file) if file else {}
-    keys = {**written, **asked}
+    keys = with_ids({**written, **asked})
     try:
         recipe = Recipe(**keys)
     except ValidationError as error:

@@ -31,6 +31,6 @@ def notes_about_classes(names: Sequence[str]) -> Iterator[str]:
     several = [found for found in alike.values() if len(found) > 1]
     if several:
         yield (
-            f"the classes {either(several[0])} differ only in case or in spaces; write them alike in the data "
-            "if they are one class"
+            f"the classes {either(several[0])} differ only in case or in spaces; write them alike in the "
+            "data if they are one class"
         )
