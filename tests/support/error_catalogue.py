@@ -99,7 +99,8 @@ CHECKPOINTS: Final = ("encoders", "hub/eligibility.py", "hub/listing.py", "hub/f
 
 
 def _listed(messages: set[str | None]) -> str:
-    return "\n" + "".join(f"- `{message}`\n" for message in sorted(filter(None, messages), key=str.casefold))
+    lines = sorted(filter(None, messages), key=str.casefold)
+    return "\n" + "".join(f"- ``{line}``\n" if "`" in line else f"- `{line}`\n" for line in lines)
 
 
 def _kind(node: ast.expr | None) -> str | None:
