@@ -29,7 +29,11 @@ def __getattr__(name: str) -> Any:
         return import_module("hubscan.scores")
     if name not in _HOMES:
         raise AttributeError(f"module 'hubscan' has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+    from hubscan import environment
+
+    environment.check()
+    with environment.explained():
+        return getattr(import_module(_HOMES[name]), name)
 
 
 def __dir__() -> list[str]:

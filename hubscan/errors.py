@@ -9,6 +9,10 @@ class RecipeError(HubscanError):
     """The recipe or the options contain something unknown or contradictory; the command line exits with 2."""
 
 
+class SettingError(HubscanError):
+    """An environment variable has a value that hubscan or one of its libraries cannot use."""
+
+
 class HubError(HubscanError):
     """The Hub is unreachable, or denies the request: no such repository, no access, too many requests."""
 

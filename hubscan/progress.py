@@ -13,6 +13,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn
 
 from hubscan.engines import Progress as Stage
+from hubscan.hub import rate_limits
 from hubscan.records import Scored, Skipped, Tuned
 from hubscan.report.accuracy import named
 from hubscan.report.formatting import speed
@@ -84,10 +85,18 @@ class _Display:
 
     def __enter__(self) -> _Display:
         self._bars.start()
+        self._waits = rate_limits.heard(self._waited)
+        self._waits.__enter__()
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._waits.__exit__(None, None, None)
         self._bars.stop()
+
+    def _waited(self, reason: str, seconds: float) -> None:
+        """Say that this process waits; called while it does, so no event can say it."""
+        if seconds:
+            self._console.print(f"{reason}: waiting {seconds:.0f} s", markup=False)
 
     def show(self, event: object) -> None:
         """Show one event."""
@@ -96,8 +105,10 @@ class _Display:
                 self._console.print(f"{step[:1].upper()}{step[1:]} …")
             case Plan():
                 self._planned(event)
-            case Stage(model, stage, done, rows):
-                self._moved(model, stage, done, rows)
+            case Stage(model, stage, done, rows, wait):
+                self._moved(model, wait or stage, done, rows)
+                if wait and not self._live:
+                    self._console.print(f"{model}: {wait}", markup=False)
             case Scored():
                 self._finished(event.candidate.name, _numbers(event))
             case Tuned():

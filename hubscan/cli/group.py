@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import click
 
-from hubscan import __version__
+from hubscan import __version__, environment
 from hubscan.errors import HubscanError, RecipeError
 
 COMMANDS: Final = {
@@ -61,7 +61,9 @@ class Explained(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command; if it fails, print one line and exit with the code for its kind of error."""
         try:
-            return super().invoke(ctx)
+            environment.check()
+            with environment.explained():
+                return super().invoke(ctx)
         except HubscanError as error:
             if ctx.meta.get("hubscan.verbose"):
                 traceback.print_exc()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import click
@@ -30,6 +32,19 @@ def write_next_steps(ranking: Ranking, form: str) -> None:
 
     for step in next_steps(ranking) if form != "quiet" else ():
         click.echo(step, err=True)
+
+
+@contextmanager
+def waits_shown() -> Iterator[None]:
+    """Print on stderr how long and why the commands in the block wait for the Hub."""
+    from hubscan.hub import rate_limits
+
+    def show(reason: str, seconds: float) -> None:
+        if seconds:
+            click.echo(f"{reason}: waiting {seconds:.0f} s", err=True)
+
+    with rate_limits.heard(show):
+        yield
 
 
 def _is_plain() -> bool:

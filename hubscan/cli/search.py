@@ -16,6 +16,7 @@ from hubscan.cli.options import (
     option_group,
     query_options,
 )
+from hubscan.cli.output import waits_shown
 from hubscan.errors import RankingError, RecipeError
 from hubscan.report import LISTING_FORMATS
 
@@ -37,7 +38,8 @@ def command(recipe_file: Path | None, form: str, **flags: Any) -> None:
     if recipe.task is None and not recipe.modalities:
         raise RecipeError("pass --task or --modality, so that hubscan knows which encoders to list")
     modalities = recipe.modalities or (recipes.TASKS[str(recipe.task)],)
-    rows = list(listing.search(recipe.query, *dict.fromkeys(modalities)))
+    with waits_shown():
+        rows = list(listing.search(recipe.query, *dict.fromkeys(modalities)))
     if not rows:
         raise RankingError("no checkpoint matches the query; widen it")
     click.echo(LISTING_FORMATS[form](rows).rstrip("\n"))

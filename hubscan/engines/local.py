@@ -138,6 +138,9 @@ class LocalEngine:
             assert worker.candidate is not None
             worker.stage = message["stage"]
             yield Progress(worker.candidate.name, worker.stage, message["done"], message["rows"])
+        elif message["kind"] == "waiting":
+            if worker.candidate is not None:
+                yield Progress(worker.candidate.name, worker.stage, wait=waiting_words(**message))
         else:
             if message["kind"] != "free":
                 yield _result(message)
@@ -196,7 +199,10 @@ class LocalEngine:
             message = json.loads(line)
             # Set here, since the consumer of the results may ask for the next one much later.
             worker.last_message = time.monotonic()
-            if message["kind"] != "progress":
+            if message["kind"] == "waiting":  # it is neither silent nor busy meanwhile
+                worker.last_message += message["seconds"]
+                worker.begun = None if worker.begun is None else worker.begun + message["seconds"]
+            elif message["kind"] != "progress":
                 worker.begun = None
             self._messages.put((worker, message))
         self._messages.put((worker, None))
@@ -250,6 +256,11 @@ def _send(worker: Worker, line: str) -> bool:
     except OSError:
         return False
     return True
+
+
+def waiting_words(reason: str, seconds: float, **_: Any) -> str:
+    """Return in words why and how long a worker waits, "" if it no longer does."""
+    return f"{reason}: waiting {seconds:.0f} s" if seconds else ""
 
 
 def _result(message: dict[str, Any]) -> Result:

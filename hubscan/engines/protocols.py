@@ -20,6 +20,7 @@ class Progress:
     stage: str
     done: int = 0  # rows, if the stage counts rows
     rows: int = 0
+    wait: str = ""  # why it waits and for how long, such as "the Hub limits requests: waiting 200 s"
 
 
 class Engine(Protocol):

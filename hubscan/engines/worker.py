@@ -17,6 +17,7 @@ import gc
 import json
 import os
 import sys
+import threading
 from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any
@@ -29,11 +30,7 @@ from hubscan.records import Candidate, Scored, Skipped, Tuned
 
 def main(device: str) -> None:
     """Serve until stdin ends."""
-    answers = _private_stdout()
-
-    def say(kind: str, **content: Any) -> None:
-        answers.write(json.dumps({"kind": kind, **content}) + "\n")
-        answers.flush()
+    say = _Messages(_private_stdout())
 
     # Imported objects stay alive. Scanning them for garbage makes the imports a quarter slower, and takes
     # half a second of every candidate.
@@ -43,6 +40,7 @@ def main(device: str) -> None:
     from hubscan import sample_file
     from hubscan.assess import assess
     from hubscan.feature_store import open_store
+    from hubscan.hub import rate_limits
     from hubscan.records import Job
 
     say("ready", gpus=torch.cuda.device_count() if device != "cpu" else 0)
@@ -73,8 +71,26 @@ def main(device: str) -> None:
 
     say("free")
     for line in sys.stdin:
-        result = result_of(TypeAdapter(Candidate).validate_json(line))
+        with rate_limits.heard(say.waits):
+            result = result_of(TypeAdapter(Candidate).validate_json(line))
         say(type(result).__name__.lower(), result=asdict(result))
+
+
+class _Messages:
+    """Sends messages to the parent, each as a line."""
+
+    def __init__(self, answers: IO[str]) -> None:
+        self._answers = answers
+        self._lock = threading.Lock()  # threads that download report that they wait
+
+    def __call__(self, kind: str, **content: Any) -> None:
+        with self._lock:
+            self._answers.write(json.dumps({"kind": kind, **content}) + "\n")
+            self._answers.flush()
+
+    def waits(self, reason: str, seconds: float) -> None:
+        """Report that a server limits requests."""
+        self("waiting", reason=reason, seconds=seconds)
 
 
 def _what_is_broken(error: Exception) -> str:

@@ -16,6 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
+from hubscan.environment import cache_folder
 from hubscan.feature_store.stored import StoredFeatures
 from hubscan.records import Features, Pooling
 from hubscan.records.features import is_address
@@ -27,10 +28,7 @@ KEYS, CONTENTS, LAYER = "keys", "contents", "layer."  # names of tensors
 
 def default_folder() -> Path:
     """Return the default folder for features: in `HUBSCAN_CACHE`, or in hubscan's part of the user cache."""
-    from platformdirs import user_cache_path
-
-    asked = os.environ.get("HUBSCAN_CACHE")
-    return (Path(asked).expanduser() if asked else user_cache_path("hubscan")) / "features"
+    return cache_folder() / "features"
 
 
 class LocalStore:

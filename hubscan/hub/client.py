@@ -1,16 +1,13 @@
-"""Set up the Hub's client, turn its exceptions into one-line errors, and count the bytes that it receives.
+"""Set up the Hub's client, and turn its exceptions into one-line errors.
 
 The client reads `HF_ENDPOINT` and its cache folders when it is imported; nothing here changes them.
 """
 
 from __future__ import annotations
 
-import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import Final
 
 from huggingface_hub import HfApi, constants
 from huggingface_hub.errors import (
@@ -31,17 +28,20 @@ from huggingface_hub.utils import (  # type: ignore[attr-defined]
 
 from hubscan import __version__
 from hubscan.errors import HubError
+from hubscan.hub import session, settings
 
-T = TypeVar("T")
+ASKING_SECONDS: Final = 5.0
 
-RATE_LIMIT_TRIES = 4
-ASKING_SECONDS = 10.0
-LONGEST_WAIT = 300.0  # seconds: the Hub's rate limits count in windows of five minutes
-COUNTED_APART: Final = "hubscan.counted_apart"  # marks a request whose caller counts the bytes as they arrive
+session.install()
 
 
 def api() -> HfApi:
-    """Return the client; its user agent names hubscan and its version."""
+    """Return the client; its user agent names hubscan and its version.
+
+    Raises:
+        SettingError: if the token that it would send is none.
+    """
+    settings.check_token()
     return HfApi(library_name="hubscan", library_version=__version__)
 
 
@@ -56,11 +56,27 @@ SENTENCES: Final[tuple[tuple[type[Exception], str], ...]] = (
     (RepositoryNotFoundError, "not on the Hub, or private and you are not logged in"),
     (RevisionNotFoundError, "no such revision"),
     (HFValidationError, "not a valid repository id (expected `org/name`)"),
-    (OfflineModeIsEnabled, "not in the cache, and HF_HUB_OFFLINE is set"),
-    (LocalEntryNotFoundError, "not in the cache, and {endpoint} cannot be reached"),
+    (
+        OfflineModeIsEnabled,
+        "not in the cache, and {offline} is set; unset it, or run this once with a network",
+    ),
+    (
+        LocalEntryNotFoundError,
+        "not in the cache, and {endpoint} cannot be reached; run this once with a network",
+    ),
     (HfHubHTTPError, "{endpoint} answered: {reason}"),
-    (httpx.HTTPError, "{endpoint} cannot be reached: {reason}"),  # not an OSError in this client
+    (httpx.HTTPError, "{endpoint} cannot be reached{proxy}: {reason}"),  # not an OSError in this client
 )
+
+
+def is_unreachable(error: BaseException | None) -> bool:
+    """Return whether *error*, or its cause, says that the Hub cannot be asked, whatever it would answer."""
+    if isinstance(error, HubError):
+        return is_unreachable(error.__cause__)
+    if isinstance(error, OfflineModeIsEnabled | LocalEntryNotFoundError | httpx.TransportError):
+        return True
+    response = error.response if isinstance(error, HfHubHTTPError) else None
+    return response is not None and response.status_code >= 500
 
 
 @contextmanager
@@ -72,7 +88,17 @@ def explained(what: str) -> Iterator[None]:
         sentence = next(sentence for kind, sentence in SENTENCES if isinstance(error, kind))
         lines = (line.strip() for line in str(error).splitlines())
         reason = next(filter(None, lines), type(error).__name__)
-        raise HubError(f"{what}: {sentence.format(endpoint=constants.ENDPOINT, reason=reason)}") from error
+        said = sentence.format(
+            endpoint=constants.ENDPOINT,
+            offline=settings.offline_because() or "HF_HUB_OFFLINE",
+            proxy=_through(settings.proxy_for(constants.ENDPOINT)),
+            reason=reason,
+        )
+        raise HubError(f"{what}: {said}") from error
+
+
+def _through(variable: str | None) -> str:
+    return f" through the proxy in {variable}" if variable else ""
 
 
 def ask_once() -> None:
@@ -81,6 +107,7 @@ def ask_once() -> None:
     Raises:
         HubError: if the Hub cannot be reached, or answers with an error.
     """
+    settings.check_token()
     listing = f"{constants.ENDPOINT}/api/models"
     headers = build_hf_headers(library_name="hubscan", library_version=__version__)
     with explained("the Hub"):
@@ -88,46 +115,3 @@ def ask_once() -> None:
             listing, params={"limit": 1}, headers=headers, timeout=ASKING_SECONDS, follow_redirects=True
         )
         hf_raise_for_status(answer)
-
-
-def patient(call: Callable[[], T]) -> T:
-    """Return call(), retrying while the Hub limits the rate; the client itself retries only listings."""
-    for attempt in range(1, RATE_LIMIT_TRIES):
-        try:
-            return call()
-        except HfHubHTTPError as error:
-            response = error.response
-            if response is None or response.status_code != 429:
-                raise
-            asked = response.headers.get("Retry-After", "")
-            time.sleep(min(float(asked) if asked.isdecimal() else 2.0**attempt, LONGEST_WAIT))
-    return call()
-
-
-@dataclass
-class Traffic:
-    """Bytes of bodies that the Hub's client received, and the number of responses."""
-
-    bytes_read: int = 0
-    requests: int = 0
-
-
-@contextmanager
-def counted(traffic: Traffic | None = None) -> Iterator[Traffic]:
-    """Count what arrives over the network while the block runs, added to *traffic* if given."""
-    traffic, lock = traffic or Traffic(), threading.Lock()
-
-    def count(response: httpx.Response) -> None:
-        with lock:
-            traffic.requests += 1
-            apart = response.request.extensions.get(COUNTED_APART)
-            if response.request.method == "GET" and not apart:
-                traffic.bytes_read += int(response.headers.get("Content-Length") or 0)
-
-    session = get_session()
-    hooks = session.event_hooks
-    session.event_hooks = {**hooks, "response": [*hooks.get("response", []), count]}
-    try:
-        yield traffic
-    finally:
-        session.event_hooks = hooks

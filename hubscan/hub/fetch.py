@@ -16,7 +16,8 @@ from huggingface_hub import snapshot_download
 from hubscan import __version__
 from hubscan.errors import CheckpointError
 from hubscan.hub import eligibility
-from hubscan.hub.client import explained, patient
+from hubscan.hub.client import explained
+from hubscan.hub.rate_limits import interruptible
 from hubscan.records import Candidate
 
 WANTED: Final = (
@@ -79,16 +80,14 @@ def fetch(candidate: Candidate) -> Fetched:
 
 
 def _downloaded(candidate: Candidate, wanted: Sequence[str]) -> Path:
-    with explained(candidate.model):
-        folder = patient(
-            lambda: snapshot_download(
-                candidate.model,
-                revision=candidate.revision,
-                allow_patterns=list(wanted),
-                ignore_patterns=["[!0-9]*/*.model", "*/*/*"],
-                library_name="hubscan",
-                library_version=__version__,
-            )
+    with explained(candidate.model), interruptible():
+        folder = snapshot_download(
+            candidate.model,
+            revision=candidate.revision,
+            allow_patterns=list(wanted),
+            ignore_patterns=["[!0-9]*/*.model", "*/*/*"],
+            library_name="hubscan",
+            library_version=__version__,
         )
     return Path(folder)
 

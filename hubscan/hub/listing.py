@@ -25,7 +25,7 @@ from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
 from hubscan.errors import CheckpointError, HubError
 from hubscan.families import family_of
 from hubscan.hub import eligibility
-from hubscan.hub.client import api, explained, patient
+from hubscan.hub.client import api, ask_once, explained
 from hubscan.hub.local_facts import license_in, parameters_in
 from hubscan.records import Candidate, Listed, Modality, Query, Skipped
 
@@ -83,6 +83,7 @@ def search(query: Query, *modalities: Modality) -> Iterator[Listed]:
     """
     waiting = deque(_merged(query, modality, modalities) for modality in modalities)
     wanted = query.limit
+    ask_once()
     while waiting and wanted:
         rows = waiting.popleft()
         for row in rows:
@@ -300,7 +301,7 @@ def _of_each(candidate: Candidate, modalities: Sequence[Modality]) -> Iterator[C
 def _remote(name: str, query: Query, modalities: Sequence[Modality]) -> Iterator[Candidate]:
     repo, _, revision = name.partition("@")
     with explained(repo):
-        info = patient(lambda: api().model_info(repo, revision=revision or None, expand=FIELDS + FILES))  # type: ignore[arg-type]
+        info = api().model_info(repo, revision=revision or None, expand=FIELDS + FILES)  # type: ignore[arg-type]
     names = [file.rfilename for file in info.siblings or []]
     read = _read_by(names, info.pipeline_tag, _model_type(info), modalities)
     reason = _unusable(info, read[0]) or eligibility.reason_in_names(names)

@@ -21,7 +21,7 @@ from huggingface_hub import constants, get_hf_file_metadata, hf_hub_download, hf
 from huggingface_hub.utils import build_hf_headers, get_session, httpx  # type: ignore[attr-defined]
 
 from hubscan.errors import HubError
-from hubscan.hub.client import LONGEST_WAIT, explained, patient
+from hubscan.hub.client import explained
 
 T = TypeVar("T")
 S = TypeVar("S")
@@ -44,9 +44,8 @@ class _Place:
 class _Temporary(Exception):
     """A failure that may not occur again."""
 
-    def __init__(self, reason: str, wait: float | None = None, *, moved: bool = False) -> None:
+    def __init__(self, reason: str, *, moved: bool = False) -> None:
         super().__init__(reason)
-        self.wait = wait
         self.moved = moved  # the URL may have expired: resolve the file again
 
 
@@ -92,8 +91,7 @@ class RemoteFile:
                     raise HubError(
                         f"{self.name}: cannot be read after {TRIES} tries: {reason}; try again later"
                     ) from error
-                asked = error.wait if isinstance(error, _Temporary) else None
-                time.sleep(wait if asked is None else min(asked, LONGEST_WAIT))
+                time.sleep(wait)
                 wait *= 2
                 if isinstance(error, _Temporary) and error.moved:
                     self._known = None
@@ -152,10 +150,7 @@ def _check(answer: httpx.Response, *, whole: bool) -> None:
         return
     if status == 200:
         raise _WholeOnly
-    if status == 429 or status >= 500:
-        asked = answer.headers.get("Retry-After", "")
-        raise _Temporary(f"status {status}", float(asked) if asked.isdecimal() else None)
-    raise _Temporary(f"status {status}", moved=True)
+    raise _Temporary(f"status {status}", moved=status < 500)
 
 
 def _on_hub(address: str) -> _Place:
@@ -164,7 +159,7 @@ def _on_hub(address: str) -> _Place:
         raise HubError(f"{address}: not an address of a dataset's file at a commit")
     url = hf_hub_url(match["repo"], match["path"], repo_type="dataset", revision=match["revision"])
     with explained(f"dataset {match['repo']}, {match['path']}"):
-        metadata = patient(lambda: get_hf_file_metadata(url, timeout=TIMEOUT_SECONDS))
+        metadata = get_hf_file_metadata(url, timeout=TIMEOUT_SECONDS)
     # Only the Hub gets the token: URLs elsewhere are already signed.
     ours = metadata.location.startswith(f"{constants.ENDPOINT}/")
     return _Place(metadata.location, int(metadata.size or 0), build_hf_headers() if ours else {})

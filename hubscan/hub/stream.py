@@ -12,8 +12,8 @@ from typing import Final
 from huggingface_hub.utils import get_session, httpx  # type: ignore[attr-defined]
 
 from hubscan.errors import HubError
-from hubscan.hub.client import COUNTED_APART, LONGEST_WAIT
 from hubscan.hub.ranges import TIMEOUT_SECONDS, TRIES
+from hubscan.hub.traffic import COUNTED_APART
 
 PROGRESS_BYTES: Final = 2**20  # since the last break; after that much, the count of tries starts again
 
@@ -89,20 +89,16 @@ class RemoteStream(io.RawIOBase):
             if self._steady:
                 headers["If-Range"] = self.tag
         for attempt in range(1, TRIES + 1):
-            wait = None
             try:
                 answer = self._sent(headers)
-                status = answer.status_code
-                if status != 429 and status < 500:
+                if answer.status_code < 500:
                     return self._begun(answer)
-                reason = f"status {status}"
-                asked = answer.headers.get("Retry-After", "")
-                wait = min(float(asked), LONGEST_WAIT) if asked.isdecimal() else None
+                reason = f"status {answer.status_code}"
             except (httpx.HTTPError, httpx.InvalidURL) as error:
                 reason = str(error) or type(error).__name__
                 if isinstance(error, httpx.InvalidURL | httpx.UnsupportedProtocol):
                     raise HubError(f"{self.name}: cannot be reached: {reason}") from error
-            self._wait(attempt, reason, wait)
+            self._wait(attempt, reason)
         raise AssertionError("the last try returns or raises")
 
     def _sent(self, headers: dict[str, str]) -> httpx.Response:
@@ -143,7 +139,7 @@ class RemoteStream(io.RawIOBase):
             return False
         return same and (said[2] == "*" or self.size is None or int(said[2]) == self.size)
 
-    def _wait(self, attempt: int, reason: str, seconds: float | None = None) -> None:
+    def _wait(self, attempt: int, reason: str) -> None:
         if attempt >= TRIES:
             raise HubError(f"{self.name}: cannot be read after {TRIES} tries: {reason}; try again later")
-        time.sleep(0.5 * 2 ** (attempt - 1) if seconds is None else seconds)
+        time.sleep(0.5 * 2 ** (attempt - 1))

@@ -31,7 +31,7 @@ from huggingface_hub.errors import HfHubHTTPError, RepositoryNotFoundError
 from huggingface_hub.hf_api import ModelInfo
 
 from hubscan.errors import HubError
-from hubscan.hub.client import api, explained, patient
+from hubscan.hub.client import api, explained
 from hubscan.publish.card import card_of
 from hubscan.publish.public import is_hub_id, public
 from hubscan.report.json_form import as_json
@@ -81,7 +81,7 @@ def publish(
     with _explained_writing(repo):
         # Validate first: otherwise a card that the Hub refuses would leave an empty repository.
         with _card_refused(repo):
-            patient(partial(ModelCard(files[CARD].decode()).validate, "model"))
+            ModelCard(files[CARD].decode()).validate("model")
         hub = api()
         info = _opened(hub, repo, private, token)
         mine = _is_ours(hub, info, token)
@@ -135,11 +135,11 @@ def _opened(hub: HfApi, repo: str, private: bool, token: str) -> ModelInfo:
     """Return the Hub's description of *repo*; create it if it does not exist."""
     look = partial(hub.model_info, repo, token=token)
     try:
-        info = patient(look)
+        info = look()
     except RepositoryNotFoundError:
         # None, not False: the default of the organisation may be private.
-        patient(partial(hub.create_repo, repo, private=private or None, exist_ok=True, token=token))
-        info = patient(look)
+        hub.create_repo(repo, private=private or None, exist_ok=True, token=token)
+        info = look()
     if private and not info.private:
         raise HubError(f"{repo} is public; make it private in its settings, or publish without --private")
     return info
@@ -148,9 +148,9 @@ def _opened(hub: HfApi, repo: str, private: bool, token: str) -> ModelInfo:
 def _is_ours(hub: HfApi, info: ModelInfo, token: str) -> bool:
     if CARD not in _names(info):
         return False
-    fetch = partial(hub.hf_hub_download, info.id, CARD, revision=info.sha, token=token)
+    card = hub.hf_hub_download(info.id, CARD, revision=info.sha, token=token)
     try:
-        tags = (metadata_load(patient(fetch)) or {}).get("tags")
+        tags = (metadata_load(card) or {}).get("tags")
     except (ValueError, yaml.YAMLError):  # hubscan writes only cards that can be read back
         return False
     return isinstance(tags, list) and OWN_TAG in tags
@@ -171,9 +171,8 @@ def _committed(
 ) -> Published:
     stale = {name for name in OURS if name not in files} & _names(info) if replaces else set()
 
-    def commit() -> str:
-        # The client stores the upload state in the operations, so each attempt needs new ones.
-        done = hub.create_commit(
+    with _card_refused(info.id), _quiet_client():
+        made = hub.create_commit(
             info.id,
             [
                 *(CommitOperationAdd(name, content) for name, content in files.items()),
@@ -183,11 +182,8 @@ def _committed(
             parent_commit=info.sha,
             token=token,
         )
-        return str(done.oid)
-
-    with _card_refused(info.id), _quiet_client():
-        made = patient(commit)
-    return Published(f"{constants.ENDPOINT}/{info.id}", made, changed=made != info.sha)
+    commit = str(made.oid)
+    return Published(f"{constants.ENDPOINT}/{info.id}", commit, changed=commit != info.sha)
 
 
 def _names(info: ModelInfo) -> set[str]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import datasets
 
 from hubscan.errors import DatasetError
-from hubscan.hub.client import Traffic, counted
+from hubscan.hub.traffic import Traffic, counted
 from hubscan.records import Sample, SampleRequest
 from hubscan.sample.assemble import assemble
 from hubscan.sample.cells import Reader

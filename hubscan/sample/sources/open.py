@@ -13,7 +13,7 @@ import datasets
 from datasets import DatasetBuilder, load_dataset_builder
 
 from hubscan.errors import DatasetError, HubError
-from hubscan.hub.client import api, explained, is_unknown, patient
+from hubscan.hub.client import api, explained, is_unknown
 from hubscan.hub.ranges import RemoteFile
 from hubscan.records import SampleRequest
 from hubscan.sample.cells import Fetch
@@ -159,7 +159,7 @@ def _on_hub(name: str, revision: str | None) -> DatasetInfo:
     """
     try:
         with explained(f"dataset {name}"):
-            return patient(lambda: api().dataset_info(name, revision=revision))
+            return api().dataset_info(name, revision=revision)
     except HubError as error:
         if not (_is_data_file(name) and is_unknown(error)):
             raise

@@ -1,0 +1,88 @@
+"""Set up the session of the Hub's client: it waits while the Hub limits requests, and counts what arrives.
+
+Every call of the client and of `datasets` goes through this session, and so do hubscan's own reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from huggingface_hub import constants, get_token, set_client_factory
+from huggingface_hub.utils import _http, httpx  # type: ignore[attr-defined]
+
+from hubscan.errors import HubError, HubscanError
+from hubscan.hub import rate_limits, settings
+from hubscan.hub.traffic import count
+
+READING: Final = ("GET", "HEAD", "OPTIONS")
+
+
+def install() -> None:
+    """Let the client make its sessions as hubscan needs them; the one in use is closed.
+
+    A factory that was set before, for a proxy or certificates, still makes the session. None is made here.
+    """
+    made = _http._GLOBAL_CLIENT_FACTORY
+    if not getattr(made, "of_hubscan", False):
+        set_client_factory(_Factory(made))
+
+
+class _Factory:
+    """Makes sessions; a class, so that it is recognised when hubscan is imported again."""
+
+    of_hubscan = True
+
+    def __init__(self, made: Callable[[], httpx.Client]) -> None:
+        self._made = made
+
+    def __call__(self) -> httpx.Client:
+        settings.check_token()
+        try:
+            client = self._made()
+        except HubscanError:
+            raise
+        except Exception as error:  # ImportError, ValueError, InvalidURL, OSError: whatever httpx2 meets
+            raise settings.explain(error) from error
+        hooks = client.event_hooks
+        client.event_hooks = {**hooks, "response": [*hooks.get("response", []), count]}
+        return patient(client)
+
+
+def patient(client: httpx.Client) -> httpx.Client:
+    """Return *client*, changed so that it waits while a server limits requests, and then asks again."""
+    once = client.send
+
+    def send(request: httpx.Request, **options: Any) -> httpx.Response:
+        key, name = rate_limits.key_of(request.url), _name(request.url)
+        waited, asked = 0.0, 0.0
+        in_memory = isinstance(request.stream, httpx.ByteStream)  # once sent, another body is spent
+        for attempt in range(rate_limits.MOST_WAITS + 1):
+            if not constants.is_offline_mode():  # else the next line raises
+                waited += rate_limits.wait(key, name)
+            response = once(request, **options)
+            seconds = rate_limits.seconds_asked(response.status_code, response.headers, attempt)
+            # A read can be repeated; a write too if it was refused, but a busy server may have made it.
+            may_repeat = request.method in READING or (response.status_code == 429 and in_memory)
+            if seconds is None or not may_repeat:
+                return response
+            response.close()
+            asked = seconds
+            if waited + asked > rate_limits.PATIENCE_SECONDS:
+                break
+            rate_limits.limit(key, asked)
+        raise HubError(_refused(name, asked, waited))
+
+    client.send = send  # type: ignore[method-assign]
+    return client
+
+
+def _name(url: httpx.URL) -> str:
+    return "the Hub" if str(url).startswith(f"{constants.ENDPOINT}/") else url.host
+
+
+def _refused(name: str, asked: float, waited: float) -> str:
+    log_in = "" if get_token() else ", or log in with `hf auth login`, which raises the limit"
+    if waited:
+        return f"{name} still limits requests after {waited:.0f} s; try again later{log_in}"
+    return f"{name} limits requests, and asks to wait {asked:.0f} s; try again then{log_in}"

@@ -1,0 +1,134 @@
+"""Check what only matters when the Hub is asked: the token, the proxies and the certificates."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Final
+from urllib.request import proxy_bypass
+
+from huggingface_hub import constants
+from huggingface_hub.utils import httpx  # type: ignore[attr-defined]
+
+from hubscan.environment import deciding, shown, why_not_writable
+from hubscan.errors import SettingError
+
+TOKENS: Final = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")  # in the order in which the client looks for one
+PROXIES: Final = ("http_proxy", "https_proxy", "all_proxy")
+CERTIFICATES: Final = ("SSL_CERT_FILE", "SSL_CERT_DIR")
+CACHE: Final = ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_HOME", "XDG_CACHE_HOME", "HOME")
+"""The variables that decide where the client keeps its cache; the first that is set decides."""
+
+
+def check_token() -> None:
+    """Check the token that the client would send; the error does not contain it.
+
+    Raises:
+        SettingError: naming the variable or the file, if it cannot be a token.
+    """
+    name = next((name for name in TOKENS if os.environ.get(name)), None)
+    if name is not None:
+        _check_token(name, os.environ[name], "correct it, or unset it")
+        return
+    try:
+        token = Path(constants.HF_TOKEN_PATH).read_text(encoding="utf-8")
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except OSError as error:
+        raise SettingError(
+            f"{constants.HF_TOKEN_PATH}: the token cannot be read: {error.strerror or error}; "
+            "correct the file's permissions, or set HF_TOKEN"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise SettingError(
+            f"{constants.HF_TOKEN_PATH}: the token is not text; run `hf auth login` again"
+        ) from error
+    _check_token(constants.HF_TOKEN_PATH, token, "run `hf auth login` again")
+
+
+def check_cache() -> None:
+    """Check that the client can write its cache.
+
+    Raises:
+        SettingError: naming the variable, if it cannot.
+    """
+    folder = Path(constants.HF_HUB_CACHE)
+    problem = why_not_writable(folder)
+    if problem:
+        raise SettingError(
+            f"{deciding(CACHE)}: the cache of the Hub's client, {folder}, cannot be written: {problem}; "
+            "set HF_HOME to a folder that can be written"
+        )
+
+
+def explain(error: Exception) -> SettingError:
+    """Return in one line, naming the variable, why the client's session could not be created."""
+    for name, value in os.environ.items():
+        if name.lower() in PROXIES and value:
+            problem = _problem_of_proxy(value)
+            if problem:
+                return SettingError(f"{name}={shown(value)}: {problem}")
+    for name in CERTIFICATES:
+        if os.environ.get(name):
+            reason = getattr(error, "strerror", None) or str(error)
+            return SettingError(
+                f"{name}={shown(os.environ[name])}: no certificates can be read there: {reason}; "
+                "correct it, or unset it"
+            )
+    return SettingError(f"the Hub's client cannot be set up: {error}; check the environment variables")
+
+
+def proxy_for(url: str) -> str | None:
+    """Return the variable that names the proxy for requests to *url*, None without one."""
+    scheme, _, rest = url.partition("://")
+    if proxy_bypass(rest.partition("/")[0]):
+        return None
+    wanted = (f"{scheme}_proxy", "all_proxy")
+    return next(
+        (name for kind in wanted for name, value in os.environ.items() if value and name.lower() == kind),
+        None,
+    )
+
+
+def _check_token(where: str, token: str, advice: str) -> None:
+    # As the client cleans it; a line break within is a paste that went wrong.
+    token = token.strip()
+    if re.search(r"\s", token):
+        problem = "a space or a line break"
+    elif re.search(r"[\"'`“”„‟‘’‚‛«»]", token):
+        problem = "quotation marks"
+    elif not token.isascii():
+        problem = "a character that is not ASCII"
+    elif not token.isprintable():
+        problem = "a control character"
+    else:
+        return
+    raise SettingError(f"{where}: the token contains {problem}; {advice}")
+
+
+def _problem_of_proxy(value: str) -> str | None:
+    address = value if "://" in value else f"http://{value}"
+    try:
+        scheme = httpx.Proxy(address).url.scheme
+    except (httpx.InvalidURL, ValueError, UnicodeError) as error:
+        reason = "its scheme is not http, https or socks5" if "scheme" in str(error) else _without(error)
+        return f"not the address of a proxy: {reason}; write it as http://HOST:PORT, or unset it"
+    if scheme.startswith("socks"):
+        try:
+            import socksio  # type: ignore[import-not-found]  # noqa: F401
+        except ImportError:
+            return "a SOCKS proxy needs another package; run `pip install 'httpx2[socks]'`, or unset it"
+    return None
+
+
+def _without(error: Exception) -> str:
+    """Return the message of *error* without the address, which may contain a password."""
+    return re.sub(r"'[^']*'", "…", str(error)) or type(error).__name__
+
+
+def offline_because() -> str | None:
+    """Return the variable that forbids the client to ask the Hub, None if it may."""
+    if not constants.is_offline_mode():
+        return None
+    return deciding(("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"))
