@@ -102,6 +102,7 @@ def embed(
 
     from hubscan import encoders
     from hubscan.hub import listing
+    from hubscan.hub.cached import keep_main
     from hubscan.media import torchvision
 
     torchvision.require_whole()
@@ -116,7 +117,9 @@ def embed(
     if isinstance(candidate, Skipped):
         raise CheckpointError(f"{model}: {candidate.reason}")
     request = EncodingRequest(pooling, prompt, layers, max_seconds=max_seconds)
-    encoder = encoders.load(fetch(candidate).folder, kind, request, dtype=dtype)
+    folder = fetch(candidate).folder
+    keep_main(candidate.model, candidate.revision)
+    encoder = encoders.load(folder, kind, request, dtype=dtype)
     try:
         found_layers = list(extract(encoder, rows).layers.values())
     except (ImageError, audio.AudioError) as error:

@@ -17,6 +17,7 @@ from hubscan.errors import RankingError, RecipeError, RunError
 from hubscan.feature_store import FeatureStore, open_store
 from hubscan.heads import keep_heads
 from hubscan.hub import listing
+from hubscan.hub.cached import keep_main
 from hubscan.media import audio
 from hubscan.recipe import TASKS, Recipe
 from hubscan.records import (
@@ -160,6 +161,8 @@ def _results(engine: Engine, opened: run.Run, plan: Plan, store: FeatureStore) -
     for event in results_of(engine, opened.unfinished(), plan.sample, plan.recipe.job(store.place)):
         if isinstance(event, Scored | Skipped):
             opened.append(event)
+        if isinstance(event, Scored):
+            keep_main(event.candidate.model, event.candidate.revision)
         yield event
 
 

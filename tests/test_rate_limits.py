@@ -16,7 +16,7 @@ from hubscan.errors import HubError
 from hubscan.hub import rate_limits
 from hubscan.hub.session import patient
 from hubscan.hub.traffic import count, counted
-from tests.hub import ALWAYS, LabHub, environment, run_python
+from tests.hub import LabHub, environment, run_python
 
 URL = "http://hub.test/api/models"
 

@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from huggingface_hub import snapshot_download
+from huggingface_hub.errors import LocalEntryNotFoundError
 
 from hubscan import __version__
-from hubscan.errors import CheckpointError
-from hubscan.hub import eligibility
-from hubscan.hub.client import explained
+from hubscan.errors import CheckpointError, HubError
+from hubscan.hub import cached, eligibility, settings
+from hubscan.hub.client import ask_once, explained, is_unreachable
 from hubscan.hub.rate_limits import interruptible
 from hubscan.records import Candidate
 
@@ -80,16 +83,41 @@ def fetch(candidate: Candidate) -> Fetched:
 
 
 def _downloaded(candidate: Candidate, wanted: Sequence[str]) -> Path:
+    """Return the folder with the *wanted* files, which are downloaded unless the cache has them all."""
+    download = partial(
+        snapshot_download,
+        candidate.model,
+        revision=candidate.revision,
+        allow_patterns=list(wanted),
+        ignore_patterns=["[!0-9]*/*.model", "*/*/*"],
+        library_name="hubscan",
+        library_version=__version__,
+    )
+    found = cached.snapshot(candidate.model, "model", candidate.revision)
+    offline = settings.offline_because()
     with explained(candidate.model), interruptible():
-        folder = snapshot_download(
-            candidate.model,
-            revision=candidate.revision,
-            allow_patterns=list(wanted),
-            ignore_patterns=["[!0-9]*/*.model", "*/*/*"],
-            library_name="hubscan",
-            library_version=__version__,
-        )
-    return Path(folder)
+        if found is not None and (offline or cached.is_listed(found, "model")):
+            with suppress(LocalEntryNotFoundError):  # some are missing
+                return Path(download(local_files_only=True))
+        if offline:
+            raise HubError(
+                f"{candidate.model}: not all of its files are in the cache, and {offline} is set; run this "
+                f"once with a network, or `hf download {candidate.model} --revision {candidate.revision}`"
+            )
+        if found is not None and not _is_reachable():
+            return found.folder
+        settings.check_token()
+        settings.check_cache()
+        return Path(download())
+
+
+def _is_reachable() -> bool:
+    """Return whether the Hub answers at all; the client itself would try for half a minute."""
+    try:
+        ask_once()
+    except HubError as error:
+        return not is_unreachable(error)
+    return True
 
 
 def _written_since(begun: float, folder: Path) -> int:

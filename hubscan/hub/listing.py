@@ -24,8 +24,8 @@ from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
 
 from hubscan.errors import CheckpointError, HubError
 from hubscan.families import family_of
-from hubscan.hub import eligibility
-from hubscan.hub.client import api, ask_once, explained
+from hubscan.hub import cached, eligibility, settings
+from hubscan.hub.client import ASKING_SECONDS, api, ask_once, explained, is_unreachable
 from hubscan.hub.local_facts import license_in, parameters_in
 from hubscan.records import Candidate, Listed, Modality, Query, Skipped
 
@@ -230,6 +230,7 @@ def _sort_key(sort: str) -> Callable[[ModelInfo], tuple[float, str]]:
 
 def _listed(info: ModelInfo, query: Query, modality: Modality) -> Listed:
     candidate = _candidate(info, query, modality)
+    cached.note_main(candidate.model, candidate.revision)
     reason = _unusable(info, modality)
     if reason is None and not _may_read(_model_type(info), modality):
         reason = f"model type {_model_type(info) or 'unknown'} is not a supported {modality} encoder"
@@ -299,15 +300,49 @@ def _of_each(candidate: Candidate, modalities: Sequence[Modality]) -> Iterator[C
 
 
 def _remote(name: str, query: Query, modalities: Sequence[Modality]) -> Iterator[Candidate]:
+    """Yield *name* as the Hub describes it, or as the client's cache has it if the Hub cannot be asked."""
     repo, _, revision = name.partition("@")
-    with explained(repo):
-        info = api().model_info(repo, revision=revision or None, expand=FIELDS + FILES)  # type: ignore[arg-type]
+    offline = settings.offline_because()
+    try:
+        with explained(repo):
+            validate_repo_id(repo)
+            if offline:
+                yield from _in_cache(name, modalities, f"{offline} is set")
+                return
+            info = api().model_info(
+                repo,
+                revision=revision or None,
+                expand=FIELDS + FILES,  # type: ignore[arg-type]
+                timeout=ASKING_SECONDS,
+            )
+    except HubError as error:
+        if offline or not is_unreachable(error):
+            raise
+        yield from _in_cache(name, modalities, "the Hub cannot be reached")
+        return
     names = [file.rfilename for file in info.siblings or []]
     read = _read_by(names, info.pipeline_tag, _model_type(info), modalities)
     reason = _unusable(info, read[0]) or eligibility.reason_in_names(names)
     if reason:
         raise CheckpointError(f"{name}: {reason}")
+    if not revision:
+        cached.note_main(info.id, str(info.sha))
     yield from _of_each(_candidate(info, query, read[0]), read)
+
+
+def _in_cache(name: str, modalities: Sequence[Modality], because: str) -> Iterator[Candidate]:
+    found = cached.checkpoint(name, because)
+    exact = name.endswith(f"@{found.commit}")
+    candidate = Candidate(
+        found.repo,
+        found.commit,
+        "text",
+        parameters=parameters_in(found.folder),
+        license=license_in(found.folder),
+        library="transformers",
+        flags=() if exact else (f"commit {found.commit[:7]} from the cache, as {because}",),
+    )
+    yield from _of_each(candidate, _read_by(found.names, None, _type_in(found.folder), modalities))
 
 
 def _local(name: str, folder: Path, modalities: Sequence[Modality]) -> Iterator[Candidate]:
