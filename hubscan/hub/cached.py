@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
@@ -102,6 +103,38 @@ def is_listed(found: Snapshot, kind: Kind) -> bool:
     return place is not None and (place / "trees" / f"{found.commit}.json").is_file()
 
 
+def missing(found: Snapshot, kind: Kind, names: Iterable[str]) -> bool:
+    """Return whether files that belong with *names* were not downloaded: other parts of the same split.
+
+    The names of parts tell how many there are (`train-00000-of-00004`), and the list of files, if the cache
+    has it, tells which differ only in their numbers.
+    """
+    here = set(names)
+    alike = Counter(_without_numbers(name) for name in here)
+    for name in here:
+        total = re.search(r"-of-(\d+)", name)
+        if total and alike[_without_numbers(name)] < int(total[1]):
+            return True
+    listed = _listed_names(found, kind)
+    return any(name not in here and _without_numbers(name) in alike for name in listed)
+
+
+def _without_numbers(name: str) -> str:
+    return re.sub(r"\d+", "#", name)
+
+
+def _listed_names(found: Snapshot, kind: Kind) -> list[str]:
+    place = _place(found.repo, kind)
+    try:
+        return (
+            list(json.loads((place / "trees" / f"{found.commit}.json").read_bytes())["files"])
+            if place
+            else []
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+
+
 def note_main(model: str, commit: str) -> None:
     """Remember that *commit* was the head of `main` when the Hub was asked."""
     _heads[model] = commit
@@ -122,7 +155,7 @@ def keep_main(model: str, commit: str) -> None:
 
 
 def _place(repo: str, kind: Kind) -> Path | None:
-    folder = Path(constants.HF_HUB_CACHE) / repo_folder_name(repo_id=repo, repo_type=kind)
+    folder = Path(constants.HF_HUB_CACHE).absolute() / repo_folder_name(repo_id=repo, repo_type=kind)
     return folder if folder.is_dir() else None
 
 

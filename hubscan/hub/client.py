@@ -79,6 +79,12 @@ def is_unreachable(error: BaseException | None) -> bool:
     return response is not None and response.status_code >= 500
 
 
+def why_not_asked() -> str:
+    """Return why the cache is used instead of the Hub."""
+    offline = settings.offline_because()
+    return f"{offline} is set" if offline else "the network cannot be reached"
+
+
 @contextmanager
 def explained(what: str) -> Iterator[None]:
     """Turn the client's exceptions in the block into a `HubError` that names *what* was requested."""

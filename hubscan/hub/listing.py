@@ -25,7 +25,7 @@ from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
 from hubscan.errors import CheckpointError, HubError
 from hubscan.families import family_of
 from hubscan.hub import cached, eligibility, settings
-from hubscan.hub.client import ASKING_SECONDS, api, ask_once, explained, is_unreachable
+from hubscan.hub.client import ASKING_SECONDS, api, ask_once, explained, is_unreachable, why_not_asked
 from hubscan.hub.local_facts import license_in, parameters_in
 from hubscan.records import Candidate, Listed, Modality, Query, Skipped
 
@@ -307,7 +307,7 @@ def _remote(name: str, query: Query, modalities: Sequence[Modality]) -> Iterator
         with explained(repo):
             validate_repo_id(repo)
             if offline:
-                yield from _in_cache(name, modalities, f"{offline} is set")
+                yield from _in_cache(name, modalities)
                 return
             info = api().model_info(
                 repo,
@@ -318,7 +318,7 @@ def _remote(name: str, query: Query, modalities: Sequence[Modality]) -> Iterator
     except HubError as error:
         if offline or not is_unreachable(error):
             raise
-        yield from _in_cache(name, modalities, "the Hub cannot be reached")
+        yield from _in_cache(name, modalities)
         return
     names = [file.rfilename for file in info.siblings or []]
     read = _read_by(names, info.pipeline_tag, _model_type(info), modalities)
@@ -330,7 +330,8 @@ def _remote(name: str, query: Query, modalities: Sequence[Modality]) -> Iterator
     yield from _of_each(_candidate(info, query, read[0]), read)
 
 
-def _in_cache(name: str, modalities: Sequence[Modality], because: str) -> Iterator[Candidate]:
+def _in_cache(name: str, modalities: Sequence[Modality]) -> Iterator[Candidate]:
+    because = why_not_asked()
     found = cached.checkpoint(name, because)
     exact = name.endswith(f"@{found.commit}")
     candidate = Candidate(

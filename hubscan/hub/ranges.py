@@ -18,9 +18,11 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from huggingface_hub import constants, get_hf_file_metadata, hf_hub_download, hf_hub_url
+from huggingface_hub.errors import OfflineModeIsEnabled
 from huggingface_hub.utils import build_hf_headers, get_session, httpx  # type: ignore[attr-defined]
 
 from hubscan.errors import HubError
+from hubscan.hub import settings
 from hubscan.hub.client import explained
 
 T = TypeVar("T")
@@ -189,3 +191,5 @@ def _on_web(url: str) -> _Place:
             return _Place(str(answer.url), int(said[1]), {})
     except httpx.HTTPError as error:
         raise HubError(f"{url}: cannot be reached: {str(error) or type(error).__name__}") from error
+    except OfflineModeIsEnabled as error:
+        raise HubError(f"{url}: not read, as {settings.offline_because()} is set; unset it") from error

@@ -89,16 +89,17 @@ class RemoteStream(io.RawIOBase):
             if self._steady:
                 headers["If-Range"] = self.tag
         for attempt in range(1, TRIES + 1):
+            failure: Exception | None = None
             try:
                 answer = self._sent(headers)
                 if answer.status_code < 500:
                     return self._begun(answer)
                 reason = f"status {answer.status_code}"
             except (httpx.HTTPError, httpx.InvalidURL) as error:
-                reason = str(error) or type(error).__name__
+                reason, failure = str(error) or type(error).__name__, error
                 if isinstance(error, httpx.InvalidURL | httpx.UnsupportedProtocol):
                     raise HubError(f"{self.name}: cannot be reached: {reason}") from error
-            self._wait(attempt, reason)
+            self._wait(attempt, reason, failure)
         raise AssertionError("the last try returns or raises")
 
     def _sent(self, headers: dict[str, str]) -> httpx.Response:
@@ -139,7 +140,9 @@ class RemoteStream(io.RawIOBase):
             return False
         return same and (said[2] == "*" or self.size is None or int(said[2]) == self.size)
 
-    def _wait(self, attempt: int, reason: str) -> None:
+    def _wait(self, attempt: int, reason: str, error: Exception | None = None) -> None:
         if attempt >= TRIES:
-            raise HubError(f"{self.name}: cannot be read after {TRIES} tries: {reason}; try again later")
+            raise HubError(
+                f"{self.name}: cannot be read after {TRIES} tries: {reason}; try again later"
+            ) from error
         time.sleep(0.5 * 2 ** (attempt - 1))

@@ -34,7 +34,7 @@ def as_text(
         f"Candidates  {len(candidates)}{', and the best two joined' if fuse else ''}",
         *(
             f"  {plain(c.name)}@{short(c.revision)}  {c.modality}  {_size(c.parameters)}  "
-            f"{plain(c.license or 'licence not stated')}"
+            f"{plain(', '.join((c.license or 'licence not stated', *c.flags)))}"
             for c in candidates
         ),
         *(f"  not found: {plain(s.model)}: {plain(s.reason)}" for s in unresolved),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import datasets
 
-from hubscan.errors import DatasetError
+from hubscan.errors import DatasetError, HubError
+from hubscan.hub.client import is_unreachable, why_not_asked
 from hubscan.hub.traffic import Traffic, counted
 from hubscan.records import Sample, SampleRequest
 from hubscan.sample.assemble import assemble
@@ -15,10 +17,11 @@ from hubscan.sample.cells import Reader
 from hubscan.sample.column_names import listed
 from hubscan.sample.column_types import kinds_of
 from hubscan.sample.columns import Columns, find, likelier_labels
+from hubscan.sample.kept import KeptSplit, keep, kept
 from hubscan.sample.label_codes import AreNumbers, Coder, NotClasses
 from hubscan.sample.select import one_pass, random_access
 from hubscan.sample.select.one_pass import Spent
-from hubscan.sample.sources.open import Source, open_split
+from hubscan.sample.sources.open import Source, open_cached, open_split
 from hubscan.sample.sources.protocols import Table
 
 if TYPE_CHECKING:
@@ -44,7 +47,7 @@ class OpenSplit:
                     f"{self.source.dataset}: a label is not valid UTF-8 ({error.reason}); convert the data"
                 ) from error
         stored_bytes, stored_requests = self.source.stored()
-        return replace(
+        sample = replace(
             sample,
             draw=replace(
                 sample.draw,
@@ -52,6 +55,8 @@ class OpenSplit:
                 requests=traffic.requests + stored_requests,
             ),
         )
+        keep(self.request, sample)
+        return sample
 
     def _by_kind(self, traffic: Traffic) -> Sample:
         def spent() -> int:
@@ -76,8 +81,11 @@ class OpenSplit:
         return " or ".join(likelier) if likelier else f"with one of {listed(kinds)}"
 
 
-def open_dataset(request: SampleRequest) -> OpenSplit:
+def open_dataset(request: SampleRequest) -> OpenSplit | KeptSplit:
     """Open the split that *request* names and find its columns, reading only a few rows.
+
+    If the data is elsewhere and cannot be reached, it is what an earlier scan kept, or what the cache of the
+    Hub's client has of the dataset; `SampleInfo.notes` says so.
 
     Raises:
         HubError: if the Hub cannot be reached.
@@ -85,8 +93,19 @@ def open_dataset(request: SampleRequest) -> OpenSplit:
     """
     # A server that keeps truncating its answers would otherwise block a scan for nine minutes.
     datasets.config.STREAMING_READ_MAX_RETRIES = 5
+    try:
+        return _opened(request, open_split)
+    except HubError as error:
+        if not is_unreachable(error):
+            raise
+        unreachable, because = error, why_not_asked()
+    found = kept(request, because)
+    return found or _opened(request, lambda asked: open_cached(asked, because, unreachable))
+
+
+def _opened(request: SampleRequest, opening: Callable[[SampleRequest], Source]) -> OpenSplit:
     with counted() as traffic:
-        source = open_split(request)
+        source = opening(request)
         rows = source.rows
         columns = find(rows.features, kinds_of(rows.features), rows.head, request)
     return OpenSplit(request, source, columns, traffic)

@@ -13,7 +13,8 @@ import datasets
 from datasets import DatasetBuilder, load_dataset_builder
 
 from hubscan.errors import DatasetError, HubError
-from hubscan.hub.client import api, explained, is_unknown
+from hubscan.hub import cached
+from hubscan.hub.client import ASKING_SECONDS, api, explained, is_unknown
 from hubscan.hub.ranges import RemoteFile
 from hubscan.records import SampleRequest
 from hubscan.sample.cells import Fetch
@@ -118,6 +119,45 @@ def open_split(request: SampleRequest) -> Source:
     )
 
 
+def open_cached(request: SampleRequest, because: str, error: HubError) -> Source:
+    """Return the split that *request* names as the cache of the Hub's client has it.
+
+    Args:
+        request: names the dataset.
+        because: why the Hub is not asked.
+        error: raised if the request names no dataset of the Hub, which alone can be in this cache.
+
+    Raises:
+        HubError: if not all of its files are there.
+        DatasetError: as `open_split`.
+    """
+    name = str(request.dataset)
+    if "://" in name:
+        raise error
+    absent = (
+        f"dataset {name}: not in the cache, and {because}; "
+        f"run this once with a network, or `hf download --repo-type dataset {name}`"
+    )
+    found = cached.snapshot(name, "dataset", request.revision, _has_data)
+    if found is None:
+        raise HubError(absent) from error
+    with read_errors(name):
+        builder = _builder(str(found.folder), request.config)
+        split = _chosen_split(request.split, name, [str(split) for split in builder.config.data_files])
+        files = [Path(address).relative_to(found.folder) for address in builder.config.data_files[split]]
+        if cached.missing(found, "dataset", [file.as_posix() for file in files]):
+            raise HubError(absent) from error
+        rows, parts = opened(builder, split)
+    rows.notes = (*rows.notes, f"commit {found.commit[:7]} from the Hub's cache, as {because}")
+    config = request.config or builder.config.name
+    return Source(found.repo, found.commit, config, split, rows, _from_folder(found.folder), parts)
+
+
+def _has_data(folder: Path) -> bool:
+    """Return whether *folder* has more than the card, which is all that a scan downloads as a file."""
+    return any(file.is_file() and file.name != "README.md" for file in folder.rglob("*"))
+
+
 def _builder(path: str, config: str | None = None, **options: Any) -> DatasetBuilder:
     """Return the builder of a dataset, without reporting the dataset to the library's download counter.
 
@@ -159,7 +199,7 @@ def _on_hub(name: str, revision: str | None) -> DatasetInfo:
     """
     try:
         with explained(f"dataset {name}"):
-            return api().dataset_info(name, revision=revision)
+            return api().dataset_info(name, revision=revision, timeout=ASKING_SECONDS)
     except HubError as error:
         if not (_is_data_file(name) and is_unknown(error)):
             raise
@@ -257,6 +297,18 @@ def _from_hub(prefix: str) -> Fetch:
             raise FileNotFoundError(path)
         file = RemoteFile(path)
         return file.read(0, file.size)
+
+    return fetch
+
+
+def _from_folder(folder: Path) -> Fetch:
+    """Return a `Fetch` that reads files of *folder* and no others: cells of a stranger's data name them."""
+
+    def fetch(path: str) -> bytes:
+        inside = Path(path).is_relative_to(folder) and ".." not in Path(path).parts
+        if not inside:
+            raise FileNotFoundError(path)
+        return Path(path).read_bytes()
 
     return fetch
 
