@@ -42,6 +42,10 @@ def check() -> None:
         advice = is_bad(value) if value is not None else None
         if advice:
             raise SettingError(f"{name}={shown(value or '')}: {advice}")
+    try:
+        tempfile.gettempdir()
+    except OSError as error:
+        raise SettingError(f"TMPDIR: {error}; set it to a folder that can be written") from error
 
 
 @contextmanager
@@ -85,7 +89,10 @@ def asked_cache_folder() -> Path:
     from platformdirs import user_cache_path
 
     asked = os.environ.get("HUBSCAN_CACHE")
-    return Path(asked).expanduser() if asked else user_cache_path("hubscan")
+    try:
+        return Path(asked).expanduser() if asked else user_cache_path("hubscan")
+    except RuntimeError:  # the home of no user
+        return Path(asked or ".cache/hubscan")
 
 
 @cache
@@ -95,9 +102,11 @@ def _instead_of(folder: Path) -> Path:
         return folder
     name = deciding(HUBSCAN_CACHE)
     log.warning(
-        "%s: hubscan's cache in %s cannot be written (%s), so features are kept in a temporary folder", 
-        name, folder, problem,
-    )  # fmt: skip
+        "%s: hubscan's cache in %s cannot be written (%s), so features are kept in a temporary folder",
+        name,
+        folder,
+        problem,
+    )
     temporary = Path(tempfile.mkdtemp(prefix="hubscan-cache-"))
     atexit.register(shutil.rmtree, temporary, ignore_errors=True)
     return temporary
@@ -162,6 +171,10 @@ def _threads(value: str) -> str | None:
     return None if fine or not value else "not a number of threads; correct it, or unset it"
 
 
+def _folder(value: str) -> str | None:
+    return None if value.strip() else "is empty, which means the current folder; unset it, or name a folder"
+
+
 def _address(value: str) -> str | None:
     if not value.strip():
         return "is empty; unset it, or set it to the address of a Hub such as https://huggingface.co"
@@ -182,6 +195,10 @@ def _address(value: str) -> str | None:
 
 _CHECKS: Final[Mapping[str, Callable[[str], str | None]]] = {
     "HF_ENDPOINT": _address,
+    "HF_HOME": _folder,
+    "HF_HUB_CACHE": _folder,
+    "HUGGINGFACE_HUB_CACHE": _folder,
+    "HF_DATASETS_CACHE": _folder,
     "HF_HUB_DOWNLOAD_TIMEOUT": _whole_number(1),
     "HF_HUB_ETAG_TIMEOUT": _whole_number(1),
     "HF_DATASETS_IN_MEMORY_MAX_SIZE": _number,

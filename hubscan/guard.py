@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from typing import TypeVar
 
+from hubscan import environment
 from hubscan.errors import HubscanError
 from hubscan.records import Candidate, Skipped
 
@@ -28,7 +29,8 @@ def guarded(candidate: Candidate, report: Report, work: Callable[[Enter], T]) ->
         report(name, 0, 0)
 
     try:
-        return work(enter)
+        with environment.explained():
+            return work(enter)
     except HubscanError as error:
         reason = str(error).removeprefix(f"{candidate.model}: ")
     except MemoryError:

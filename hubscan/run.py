@@ -25,6 +25,7 @@ import yaml
 from pydantic import AfterValidator, TypeAdapter, ValidationError
 
 from hubscan import ranking, recipe, recommendation
+from hubscan.environment import why_not_writable
 from hubscan.errors import RunError
 from hubscan.records import (
     Candidate,
@@ -248,11 +249,23 @@ def require_free(folder: Path) -> None:
         raise RunError(
             f"{folder}: already contains a run; pass --resume to continue it, or --fresh to replace it"
         )
+    require_writable(folder)
+
+
+def require_writable(folder: Path) -> None:
+    """Check that files can be created in *folder*, whether or not it exists.
+
+    Raises:
+        RunError: if they cannot.
+    """
     existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     if not existing.is_dir():
         raise RunError(f"{folder}: cannot be written: {existing} is not a folder")
     if not os.access(existing, os.W_OK):
         raise RunError(f"{folder}: cannot be written: no permission to write to {existing}")
+    problem = why_not_writable(folder)  # such as a full or read-only disk
+    if problem:
+        raise RunError(f"{folder}: cannot be written: {problem}; pass another folder with --run")
 
 
 def create(folder: Path, asked: recipe.Recipe, lock: Lock, *, fresh: bool = False) -> Run:

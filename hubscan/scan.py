@@ -81,7 +81,9 @@ def scan(
     Raises:
         HubscanError: for anything the user can fix; earlier results are in *folder*.
     """
-    if not (resume or fresh):
+    if resume or fresh:
+        run.require_writable(folder)
+    else:
         run.require_free(folder)
     store = store or open_store()
     with closing(engines.create(recipe)) as engine:

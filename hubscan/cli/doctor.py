@@ -11,8 +11,9 @@ from pathlib import Path
 
 import click
 
+from hubscan import environment
 from hubscan.cli.options import common_options, format_option
-from hubscan.errors import HubscanError
+from hubscan.errors import HubscanError, SettingError
 
 PACKAGES = [
     "hubscan",
@@ -43,13 +44,22 @@ def command(form: str) -> None:
         "audio": _audio,
         "versions": _versions,
     }
-    answers = {name: check() for name, check in checks.items()}
+    answers = {name: _answer(check) for name, check in checks.items()}
     if form == "json":
         click.echo(json.dumps(answers, indent=2))
     else:
         click.echo("\n".join(f"{name:10}{words}" for name, words in answers.items()))
     if "not reachable" in answers["endpoint"]:
         click.get_current_context().exit(1)
+
+
+def _answer(check: Callable[[], str]) -> str:
+    """Return the answer of *check*, or why it has none."""
+    try:
+        with environment.explained():
+            return check()
+    except HubscanError as error:
+        return str(error)
 
 
 def _devices() -> str:
@@ -61,14 +71,17 @@ def _devices() -> str:
 
 
 def _endpoint() -> str:
-    from huggingface_hub import constants
+    try:
+        environment.check()
+        with environment.explained():
+            from huggingface_hub import constants
 
-    from hubscan.errors import HubError
-    from hubscan.hub.client import ask_once
-
+            from hubscan.hub.client import ask_once
+    except SettingError as error:
+        return f"not reachable: {error}"
     try:
         ask_once()
-    except HubError as error:
+    except HubscanError as error:
         return f"{constants.ENDPOINT} (not reachable: {error})"
     return f"{constants.ENDPOINT} (reachable)"
 
@@ -87,7 +100,10 @@ def _login() -> str:
 def _cache() -> str:
     from huggingface_hub import constants
 
+    from hubscan.hub import settings
+
     folder = Path(constants.HF_HUB_CACHE)
+    settings.check_cache()
     existing = next(path for path in (folder, *folder.parents) if path.exists())
     return f"{folder} ({shutil.disk_usage(existing).free / 1e9:.1f} GB free)"
 

@@ -51,7 +51,10 @@ class Explained(click.Group):
         near = difflib.get_close_matches(args[0], COMMANDS, n=1)
         if args[0] not in COMMANDS and near and not args[0].startswith("-"):
             ctx.fail(f"no such command {args[0]!r}; did you mean {near[0]!r}?")
-        return super().resolve_command(ctx, args)
+        found = super().resolve_command(ctx, args)
+        if found[0] != "doctor" and not {"-h", "--help"} & set(args):  # doctor reports what is wrong
+            environment.check()
+        return found
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands from the table, because importing them all would be slow."""
@@ -61,7 +64,6 @@ class Explained(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command; if it fails, print one line and exit with the code for its kind of error."""
         try:
-            environment.check()
             with environment.explained():
                 return super().invoke(ctx)
         except HubscanError as error:

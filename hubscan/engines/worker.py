@@ -24,14 +24,22 @@ from typing import IO, Any
 
 from pydantic import TypeAdapter
 
-from hubscan.errors import HubscanError
+from hubscan import environment
+from hubscan.errors import HubscanError, SettingError
 from hubscan.records import Candidate, Scored, Skipped, Tuned
 
 
 def main(device: str) -> None:
     """Serve until stdin ends."""
     say = _Messages(_private_stdout())
+    try:
+        with environment.explained():
+            _serve(device, say)
+    except SettingError as error:
+        say("broken", reason=str(error))
 
+
+def _serve(device: str, say: _Messages) -> None:
     # Imported objects stay alive. Scanning them for garbage makes the imports a quarter slower, and takes
     # half a second of every candidate.
     gc.disable()

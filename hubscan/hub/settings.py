@@ -33,12 +33,12 @@ def check_token() -> None:
         return
     try:
         token = Path(constants.HF_TOKEN_PATH).read_text(encoding="utf-8")
-    except (FileNotFoundError, NotADirectoryError):
+    except FileNotFoundError:
         return
     except OSError as error:
         raise SettingError(
             f"{constants.HF_TOKEN_PATH}: the token cannot be read: {error.strerror or error}; "
-            "correct the file's permissions, or set HF_TOKEN"
+            f"correct {deciding(('HF_TOKEN_PATH', *CACHE[2:]))}, which names the folder, or set HF_TOKEN"
         ) from error
     except UnicodeDecodeError as error:
         raise SettingError(

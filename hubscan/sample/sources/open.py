@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
 import hashlib
 import re
+import shutil
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,7 +17,7 @@ import datasets
 from datasets import DatasetBuilder, load_dataset_builder
 
 from hubscan.errors import DatasetError, HubError
-from hubscan.hub import cached
+from hubscan.hub import cached, settings
 from hubscan.hub.client import ASKING_SECONDS, api, explained, is_unknown
 from hubscan.hub.ranges import RemoteFile
 from hubscan.records import SampleRequest
@@ -40,6 +44,7 @@ READERS: Final = {
     ".arrow": ("arrow", {}),
     ".tar": ("webdataset", {}),
 }
+READER_NAMES: Final = {name for name, _ in READERS.values()}
 IN_ONE_PASS: Final = (
     ".csv",
     ".tsv",
@@ -166,9 +171,21 @@ def _builder(path: str, config: str | None = None, **options: Any) -> DatasetBui
     counts = datasets.config.HF_UPDATE_DOWNLOAD_COUNTS
     datasets.config.HF_UPDATE_DOWNLOAD_COUNTS = False
     try:
-        return load_dataset_builder(path, config, **options)
+        return load_dataset_builder(path, config, cache_dir=_scratch(), **options)
+    except OSError:
+        if path not in READER_NAMES and not Path(path).exists():  # the card goes into the client's cache
+            settings.check_cache()
+        raise
     finally:
         datasets.config.HF_UPDATE_DOWNLOAD_COUNTS = counts
+
+
+@cache
+def _scratch() -> str:
+    """Return a folder for the lock files of `datasets`, so that its cache need not be writable."""
+    folder = tempfile.mkdtemp(prefix="hubscan-datasets-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 def _expanded_user(name: str) -> Path:
