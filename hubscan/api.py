@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
     from PIL.Image import Image
+
+log = logging.getLogger(__name__)
 
 
 def rank(
@@ -117,6 +120,8 @@ def embed(
     if isinstance(candidate, Skipped):
         raise CheckpointError(f"{model}: {candidate.reason}")
     request = EncodingRequest(pooling, prompt, layers, max_seconds=max_seconds)
+    for flag in candidate.flags:  # such as the commit that a cache has
+        log.warning("%s: %s", model, flag)
     folder = fetch(candidate).folder
     keep_main(candidate.model, candidate.revision)
     encoder = encoders.load(folder, kind, request, dtype=dtype)

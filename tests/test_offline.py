@@ -341,3 +341,39 @@ def test_transformers_loads_the_recommended_checkpoint_by_name(scans: dict[str, 
         ("-c", code), scans["variables"] | {"HF_HUB_OFFLINE": "1", "HF_ENDPOINT": NOWHERE}, Path.cwd(), 240
     )
     assert "BertModel" in done.stdout, done.stderr
+
+
+@pytest.mark.parametrize("variable", ["TRANSFORMERS_OFFLINE", "HF_DATASETS_OFFLINE"])
+def test_every_variable_of_the_clients_counts(scans: dict[str, Any], variable: str) -> None:
+    data, model = [{"dataset": "tester/reviews"}, {"dataset": "tester/other"}], "tester/seeing-bert"
+    questions = {
+        "MODELS": json.dumps([model]),
+        "DATA": json.dumps(data),
+        variable: "1",
+        "HF_ENDPOINT": NOWHERE,
+    }
+    told = json.loads(run_python(SCAN, scans["variables"] | questions).stdout.splitlines()[-1])
+    because = f"as {variable} is set"
+    assert told[json.dumps(data[0])][0][-1][-1].endswith(because)
+    assert f"and {variable} is set; run this once with a network" in told[json.dumps(data[1])][0]
+    if variable == "TRANSFORMERS_OFFLINE":
+        assert told[model][0][-1][0].endswith(because)
+
+
+@pytest.mark.slow
+def test_a_whole_scan_repeats_to_the_digit_without_a_network(hub_root: Path, tmp_path: Path) -> None:
+    models = ("--model", "tester/seeing-bert", "--model", "tester/blind-bert")
+    rank = ("-m", "hubscan", "rank", "--format", "json")
+    with own(hub_root) as hub:
+        variables = environment(hub.endpoint, tmp_path / "home") | {"HUBSCAN_CACHE": str(tmp_path / "cache")}
+        asked = (*rank, "--dataset", "reviews", "--samples", "40", *models)
+        done = programs.run((*asked, "--run", "online"), variables, tmp_path, timeout=240)
+        assert done.returncode == 0, done.stderr
+        online = json.loads(done.stdout)
+    offline = variables | {"HF_HUB_OFFLINE": "1", "HF_ENDPOINT": NOWHERE}
+    for number, words in enumerate((asked, (*rank, "--recipe", "online/recipe.yaml"))):
+        done = programs.run((*words, "--run", str(number)), offline, tmp_path, timeout=240)
+        assert done.returncode == 0, done.stderr
+        again = json.loads(done.stdout)
+        assert [e["scores"] for e in again["ranking"]] == [e["scores"] for e in online["ranking"]]
+        assert [e["revision"] for e in again["ranking"]] == [e["revision"] for e in online["ranking"]]

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import io
 import json
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator
 from email.utils import formatdate
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from huggingface_hub.utils import httpx  # type: ignore[attr-defined]
 
+from hubscan.engines import Progress
+from hubscan.engines.local import LocalEngine, Worker
 from hubscan.errors import HubError
 from hubscan.hub import rate_limits
 from hubscan.hub.session import patient
 from hubscan.hub.traffic import count, counted
+from hubscan.records import Candidate
 from tests.hub import LabHub, environment, run_python
+from tests.support import programs
 
 URL = "http://hub.test/api/models"
 
@@ -207,3 +215,47 @@ def test_every_kind_of_call_waits(own_hub: LabHub, tmp_path: Path, headers: dict
         assert told and set(told) == {"the Hub limits requests"}, call
         assert seconds > 0.9
     assert not [fault for fault in own_hub.faults if fault.times]
+
+
+def test_workers_wait_together_and_waiting_is_not_stalling(own_hub: LabHub, tmp_path: Path) -> None:
+    """One worker meets the limit; the other waits with it, and neither counts as silent."""
+    own_hub.faults.add(
+        "(HEAD|GET) /tester/.*resolve/.*config.json", status=429, headers={"RateLimit": '"resolvers";r=0;t=4'}
+    )
+    variables = environment(own_hub.endpoint, tmp_path / "home") | {"HUBSCAN_CACHE": str(tmp_path / "cache")}
+    words = (
+        *("-m", "hubscan", "rank", "--dataset", "tester/reviews", "--samples", "20", "--workers", "2"),
+        *(
+            "--model",
+            "tester/seeing-bert",
+            "--model",
+            "tester/blind-bert",
+            "--format",
+            "json",
+            "--run",
+            "run",
+        ),
+    )
+    done = programs.run(words, variables, tmp_path, timeout=240)
+    assert done.returncode == 0, done.stderr
+    assert len(json.loads(done.stdout)["ranking"]) == 2
+    for name in ("seeing", "blind"):
+        assert f"tester/{name}-bert: the Hub limits requests: waiting" in done.stderr
+    answered = [one for one in own_hub.requests if "/resolve/" in one.path and "tester/" in one.path]
+    assert [one.status for one in answered].count(429) == 1
+
+
+def test_a_worker_that_waits_is_neither_silent_nor_busy() -> None:
+    engine = LocalEngine("cpu", stall_seconds=1.0, limit_seconds=1.0)
+    lines = [json.dumps({"kind": "waiting", "reason": "the Hub limits requests", "seconds": 200.0})]
+    process: Any = SimpleNamespace(stdout=lines, kill=lambda: pytest.fail("it was ended"))
+    worker = Worker("cpu", {}, process, io.BytesIO(), stage="fetch")
+    worker.begun = worker.last_message = time.monotonic() - 100
+    worker.candidate = Candidate("a/b", "c" * 40, "text")
+    engine._listen(worker)
+    engine._workers.append(worker)
+    engine._end_overdue()
+    assert not worker.overdue
+    heard, message = engine._messages.get()
+    event = next(engine._heard(heard, message, deque()))
+    assert event == Progress("a/b", "fetch", wait="the Hub limits requests: waiting 200 s")

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from hubscan.cli.options import common_options
+from hubscan.cli.output import waits_shown
 
 
 @click.command("publish")
@@ -38,7 +39,8 @@ def command(folder: Path, repo: str, private: bool, dry_run: bool, force: bool) 
         click.echo(files[CARD].decode().rstrip("\n"))
         click.echo(f"Not sent. These files would be published to {repo}: {', '.join(files)}", err=True)
         return
-    published = publish(run, repo, private=private, force=force)
+    with waits_shown():
+        published = publish(run, repo, private=private, force=force)
     if not published.changed:
         click.echo("Nothing to do: the repository is up to date", err=True)
     click.echo(published.url)

@@ -30,7 +30,8 @@ from hubscan import __version__
 from hubscan.errors import HubError
 from hubscan.hub import session, settings
 
-ASKING_SECONDS: Final = 5.0
+ASKING: Final = httpx.Timeout(30.0, connect=5.0)
+"""Seconds to wait for an answer, and for a connection: without a network, the cache should be used soon."""
 
 session.install()
 
@@ -43,6 +44,12 @@ def api() -> HfApi:
     """
     settings.check_token()
     return HfApi(library_name="hubscan", library_version=__version__)
+
+
+def may_ask(allowed: bool) -> None:
+    """Raise what the client raises if it may not ask the Hub, unless *allowed*."""
+    if not allowed:
+        raise OfflineModeIsEnabled
 
 
 def is_unknown(error: HubError) -> bool:
@@ -65,7 +72,10 @@ SENTENCES: Final[tuple[tuple[type[Exception], str], ...]] = (
         "not in the cache, and {endpoint} cannot be reached; run this once with a network",
     ),
     (HfHubHTTPError, "{endpoint} answered: {reason}"),
-    (httpx.HTTPError, "{endpoint} cannot be reached{proxy}: {reason}"),  # not an OSError in this client
+    (
+        httpx.HTTPError,
+        "{endpoint} cannot be reached{proxy}: {reason}; check {check}",
+    ),  # not an OSError in this client
 )
 
 
@@ -79,9 +89,11 @@ def is_unreachable(error: BaseException | None) -> bool:
     return response is not None and response.status_code >= 500
 
 
-def why_not_asked() -> str:
-    """Return why the cache is used instead of the Hub."""
+def why_not_asked(error: HubError | None = None) -> str:
+    """Return why the cache is used instead of the Hub, which *error* says if no variable does."""
     offline = settings.offline_because()
+    if offline is None and error is not None and isinstance(error.__cause__, OfflineModeIsEnabled):
+        offline = "HF_DATASETS_OFFLINE"  # which only `datasets` reads
     return f"{offline} is set" if offline else "the network cannot be reached"
 
 
@@ -94,17 +106,15 @@ def explained(what: str) -> Iterator[None]:
         sentence = next(sentence for kind, sentence in SENTENCES if isinstance(error, kind))
         lines = (line.strip() for line in str(error).splitlines())
         reason = next(filter(None, lines), type(error).__name__)
+        proxy = settings.proxy_for(constants.ENDPOINT)
         said = sentence.format(
             endpoint=constants.ENDPOINT,
-            offline=settings.offline_because() or "HF_HUB_OFFLINE",
-            proxy=_through(settings.proxy_for(constants.ENDPOINT)),
+            offline=settings.offline_because() or "HF_DATASETS_OFFLINE",
+            proxy=f" through the proxy in {proxy}" if proxy else "",
+            check=proxy or "the network",
             reason=reason,
         )
         raise HubError(f"{what}: {said}") from error
-
-
-def _through(variable: str | None) -> str:
-    return f" through the proxy in {variable}" if variable else ""
 
 
 def ask_once() -> None:
@@ -118,6 +128,6 @@ def ask_once() -> None:
     headers = build_hf_headers(library_name="hubscan", library_version=__version__)
     with explained("the Hub"):
         answer = get_session().get(
-            listing, params={"limit": 1}, headers=headers, timeout=ASKING_SECONDS, follow_redirects=True
+            listing, params={"limit": 1}, headers=headers, timeout=ASKING, follow_redirects=True
         )
         hf_raise_for_status(answer)

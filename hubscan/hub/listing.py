@@ -10,6 +10,7 @@ import difflib
 import hashlib
 import heapq
 import json
+import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -25,7 +26,7 @@ from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
 from hubscan.errors import CheckpointError, HubError
 from hubscan.families import family_of
 from hubscan.hub import cached, eligibility, settings
-from hubscan.hub.client import ASKING_SECONDS, api, ask_once, explained, is_unreachable, why_not_asked
+from hubscan.hub.client import ASKING, api, ask_once, explained, is_unreachable, why_not_asked
 from hubscan.hub.local_facts import license_in, parameters_in
 from hubscan.records import Candidate, Listed, Modality, Query, Skipped
 
@@ -69,7 +70,10 @@ DECIDING: Final = (
 """Files of a local checkpoint that decide its features; the hash of their contents is its revision."""
 
 MOST_NEIGHBOURS: Final = 1_000  # folders that are compared with the name of a missing one
+FORGIVING_SECONDS: Final = 30.0  # for so long the Hub is not asked again after it could not be reached
 ROWS_A_CANDIDATE: Final = 5  # rows to request from each listing for each candidate wanted
+
+_unreachable_at = -FORGIVING_SECONDS
 
 
 def search(query: Query, *modalities: Modality) -> Iterator[Listed]:
@@ -83,6 +87,11 @@ def search(query: Query, *modalities: Modality) -> Iterator[Listed]:
     """
     waiting = deque(_merged(query, modality, modalities) for modality in modalities)
     wanted = query.limit
+    if settings.offline_because():
+        raise HubError(
+            f"the Hub is not asked for checkpoints, as {settings.offline_because()} is set; "
+            "unset it, or name checkpoints that are in the cache with --model"
+        )
     ask_once()
     while waiting and wanted:
         rows = waiting.popleft()
@@ -301,23 +310,25 @@ def _of_each(candidate: Candidate, modalities: Sequence[Modality]) -> Iterator[C
 
 def _remote(name: str, query: Query, modalities: Sequence[Modality]) -> Iterator[Candidate]:
     """Yield *name* as the Hub describes it, or as the client's cache has it if the Hub cannot be asked."""
+    global _unreachable_at
     repo, _, revision = name.partition("@")
     offline = settings.offline_because()
     try:
         with explained(repo):
             validate_repo_id(repo)
-            if offline:
+            if offline or time.monotonic() - _unreachable_at < FORGIVING_SECONDS:
                 yield from _in_cache(name, modalities)
                 return
             info = api().model_info(
                 repo,
                 revision=revision or None,
                 expand=FIELDS + FILES,  # type: ignore[arg-type]
-                timeout=ASKING_SECONDS,
+                timeout=ASKING,  # type: ignore[arg-type]
             )
     except HubError as error:
-        if offline or not is_unreachable(error):
+        if not is_unreachable(error):
             raise
+        _unreachable_at = time.monotonic()
         yield from _in_cache(name, modalities)
         return
     names = [file.rfilename for file in info.siblings or []]

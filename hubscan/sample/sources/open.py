@@ -18,7 +18,7 @@ from datasets import DatasetBuilder, load_dataset_builder
 
 from hubscan.errors import DatasetError, HubError
 from hubscan.hub import cached, settings
-from hubscan.hub.client import ASKING_SECONDS, api, explained, is_unknown
+from hubscan.hub.client import ASKING, api, explained, is_unknown, may_ask
 from hubscan.hub.ranges import RemoteFile
 from hubscan.records import SampleRequest
 from hubscan.sample.cells import Fetch
@@ -216,7 +216,8 @@ def _on_hub(name: str, revision: str | None) -> DatasetInfo:
     """
     try:
         with explained(f"dataset {name}"):
-            return api().dataset_info(name, revision=revision, timeout=ASKING_SECONDS)
+            may_ask(not datasets.config.HF_HUB_OFFLINE)  # HF_DATASETS_OFFLINE sets that, too
+            return api().dataset_info(name, revision=revision, timeout=ASKING)  # type: ignore[arg-type]
     except HubError as error:
         if not (_is_data_file(name) and is_unknown(error)):
             raise
