@@ -156,7 +156,10 @@ def keep_main(model: str, commit: str) -> None:
 
 def _place(repo: str, kind: Kind) -> Path | None:
     folder = Path(constants.HF_HUB_CACHE).absolute() / repo_folder_name(repo_id=repo, repo_type=kind)
-    return folder if folder.is_dir() else None
+    try:
+        return folder if folder.is_dir() else None
+    except OSError:  # somebody else's
+        return None
 
 
 def _commit(place: Path, revision: str | None, commits: list[str]) -> str | None:

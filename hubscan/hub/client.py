@@ -72,10 +72,8 @@ SENTENCES: Final[tuple[tuple[type[Exception], str], ...]] = (
         "not in the cache, and {endpoint} cannot be reached; run this once with a network",
     ),
     (HfHubHTTPError, "{endpoint} answered: {reason}"),
-    (
-        httpx.HTTPError,
-        "{endpoint} cannot be reached{proxy}: {reason}; check {check}",
-    ),  # not an OSError in this client
+    # Not an OSError in this client.
+    (httpx.HTTPError, "{endpoint} cannot be reached{proxy}: {reason}; {advice}"),
 )
 
 
@@ -89,12 +87,15 @@ def is_unreachable(error: BaseException | None) -> bool:
     return response is not None and response.status_code >= 500
 
 
-def why_not_asked(error: HubError | None = None) -> str:
-    """Return why the cache is used instead of the Hub, which *error* says if no variable does."""
+def why_not_asked(error: HubError | None = None, place: str | None = None) -> str:
+    """Return why a cache is used instead of *place*, by default the Hub; *error* came from there."""
     offline = settings.offline_because()
     if offline is None and error is not None and isinstance(error.__cause__, OfflineModeIsEnabled):
         offline = "HF_DATASETS_OFFLINE"  # which only `datasets` reads
-    return f"{offline} is set" if offline else "the network cannot be reached"
+    if offline:
+        return f"{offline} is set"
+    place = place or constants.ENDPOINT
+    return f"{place} cannot be reached{_through(settings.proxy_for(place))}"
 
 
 @contextmanager
@@ -110,11 +111,21 @@ def explained(what: str) -> Iterator[None]:
         said = sentence.format(
             endpoint=constants.ENDPOINT,
             offline=settings.offline_because() or "HF_DATASETS_OFFLINE",
-            proxy=f" through the proxy in {proxy}" if proxy else "",
-            check=proxy or "the network",
+            proxy=_through(proxy),
+            advice=_advice(proxy, reason),
             reason=reason,
         )
         raise HubError(f"{what}: {said}") from error
+
+
+def _through(proxy: str | None) -> str:
+    return f" through the proxy in {proxy}" if proxy else ""
+
+
+def _advice(proxy: str | None, reason: str) -> str:
+    if "CERTIFICATE" in reason:
+        return "set SSL_CERT_FILE to the certificates of your proxy or mirror"
+    return f"check {proxy or 'the network'}"
 
 
 def ask_once() -> None:

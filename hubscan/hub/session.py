@@ -38,6 +38,7 @@ class _Factory:
 
     def __call__(self) -> httpx.Client:
         settings.check_token()
+        settings.check_certificates()
         try:
             client = self._made()
         except HubscanError:

@@ -62,6 +62,17 @@ def check_cache() -> None:
         )
 
 
+def check_certificates() -> None:
+    """Check the folder of certificates; one that is not there counts as empty, and every server is refused.
+
+    Raises:
+        SettingError: naming the variable, if there is no such folder.
+    """
+    folder = os.environ.get("SSL_CERT_DIR")
+    if folder and not os.environ.get("SSL_CERT_FILE") and not Path(folder).is_dir():
+        raise SettingError(f"SSL_CERT_DIR={shown(folder)}: no such folder; correct it, or unset it")
+
+
 def explain(error: Exception) -> SettingError:
     """Return in one line, naming the variable, why the client's session could not be created."""
     for name, value in os.environ.items():

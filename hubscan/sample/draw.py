@@ -98,7 +98,8 @@ def open_dataset(request: SampleRequest) -> OpenSplit | KeptSplit:
     except HubError as error:
         if not is_unreachable(error):
             raise
-        unreachable, because = error, why_not_asked(error)
+        at_url = request.dataset if "://" in str(request.dataset) else None
+        unreachable, because = error, why_not_asked(error, at_url)
     found = kept(request, because)
     return found or _opened(request, lambda asked: open_cached(asked, because, unreachable))
 
