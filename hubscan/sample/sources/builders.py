@@ -10,6 +10,7 @@ from typing import Any, Final
 import pyarrow as pa
 from datasets import Audio, Features, Image, IterableDataset
 from datasets.packaged_modules.arrow.arrow import Arrow
+from datasets.packaged_modules.csv.csv import Csv
 from datasets.packaged_modules.folder_based_builder.folder_based_builder import FolderBasedBuilder
 from datasets.packaged_modules.parquet.parquet import Parquet
 from datasets.packaged_modules.webdataset.webdataset import WebDataset
@@ -17,6 +18,13 @@ from datasets.packaged_modules.webdataset.webdataset import WebDataset
 from hubscan.errors import DatasetError
 from hubscan.sample.column_types import features_of
 from hubscan.sample.sources.arrow import ArrowTable, mapped, spooled, validated
+from hubscan.sample.sources.csv_options import (
+    declared_form,
+    only_empty_is_missing,
+    refuse_surplus,
+    typed_form,
+)
+from hubscan.sample.sources.delimited import DelimitedStream
 from hubscan.sample.sources.files import File, open_file
 from hubscan.sample.sources.parquet import ParquetTable
 from hubscan.sample.sources.protocols import Stream, Table
@@ -27,9 +35,10 @@ HEAD_ROWS: Final = 100
 BATCH_ROWS: Final = 1000
 
 
-def opened(builder: Any, split: str) -> tuple[Table | Stream, Sequence[File]]:
+def opened(builder: Any, split: str, separator: str | None = None) -> tuple[Table | Stream, Sequence[File]]:
     """Return the rows of *split*, and its files if hubscan reads them itself.
 
+    The fields of csv files are separated by *separator*, or as their first lines show.
     Parquet and local Arrow files allow random access. A folder of images or audio files becomes a small
     table of file names; the files are fetched when their rows are drawn. All other formats are read once,
     from the beginning.
@@ -46,11 +55,23 @@ def opened(builder: Any, split: str) -> tuple[Table | Stream, Sequence[File]]:
         return TarStream(files), files
     if isinstance(builder, Arrow) and all(Path(address).exists() for address in addresses):
         return ArrowTable(mapped([Path(address) for address in addresses]), builder.info.features), files
+    if isinstance(builder, Csv):
+        form = declared_form(builder.config, separator)
+        if form and typed_form(builder.info.features):
+            return DelimitedStream(files, addresses[0], form, builder.info.features), files
+        only_empty_is_missing(builder.config)
+    return _streamed(builder, split, addresses[0] if addresses else split)
+
+
+def _streamed(builder: Any, split: str, name: str) -> tuple[Table | Stream, Sequence[File]]:
+    """Return the rows of *split* as `datasets` streams them; those of a folder as a table."""
     if hasattr(builder.config, "decode_num_threads"):
         builder.config.decode_num_threads = 0  # else `datasets` would decode files of the Hub ahead
-    stream = DatasetStream(builder.as_streaming_dataset(split=split), addresses[0] if addresses else split)
+    stream = DatasetStream(builder.as_streaming_dataset(split=split), name)
     if isinstance(builder, FolderBasedBuilder):
         return ArrowTable(spooled(stream.tables(list(stream.features))), stream.features), ()
+    if isinstance(builder, Csv):
+        refuse_surplus(stream.features, name)
     return stream, ()
 
 

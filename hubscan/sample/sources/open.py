@@ -25,6 +25,9 @@ from hubscan.sample.cells import Fetch
 from hubscan.sample.sources.arrow import ArrowTable
 from hubscan.sample.sources.builders import DatasetStream, opened
 from hubscan.sample.sources.content_hash import content_hash
+from hubscan.sample.sources.csv_dialect import named_separator
+from hubscan.sample.sources.csv_file import Declared
+from hubscan.sample.sources.delimited import DelimitedStream
 from hubscan.sample.sources.files import File, StoredFile, names_like, open_file
 from hubscan.sample.sources.parquet import ParquetTable
 from hubscan.sample.sources.protocols import Stream, Table
@@ -52,6 +55,7 @@ IN_ONE_PASS: Final = (
     ".json",
     ".arrow",
 )  # read from the beginning if they are at a URL
+DELIMITED: Final = (".csv", ".tsv")
 PACKED: Final = (".gz", ".bz2", ".xz")
 UNREADABLE: Final = (".txt", ".xlsx", ".xls", ".zip")  # the endings of files, not of dataset ids
 SINGLE_SPLIT: Final = "train"  # the split of a file without splits
@@ -117,7 +121,7 @@ def open_split(request: SampleRequest) -> Source:
     with read_errors(info.id):
         builder = _builder(info.id, request.config, revision=info.sha)
         split = _chosen_split(request.split, info.id, [str(split) for split in builder.config.data_files])
-        rows, files = opened(builder, split)
+        rows, files = opened(builder, split, named_separator(request.separator))
     config = request.config or builder.config.name
     return Source(
         info.id, str(info.sha), config, split, rows, _from_hub(f"hf://datasets/{info.id}@{info.sha}/"), files
@@ -237,7 +241,7 @@ def _open_local(request: SampleRequest, path: Path) -> Source:
             builder = _builder(reader, data_files=str(path.resolve()), **options)
             files = [path]
         split = _chosen_split(request.split, name, [str(split) for split in builder.config.data_files])
-        rows, parts = opened(builder, split)
+        rows, parts = opened(builder, split, named_separator(request.separator))
     return Source(name, content_hash(path, files), request.config, split, rows, _from_disk, parts)
 
 
@@ -289,6 +293,9 @@ def _at_url(request: SampleRequest, url: str) -> Source:
 def _in_one_pass(request: SampleRequest, url: str, split: str, suffix: str, found: Sequence[str]) -> Source:
     """Open files that can only be read from the beginning; their revision is known after that."""
     files = [SequentialFile(address, 2 * request.max_bytes) for address in found]
+    if suffix in DELIMITED:
+        form = Declared(named_separator(request.separator))
+        return Source(url, "", None, split, DelimitedStream(files, url, form), _from_nowhere, files)
     reader, options = READERS[suffix]
     with read_errors(url):
         builder = _builder(reader, data_files=addresses(files, suffix), **options)
@@ -352,6 +359,8 @@ def _reader(path: Path) -> tuple[str, dict[str, Any]]:
 def _suffix(name: str) -> str:
     """Return the lower-case extension of the data format: `.csv` for `x.csv.gz`."""
     path = PurePosixPath(name.lower())
+    if path.suffix == ".zip" and path.with_suffix("").suffix in DELIMITED:
+        return path.with_suffix("").suffix
     return (path.with_suffix("") if path.suffix in PACKED else path).suffix
 
 

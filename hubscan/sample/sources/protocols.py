@@ -50,7 +50,11 @@ class Stream(Protocol):
     """A split that can only be read from the beginning."""
 
     features: Features
-    notes: Sequence[str]  # what was decided while reading, each with how to change it; for `SampleInfo.notes`
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """Return what was decided while reading, each with how to change it, for `SampleInfo.notes`."""
+        ...
 
     def head(self, columns: Sequence[str]) -> pa.Table:
         """Return the first rows of *columns*."""

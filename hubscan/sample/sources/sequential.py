@@ -92,8 +92,7 @@ class SequentialFile:
         start = raw.peek(BUFFER_BYTES)[:1024]
         if start.removeprefix(b"\xef\xbb\xbf").lstrip().lower().startswith((b"<!doctype html", b"<html")):
             raise DatasetError(f"{self.name}: this is a web page; pass the address of the data file itself")
-        unpack = next((opener for magic, opener in UNPACKED if start.startswith(magic)), None)
-        return cast(IO[bytes], raw if unpack is None else io.BufferedReader(unpack(raw), BUFFER_BYTES))
+        return unpacked(raw)
 
     def bytes_from(self, at: int, count: int) -> bytes:
         """Return up to *count* bytes from *at*, which is where the last read ended, or in the kept bytes."""
@@ -123,6 +122,13 @@ class SequentialFile:
             self._live.close()
         self._live, self._first, self.position, self._ended = None, b"", 0, False
         self._hash = hashlib.sha256()
+
+
+def unpacked(raw: io.BufferedReader[Any]) -> IO[bytes]:
+    """Return the content of *raw*, decompressed if it is compressed, whatever its name."""
+    start = raw.peek(BUFFER_BYTES)
+    unpack = next((opener for magic, opener in UNPACKED if start.startswith(magic)), None)
+    return cast(IO[bytes], raw if unpack is None else io.BufferedReader(unpack(raw), BUFFER_BYTES))
 
 
 def _full(live: RemoteStream | Window, count: int) -> bytes:
