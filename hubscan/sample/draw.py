@@ -21,6 +21,7 @@ from hubscan.sample.kept import KeptSplit, keep, kept
 from hubscan.sample.label_codes import AreNumbers, Coder, NotClasses
 from hubscan.sample.select import one_pass, random_access
 from hubscan.sample.select.one_pass import Spent
+from hubscan.sample.sources.delimited import DelimitedStream
 from hubscan.sample.sources.open import Source, open_cached, open_split
 from hubscan.sample.sources.protocols import Table
 
@@ -67,7 +68,7 @@ class OpenSplit:
         except NotClasses as error:
             raise DatasetError(
                 f"{error.where}: {error.problem}; pass --label-column {self._likelier_columns()}"
-                f"{error.otherwise}"
+                f"{error.otherwise}{_hints(self.source)}"
             ) from error
         except AreNumbers as note:  # a stream is read again, with the whole byte budget again
             notes = (*self.columns.notes, *filter(None, [str(note)]))
@@ -108,8 +109,21 @@ def _opened(request: SampleRequest, opening: Callable[[SampleRequest], Source]) 
     with counted() as traffic:
         source = opening(request)
         rows = source.rows
-        columns = find(rows.features, kinds_of(rows.features), rows.head, request)
+        try:
+            columns = find(rows.features, kinds_of(rows.features), rows.head, request)
+        except DatasetError as error:
+            raise _hinted(error, source) from error
     return OpenSplit(request, source, columns, traffic)
+
+
+def _hinted(error: DatasetError, source: Source) -> DatasetError:
+    """Return *error*, with what may be wrong with the header or a column of a csv file."""
+    return DatasetError(f"{error}{_hints(source)}")
+
+
+def _hints(source: Source) -> str:
+    hints = source.rows.hints if isinstance(source.rows, DelimitedStream) else ()
+    return "".join(f"; {hint}" for hint in hints)
 
 
 def draw(request: SampleRequest) -> Sample:

@@ -21,7 +21,9 @@ class Header:
         self.names = [name or f"{UNNAMED}{place}" for place, name in enumerate(stripped)]
         self.unnamed = {name for name, own in zip(self.names, stripped, strict=True) if not own}
         self.repeated = {name for name, count in Counter(self.names).items() if count > 1}
-        self.places = {name: place for place, name in reversed([*enumerate(self.names)])}  # of the first
+        self.places: dict[str, int] = {}  # of the first column of each name
+        for place, name in enumerate(self.names):
+            self.places.setdefault(name, place)
 
     def numbers(self, name: str) -> str:
         """Return the numbers of the columns called *name*, the first being 1, such as `2 and 3`."""

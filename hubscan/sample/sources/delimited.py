@@ -69,7 +69,9 @@ class DelimitedStream:
         header = self._first.header
         hints = []
         if header.looks_like_a_row([column[:HEAD_ROWS] for column in self._first.columns]):
-            hints.append("is a header missing? the first line looks like a row")
+            hints.append(
+                "is a header missing? the first line looks like a row: add one with the names of the columns"
+            )
         commas = [
             name
             for name, place in header.places.items()
