@@ -140,5 +140,8 @@ def _skips_spaces(head: Sequence[str], dialect: Dialect) -> bool:
         return False
     if all(name.startswith(" ") and name.strip() for name in rows[0][1:]):
         return True
+    # Such a field is not quoted, so the space and the quote are in it; but a quoted field may have them too.
     before_quotes = sum(any(map(SPACE_AND_QUOTE.match, row)) for row in rows)
-    return dialect.quotes and before_quotes > len(rows) / 2
+    unquoted = re.compile(re.escape(dialect.separator) + SPACE_AND_QUOTE.pattern + '(?!")')
+    seen = sum(map(bool, map(unquoted.search, head)))
+    return dialect.quotes and min(before_quotes, seen) > len(rows) / 2

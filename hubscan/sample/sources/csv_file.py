@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import csv
 import itertools
-import re
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from lzma import LZMAError
 from pathlib import PurePosixPath
-from typing import IO, Final, NoReturn, TextIO, cast
+from typing import IO, Final, NoReturn, TextIO
 from zipfile import BadZipFile
 
 from hubscan.errors import DatasetError
 from hubscan.sample.sources.csv_dialect import dialect_of, excel_separator
-from hubscan.sample.sources.csv_findings import ESCAPED, JOINED, REPEATED_HEADER, Findings, seems_joined
+from hubscan.sample.sources.csv_findings import (
+    ESCAPED,
+    JOINED,
+    REPEATED_HEADER,
+    Findings,
+    escaped_quote,
+    seems_joined,
+)
 from hubscan.sample.sources.csv_header import Header
+from hubscan.sample.sources.csv_records import Records
 from hubscan.sample.sources.csv_text import UTF8, decoded, undecodable
 from hubscan.sample.sources.csv_types import Cell
 from hubscan.sample.sources.read_errors import one_line
@@ -69,7 +76,7 @@ class CsvFile:
             DatasetError: if the file is not delimited text.
         """
         self._name, self._findings = name, findings
-        self._line, self._begins = "", 1  # the line read last, and where the row begins that is being read
+        self._records: Records | None = None
         with self._damage():
             text, self._encoding = decoded(name, content)
             head = _first_lines(text)
@@ -80,8 +87,9 @@ class CsvFile:
         self.notes = [self._dialect.note] if self._dialect.note else []
         if self._encoding != UTF8:
             self.notes.append(f"the text is decoded as {self._encoding}, as its byte order mark says")
-        self._escaped = re.compile(rf'\\"(?!["\r\n{re.escape(self._dialect.separator)}]|$)')
-        self._reader = self._dialect.reader(self._watched(itertools.chain(head, text)))
+        self._escaped = escaped_quote(self._dialect.separator)
+        self._records = Records(itertools.chain(head, text), self._dialect)
+        self._fields = iter(self._records)
         with self._damage():
             self.header = self._named(declared)
 
@@ -92,30 +100,39 @@ class CsvFile:
             DatasetError: if a row has more fields than the header, a quote is misplaced or never closed, or
                 the file is damaged.
         """
-        rows = self._rows()
-        while batch := list(itertools.islice(rows, BATCH_ROWS)):
-            lines, cells = zip(*batch, strict=True)
-            yield Batch(self._name, self.header, list(zip(*cells, strict=True)), lines, self._dialect.quotes)
+        rows: list[list[Cell]] = []
+        lines: list[int] = []
+        for line, row in self._rows():
+            rows.append(row)
+            lines.append(line)
+            if len(rows) == BATCH_ROWS:
+                yield self._batch(rows, lines)
+                rows, lines = [], []
+        if rows:
+            yield self._batch(rows, lines)
+
+    def _batch(self, rows: Sequence[Sequence[Cell]], lines: Sequence[int]) -> Batch:
+        return Batch(self._name, self.header, list(zip(*rows, strict=True)), lines, self._dialect.quotes)
 
     def _named(self, declared: Declared) -> Header:
         found: list[str] = []
         if declared.skips_header or not declared.names:
-            found = next(filter(None, self._reader), found)
+            found = next(filter(None, self._fields), found)
         header = Header(declared.names or found)
         for name in header.names:
             if byte := undecodable(name):
                 raise DatasetError(
-                    f"{self._name}: line {self._reader.line_num}: the name of a column has the byte {byte}, "
+                    f"{self._name}: line {self._place[1]}: the name of a column has the byte {byte}, "
                     "which is not UTF-8; save the file as UTF-8, for example with `iconv -f CP1252 -t UTF-8`"
                 )
         return header
 
     def _rows(self) -> Iterator[tuple[int, list[Cell]]]:
-        reader, cells, width = self._reader, self.header.cells, len(self.header.names)
+        records, cells, width = self._records, self.header.cells, len(self.header.names)
+        assert records is not None
         with self._damage():
-            self._begins = reader.line_num + 1
-            for row in cast(Iterable[list[Cell]], reader):
-                line, self._begins = self._begins, reader.line_num + 1
+            for row in self._fields:
+                line = records.begins
                 if len(row) != width:
                     if _is_blank(row, width):
                         continue
@@ -124,16 +141,22 @@ class CsvFile:
                 elif row == cells:
                     self._findings.add(REPEATED_HEADER, located(line, self._name))
                     continue
-                if self._begins - line > 1 and seems_joined(row, self._dialect.separator):
-                    self._findings.add(JOINED, located(line, self._name))
+                if records.quoted:
+                    self._check_quotes(records, row)
                 yield line, row
 
-    def _watched(self, lines: Iterable[str]) -> Iterator[str]:
-        for line in lines:
-            self._line = line
-            if '\\"' in line and self._dialect.quotes and self._escaped.search(line):
-                self._findings.add(ESCAPED, located(self._reader.line_num + 1, self._name))
-            yield line
+    def _check_quotes(self, records: Records, row: Sequence[Cell]) -> None:
+        """Count a row whose quotes are probably misplaced."""
+        if records.number > records.begins and seems_joined(row, self._dialect.separator):
+            self._findings.add(JOINED, located(records.begins, self._name))
+        if '\\"' in records.line and self._escaped.search(records.line):
+            self._findings.add(ESCAPED, located(records.number, self._name))
+
+    @property
+    def _place(self) -> tuple[int, int, str]:
+        """Return where the row begins that is being read, and the last line of it: its number and text."""
+        records = self._records
+        return (records.begins, records.number, records.line) if records else (1, 1, "")
 
     def _refuse_long(self, row: Sequence[Cell], line: int) -> None:
         """Refuse a row with more fields than the header."""
@@ -161,8 +184,8 @@ class CsvFile:
             self._refuse_quotes(error)
         except UnicodeDecodeError as error:
             raise DatasetError(
-                f"{self._name}: line {self._begins} or later: is not {self._encoding} ({error.reason}); save "
-                "the file as UTF-8"
+                f"{self._name}: line {self._place[1]} or later is not {self._encoding} ({error.reason}); "
+                "save the file as UTF-8"
             ) from error
         except UNREADABLE as error:
             raise DatasetError(
@@ -170,21 +193,21 @@ class CsvFile:
             ) from error
 
     def _refuse_quotes(self, error: csv.Error) -> NoReturn:
+        begins, number, line = self._place
         if "expected after" not in str(error):
             raise DatasetError(
-                f"{self._name}: line {self._begins}: a quote opens a field and is never closed; close it, or "
+                f"{self._name}: line {begins}: a quote opens a field and is never closed; close it, or "
                 'put the text in quotes and write its own quotes twice ("")'
             ) from error
-        line = self._reader.line_num
-        row = f" of the row that begins in line {self._begins}" if line != self._begins else ""
-        if '\\"' in self._line:
+        row = f" of the row that begins in line {begins}" if number != begins else ""
+        if '\\"' in line:
             raise DatasetError(
-                f'{self._name}: line {line}{row}: has a quote written as \\", at {shortened(self._line)}; '
+                f'{self._name}: line {number}{row}: has a quote written as \\", at {shortened(line)}; '
                 'write it twice ("") instead'
             ) from error
         raise DatasetError(
-            f"{self._name}: line {line}{row}: text follows the closing quote of a field, in "
-            f'{shortened(self._line)}; put the whole text in quotes and write its own quotes twice ("")'
+            f"{self._name}: line {number}{row}: text follows the closing quote of a field, in "
+            f'{shortened(line)}; put the whole text in quotes and write its own quotes twice ("")'
         ) from error
 
 

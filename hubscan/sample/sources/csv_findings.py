@@ -67,6 +67,17 @@ LETTERS: Final = (
 )
 
 
+def escaped_quote(separator: str) -> re.Pattern[str]:
+    r"""Return a pattern of lines with a quote behind a backslash that is not the end of a quoted field.
+
+    >>> pattern = escaped_quote(",")
+    >>> [bool(pattern.search(line)) for line in (r'say \"hi\",1', r'"C:\",1', r'"{""a"": ""\""b""}",1')]
+    [True, False, False]
+    """
+    end = rf"[{re.escape(separator)}\r\n]"
+    return re.compile(rf'\\"(?!"|{end}|$)|(?:^|{end})(?!")[^{re.escape(separator)}]*\\"(?={end}|$)')
+
+
 def seems_joined(row: Sequence[Cell], separator: str) -> bool:
     r"""Return whether a field of *row* has several lines that would each be a row but for the quotes.
 
