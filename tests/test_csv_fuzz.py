@@ -130,6 +130,8 @@ def test_a_table_comes_back_as_it_was_written_or_with_an_error(
     rows = [(cell, column[place % len(column)]) for place, cell in enumerate(cells)]
     assume(how.ending != "\r" or not any("\n" in cell for cell in cells))  # no writer quotes it then
     assume(how.doubled or how.writer == "pyarrow" or not any("\\" in cell for cell in cells))
+    # Without quoting, a quote at the beginning of a text is like one that opens a field.
+    assume(how.quoting != "QUOTE_NONE" or not any('"' in cell for cell in cells))
     try:
         content = written(rows, how)
     except (csv.Error, pa.ArrowInvalid):
@@ -139,7 +141,7 @@ def test_a_table_comes_back_as_it_was_written_or_with_an_error(
     except DatasetError as error:
         assert "\n" not in str(error)
         return
-    if any("backslash" in note or "in quotes" in note for note in notes):
+    if any("backslash" in note or "quote" in note for note in notes):
         return  # the text has other quotes, and the output says so
     assert [label for _, label in found] == [label for _, label in rows]
     assert [text for text, _ in found] == [cell or None for cell, _ in rows]

@@ -16,6 +16,11 @@ MOST_CHARACTERS: Final = 2**27  # of one field; the module's own limit is lower 
 MOSTLY: Final = 0.9
 EXCEL_LINE: Final = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)  # Excel writes and reads this first line
 QUOTED: Final = re.compile(r'"(?:[^"]|"")*"', re.DOTALL)
+BEFORE_FIELD: Final = re.compile(r'(^|\t)"')
+LETTER: Final = (
+    "a quote is a part of the text, as is usual in tab-separated files; save the file as csv if quotes "
+    "enclose its fields"
+)
 SPACE_AND_QUOTE: Final = re.compile(r' +"')
 
 
@@ -26,7 +31,7 @@ class Dialect:
     separator: str
     quotes: bool = True  # a quote opens a field, in which it is written twice; else it is a letter
     skips_spaces: bool = False  # spaces behind a separator do not belong to the field
-    note: str | None = None  # what was decided, and how to change it
+    notes: tuple[str, ...] = ()  # what was decided, and how to change it
 
     def reader(self, lines: Iterable[str]) -> Reader:
         """Return a reader of *lines*, which refuses text behind a closing quote and an unclosed quote."""
@@ -64,20 +69,24 @@ def dialect_of(head: Sequence[str], usual: str, declared: str | None) -> Dialect
         declared: the separator that was requested, if one was.
     """
     separator = declared or _separator(head, usual)
-    note = None
+    notes = []
     if separator != (declared or usual):
         named = "tabs" if separator == "\t" else repr(separator)
-        note = f"fields are separated by {named}, as in the first lines; pass --separator to change that"
+        notes.append(
+            f"fields are separated by {named}, as in the first lines; pass --separator to change that"
+        )
     quotes = separator != "\t" or _uses_quotes(head)
-    return Dialect(separator, quotes, _skips_spaces(head, Dialect(separator, quotes)), note)
+    if not quotes and any(map(BEFORE_FIELD.search, head)) and _whole_rows(head):
+        notes.append(LETTER)
+    return Dialect(separator, quotes, _skips_spaces(head, Dialect(separator, quotes)), tuple(notes))
 
 
 def _separator(head: Sequence[str], usual: str) -> str:
     """Return the separator that splits the first lines evenly, if the usual one does not."""
     lengths = _lengths(head, usual)
-    if not lengths or (lengths[0] > 1 and max(lengths) == lengths[0]):
+    if lengths and max(lengths) == lengths[0] > 1:
         return usual
-    least = MOSTLY if lengths[0] == 1 else 1.0
+    least = 1.0 if lengths and lengths[0] > 1 else MOSTLY
     for other in OTHERS:
         found = _lengths(head, other) if other != usual else []
         even = len(found) > 1 and max(found) == found[0] > 1

@@ -84,7 +84,7 @@ class CsvFile:
             declared = replace(declared, separator=declared.separator or found)
             head[0] = "\n"  # the other lines keep their numbers
         self._dialect = dialect_of(head, "\t" if _is_tsv(name) else ",", declared.separator)
-        self.notes = [self._dialect.note] if self._dialect.note else []
+        self.notes = list(self._dialect.notes)
         if self._encoding != UTF8:
             self.notes.append(f"the text is decoded as {self._encoding}, as its byte order mark says")
         self._escaped = escaped_quote(self._dialect.separator)

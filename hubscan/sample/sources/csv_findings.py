@@ -62,8 +62,8 @@ ESCAPED: Final = (
     "instead"
 )
 LETTERS: Final = (
-    "{rows} with a text in quotes, the first in {first}: they stay in the text, since the first lines of "
-    "this tab-separated file do not quote fields; save it as csv if they are not part of the text"
+    '{rows} with a text in quotes or with \\", the first in {first}: they stay in the text, since the first '
+    "lines of this tab-separated file do not quote fields; save it as csv if they are not part of the text"
 )
 
 

@@ -58,5 +58,5 @@ def refuse_surplus(features: Features, name: str) -> None:
     """Refuse rows of the reader of `datasets` that have more fields than the header."""
     if SURPLUS in features:
         raise DatasetError(
-            f"{name}: line 2 has one field more than the header; remove it, or name every column"
+            f"{name}: the rows have one field more than the header; remove it, or name every column"
         )

@@ -52,6 +52,7 @@ class ColumnType:
 
     arrow: pa.DataType
     values: Parsed | None  # None: texts, which stay as they are
+    declared: bool = False  # rather than inferred from the first cells
 
     def array(self, cells: Sequence[Cell]) -> pa.Array:
         """Return *cells* with this type; as floats if there are fractions in a column of integers.
@@ -92,7 +93,7 @@ def inferred(cells: Iterable[Cell], *, ended: bool) -> ColumnType:
 def declared(feature: Any) -> ColumnType | None:
     """Return the type of a column with a declared *feature*, or None if it cannot be in a csv as it is."""
     if isinstance(feature, ClassLabel):
-        return ColumnType(pa.int64(), Parsed(_class_of(feature.names)))
+        return ColumnType(pa.int64(), Parsed(_class_of(feature.names)), declared=True)
     if not isinstance(feature, Value):
         return None
     arrow = Features({"x": feature}).arrow_schema.field("x").type
@@ -104,7 +105,7 @@ def declared(feature: Any) -> ColumnType | None:
         (pa.types.is_floating, _number),
     ):
         if is_kind(arrow):
-            return ColumnType(arrow, parse and Parsed(parse))
+            return ColumnType(arrow, parse and Parsed(parse), declared=True)
     return None
 
 

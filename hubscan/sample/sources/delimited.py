@@ -75,8 +75,7 @@ class DelimitedStream:
         commas = [
             name
             for name, place in header.places.items()
-            if self._types.get(name) == csv_types.TEXT
-            and csv_types.has_decimal_commas(self._first.columns[place])
+            if self._types[name].values is None and csv_types.has_decimal_commas(self._first.columns[place])
         ]
         if commas:
             hints.append(f"column {commas[0]!r} has numbers with a decimal comma: write them with a point")
@@ -171,6 +170,11 @@ class DelimitedStream:
             try:
                 kind.array([cell])
             except Unfit as error:
+                if kind.declared:
+                    raise DatasetError(
+                        f"{where}: {shortened(str(cell))} is not {error}; correct it, or leave it empty if the "
+                        "value is missing"
+                    ) from error
                 raise DatasetError(
                     f"{where}: {shortened(str(cell))} is not {error}, unlike the first cells of this column; "
                     "correct it, leave it empty if the value is missing, or move this row to the top if the "
@@ -211,7 +215,7 @@ def _note(batch: Batch, columns: Mapping[str, tuple[pa.Array, ColumnType]], find
             short |= {row for row, cell in enumerate(cells) if cell is None}
         if kind.values is None:
             findings.add_words(name, cells)
-            letters = [] if batch.quotes else [row for row, cell in enumerate(cells) if _in_quotes(cell)]
+            letters = [] if batch.quotes else [row for row, cell in enumerate(cells) if _seems_quoted(cell)]
             _add(findings, LETTERS, batch, letters)
         elif pa.types.is_integer(kind.arrow) and pa.types.is_floating(found.type):
             fractions = [row for row, value in enumerate(found.to_pylist()) if value and value % 1]
@@ -219,8 +223,8 @@ def _note(batch: Batch, columns: Mapping[str, tuple[pa.Array, ColumnType]], find
     _add(findings, SHORT, batch, sorted(short))
 
 
-def _in_quotes(cell: csv_types.Cell) -> bool:
-    return bool(cell and len(cell) > 1 and cell[0] == cell[-1] == '"')
+def _seems_quoted(cell: csv_types.Cell) -> bool:
+    return bool(cell and '"' in cell and len(cell) > 1 and (cell[0] == cell[-1] == '"' or '\\"' in cell))
 
 
 def _add(findings: Findings, finding: str, batch: Batch, rows: Sequence[int]) -> None:
