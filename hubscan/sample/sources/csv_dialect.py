@@ -89,8 +89,7 @@ def _separator(head: Sequence[str], usual: str) -> str:
     least = 1.0 if lengths and lengths[0] > 1 else MOSTLY
     for other in OTHERS:
         found = _lengths(head, other) if other != usual else []
-        even = len(found) > 1 and max(found) == found[0] > 1
-        if even and found.count(found[0]) >= least * len(found):
+        if len(found) > 1 and found[0] > 1 and found.count(found[0]) >= least * len(found):
             return other
     return usual
 

@@ -53,6 +53,7 @@ class ColumnType:
     arrow: pa.DataType
     values: Parsed | None  # None: texts, which stay as they are
     declared: bool = False  # rather than inferred from the first cells
+    whole: bool = False  # whether its first cells are whole numbers with a decimal point, perhaps classes
 
     def array(self, cells: Sequence[Cell]) -> pa.Array:
         """Return *cells* with this type; as floats if there are fractions in a column of integers.
@@ -86,7 +87,8 @@ def inferred(cells: Iterable[Cell], *, ended: bool) -> ColumnType:
     numbers = values - MISSING
     fractions = [value for value in numbers if not INTEGER.fullmatch(value)]
     if fractions and all(map(_is_number, numbers)) and any(map(NUMBER.fullmatch, fractions)):
-        return ColumnType(pa.float64(), Parsed(_number))
+        whole = all(float(number).is_integer() for number in numbers)
+        return ColumnType(pa.float64(), Parsed(_number), whole=whole)
     return TEXT
 
 

@@ -13,7 +13,7 @@ from hubscan.errors import DatasetError
 from hubscan.sample.column_types import features_of
 from hubscan.sample.sources import csv_types
 from hubscan.sample.sources.csv_file import BATCH_ROWS, Batch, CsvFile, Declared, shortened
-from hubscan.sample.sources.csv_findings import FRACTIONS, LETTERS, SHORT, Findings
+from hubscan.sample.sources.csv_findings import FRACTIONS, KEPT, LETTERS, READ_AS_MISSING, SHORT, Findings
 from hubscan.sample.sources.csv_text import named_contents, undecodable
 from hubscan.sample.sources.csv_types import ColumnType, Unfit
 
@@ -72,6 +72,8 @@ class DelimitedStream:
             hints.append(
                 "is a header missing? the first line looks like a row: add one with the names of the columns"
             )
+        if len(header.names) == 1:
+            hints.append("the header has one field only: pass --separator if another character separates")
         commas = [
             name
             for name, place in header.places.items()
@@ -172,8 +174,8 @@ class DelimitedStream:
             except Unfit as error:
                 if kind.declared:
                     raise DatasetError(
-                        f"{where}: {shortened(str(cell))} is not {error}; correct it, or leave it empty if the "
-                        "value is missing"
+                        f"{where}: {shortened(str(cell))} is not {error}; correct it, or leave it empty if "
+                        "the value is missing"
                     ) from error
                 raise DatasetError(
                     f"{where}: {shortened(str(cell))} is not {error}, unlike the first cells of this column; "
@@ -214,12 +216,14 @@ def _note(batch: Batch, columns: Mapping[str, tuple[pa.Array, ColumnType]], find
         if None in cells:
             short |= {row for row, cell in enumerate(cells) if cell is None}
         if kind.values is None:
-            findings.add_words(name, cells)
+            findings.add_words((name, KEPT), cells)
             letters = [] if batch.quotes else [row for row, cell in enumerate(cells) if _seems_quoted(cell)]
             _add(findings, LETTERS, batch, letters)
         elif pa.types.is_integer(kind.arrow) and pa.types.is_floating(found.type):
             fractions = [row for row, value in enumerate(found.to_pylist()) if value and value % 1]
             _add(findings, FRACTIONS, batch, fractions)
+        elif kind.whole:
+            findings.add_words((name, READ_AS_MISSING), cells)
     _add(findings, SHORT, batch, sorted(short))
 
 
