@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from hubscan import recipe
@@ -19,6 +20,7 @@ from hubscan.sample.sources import delimited
 from hubscan.sample.sources.csv_file import Declared
 from hubscan.sample.sources.delimited import DelimitedStream
 from hubscan.sample.sources.files import open_file
+from tests.hub.large import noise
 
 ROWS = 60
 TEXTS = [f"row {i} of many words" for i in range(ROWS)]
@@ -510,4 +512,19 @@ def test_a_class_that_is_not_declared_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(
         DatasetError, match=r"line 3, column 'label': 'c' is not a declared class; correct it"
     ):
+        drawn(tmp_path)
+
+
+def test_the_metadata_of_a_folder_of_images_is_read_in_the_same_way(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    lines = ["file_name, label"]
+    for i in range(ROWS):
+        (tmp_path / f"{i:02}.png").write_bytes(noise(random, 4))
+        lines.append(f"{i:02}.png, {'None' if i % 2 else 'Mild'}")
+    stored(tmp_path, "\n".join(lines), "metadata.csv")
+    sample = drawn(tmp_path)
+    assert sample.draw.classes == {"Mild": 30, "None": 30} and not sample.draw.dropped
+    assert "'None' (30) is a text or class of its own" in sample.draw.notes[0]
+    stored(tmp_path, "\n".join([lines[0], *(f"{line}, x" for line in lines[1:])]), "metadata.csv")
+    with pytest.raises(DatasetError, match=r"metadata.csv: line 2 has 3 fields, but the header has 2"):
         drawn(tmp_path)

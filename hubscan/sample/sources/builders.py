@@ -18,6 +18,7 @@ from datasets.packaged_modules.webdataset.webdataset import WebDataset
 from hubscan.errors import DatasetError
 from hubscan.sample.column_types import features_of
 from hubscan.sample.sources.arrow import ArrowTable, mapped, spooled, validated
+from hubscan.sample.sources.csv_metadata import CsvMetadata
 from hubscan.sample.sources.csv_options import (
     declared_form,
     only_empty_is_missing,
@@ -67,9 +68,12 @@ def _streamed(builder: Any, split: str, name: str) -> tuple[Table | Stream, Sequ
     """Return the rows of *split* as `datasets` streams them; those of a folder as a table."""
     if hasattr(builder.config, "decode_num_threads"):
         builder.config.decode_num_threads = 0  # else `datasets` would decode files of the Hub ahead
+    metadata = CsvMetadata(builder) if isinstance(builder, FolderBasedBuilder) else None
     stream = DatasetStream(builder.as_streaming_dataset(split=split), name)
-    if isinstance(builder, FolderBasedBuilder):
-        return ArrowTable(spooled(stream.tables(list(stream.features))), stream.features), ()
+    if metadata:
+        table = ArrowTable(spooled(stream.tables(list(stream.features))), stream.features)
+        table.notes = list(metadata.notes)
+        return table, ()
     if isinstance(builder, Csv):
         refuse_surplus(stream.features, name)
     return stream, ()
