@@ -79,6 +79,7 @@ def embed(
     layers: Layers = "last",
     dtype: Precision = "float32",
     max_seconds: float = 30.0,
+    background: str = "white",
 ) -> npt.NDArray[np.float32]:
     """Return the pooled features of *inputs* in float32, as a scan computes them.
 
@@ -94,6 +95,7 @@ def embed(
         layers: "last", the "mean" of all but the embeddings, or "each".
         dtype: precision of the computation.
         max_seconds: seconds read from the beginning of an audio clip.
+        background: color put under transparent images: a name, or #rrggbb.
 
     Returns:
         (n, width), or (n, layers, width) with layers="each", from the embeddings to the last layer.
@@ -106,20 +108,20 @@ def embed(
     from hubscan import encoders
     from hubscan.hub import listing
     from hubscan.hub.cached import keep_main
-    from hubscan.media import torchvision
+    from hubscan.media import images, torchvision
 
+    images.color(background)
     torchvision.require_whole()
     from hubscan.extract import extract
     from hubscan.hub.fetch import fetch
-    from hubscan.media.images import ImageError
 
     sampled = any(_is_sampled(row) for row in inputs)
-    rows = _checked([row if isinstance(row, str | bytes) else _stored(row) for row in inputs])
+    rows = _checked([row if isinstance(row, str | bytes) else _stored(row, background) for row in inputs])
     kind: Modality = modality or ("audio" if sampled else "image" if isinstance(rows[0], bytes) else "text")
     candidate = next(iter(listing.named([model], Query(), kind)))
     if isinstance(candidate, Skipped):
         raise CheckpointError(f"{model}: {candidate.reason}")
-    request = EncodingRequest(pooling, prompt, layers, max_seconds=max_seconds)
+    request = EncodingRequest(pooling, prompt, layers, max_seconds=max_seconds, background=background)
     for flag in candidate.flags:  # such as the commit that a cache has
         log.warning("%s: %s", model, flag)
     folder = fetch(candidate).folder
@@ -127,7 +129,7 @@ def embed(
     encoder = encoders.load(folder, kind, request, dtype=dtype)
     try:
         found_layers = list(extract(encoder, rows).layers.values())
-    except (ImageError, audio.AudioError) as error:
+    except (images.ImageError, audio.AudioError) as error:
         raise RecipeError(f"an input cannot be read: {error}") from error
     if layers != "each":
         return found_layers[0]
@@ -150,14 +152,19 @@ def _checked(rows: list[Input]) -> list[Input]:
     return rows
 
 
-def _stored(row: Any) -> Input:
+def _stored(row: Any, background: str) -> Input:
     """Return an image or an audio clip as a lossless file, and a pair of texts unchanged."""
     import io
+
+    from hubscan.media import images
 
     if isinstance(row, tuple):
         return _audio_file(*row) if _is_sampled(row) else row
     stored = io.BytesIO()
-    row.convert("RGB").save(stored, "PNG")
+    try:
+        images.flat(row, background).image.save(stored, "PNG")
+    except images.ImageError as error:
+        raise RecipeError(f"an input cannot be read: {error}") from error
     return stored.getvalue()
 
 

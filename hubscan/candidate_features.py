@@ -15,7 +15,7 @@ from hubscan.feature_store import FeatureStore, StoredFeatures, address, content
 from hubscan.feature_store.stored import NOT_HERE
 from hubscan.guard import Enter, Report
 from hubscan.hub.fetch import fetch
-from hubscan.media import audio, torchvision
+from hubscan.media import audio, images, torchvision
 from hubscan.records import Candidate, Features, Job, Precision, Sample
 
 
@@ -111,14 +111,21 @@ def _deciding(candidate: Candidate, sample: Sample, job: Job, device: str) -> di
         "encoders": encoders.VERSION,
         **{library: version(library) for library in ("torch", "transformers", "tokenizers", "pillow")},
         **(_of_audio(job) if candidate.modality == "audio" else {}),
-        **(_of_images() if candidate.modality == "image" else {}),
+        **(_of_images(job) if candidate.modality == "image" else {}),
     }
 
 
-def _of_images() -> dict[str, Any]:
-    """Return torchvision's version: if installed, it replaces Pillow and gives slightly different pixels."""
+def _of_images(job: Job) -> dict[str, Any]:
+    """Return how images are decoded.
+
+    That includes torchvision: if installed, it replaces Pillow and gives slightly different pixels.
+    """
     found = torchvision.installed()
-    return {"torchvision": found} if found else {}
+    return {
+        "decoding": images.VERSION,
+        "background": images.color(job.encoding.background),
+        **({"torchvision": found} if found else {}),
+    }
 
 
 def _of_audio(job: Job) -> dict[str, Any]:

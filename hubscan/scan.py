@@ -18,7 +18,7 @@ from hubscan.feature_store import FeatureStore, open_store
 from hubscan.heads import keep_heads
 from hubscan.hub import listing
 from hubscan.hub.cached import keep_main
-from hubscan.media import audio
+from hubscan.media import audio, images
 from hubscan.recipe import TASKS, Recipe
 from hubscan.records import (
     WORD_POOLINGS,
@@ -114,6 +114,7 @@ def prepare(
         HubscanError: if there are no rows to draw or no checkpoints to rank.
     """
     scoring.check(recipe.metrics)
+    images.color(recipe.background)
     if lock:
         recipe = recipe.model_copy(update={"revision": _hub_revision(lock.draw)})
     from hubscan.sample import open_dataset

@@ -31,10 +31,11 @@ class PreparedImages:
     processor: Any
     files: Sequence[bytes]
     lengths: Sequence[int]
+    background: str = "white"
 
     def batch(self, rows: Sequence[int]) -> Batch:
         """Decode and preprocess *rows*."""
-        images = [decode(self.files[row]) for row in rows]
+        images = [decode(self.files[row], self.background) for row in rows]
         read = self.processor(images, return_tensors="pt")
         return {name: made for name, made in read.items() if isinstance(made, torch.Tensor)}
 
@@ -53,6 +54,7 @@ class ImageEncoder:
     layers: Layers
     before: str | None  # the pooling of the layers before the last, if it differs
     prefix: int  # number of states before those of the patches
+    background: str = "white"  # under transparent pixels
 
     @classmethod
     def load(cls, folder: Path, request: EncodingRequest, dtype: Precision) -> ImageEncoder:
@@ -69,7 +71,9 @@ class ImageEncoder:
                 folder, trust_remote_code=False, local_files_only=True
             )
         before = known.before if known and known.last == pooling.name else None
-        return cls(model, processor, pooling, request.layers, before, prefix_length(model))
+        return cls(
+            model, processor, pooling, request.layers, before, prefix_length(model), request.background
+        )
 
     @property
     def processor(self) -> str:
@@ -81,7 +85,7 @@ class ImageEncoder:
         files = [content for content in inputs if isinstance(content, bytes)]
         patches = getattr(self.image_processor, "max_num_patches", None)  # every image is padded to it
         length = patches or max(1, self._pixels() // PATCH_PIXELS)
-        return PreparedImages(self.image_processor, files, [length] * len(files))
+        return PreparedImages(self.image_processor, files, [length] * len(files), self.background)
 
     def encode(self, batch: Batch) -> Pooled:
         """Return the pooled states of the layers."""

@@ -7,9 +7,9 @@ from typing import Any, Final
 
 import pyarrow as pa
 
-from hubscan.media import audio
-from hubscan.media.images import ImageError, decode
+from hubscan.media import audio, images
 from hubscan.records import Input, LabelKind, Modality
+from hubscan.sample.image_notes import ImageNotes
 
 MOST_CHARACTERS: Final = 500_000  # no encoder reads more, and a few longer texts would fill the memory
 EMPTY: Final = "empty input"
@@ -27,9 +27,21 @@ class Reader:
     """Reads the inputs of rows; counts the texts it truncates and the files it fetches."""
 
     def __init__(
-        self, inputs: Mapping[Modality, tuple[str, ...]], kind: LabelKind, fetch: Fetch, seconds: float
+        self,
+        inputs: Mapping[Modality, tuple[str, ...]],
+        kind: LabelKind,
+        fetch: Fetch,
+        seconds: float,
+        background: str = "white",
     ) -> None:
-        """Prepare to read *inputs*, and no more than the first *seconds* of audio.
+        """Prepare to read *inputs*.
+
+        Args:
+            inputs: the columns of each modality.
+            kind: of the labels.
+            fetch: reads a file named in a cell.
+            seconds: of audio to read, from its beginning.
+            background: the color under transparent images.
 
         Raises:
             HubscanError: if the inputs include audio and no audio decoder is installed.
@@ -40,6 +52,8 @@ class Reader:
         self._seconds = seconds
         self._tokens = kind == "token"
         self._fetch = fetch
+        self._background = background
+        self._of_images = ImageNotes(background)
         self.cut = 0
         self.fetched = 0
 
@@ -47,7 +61,7 @@ class Reader:
     def notes(self) -> Sequence[str]:
         """Return what was decided while reading, each with how to change it, for `SampleInfo.notes`."""
         cut = f"texts truncated to {MOST_CHARACTERS:,} characters: {self.cut:,}"
-        return [cut] if self.cut else []
+        return [*([cut] if self.cut else []), *self._of_images()]
 
     def read(self, table: pa.Table, place: int) -> dict[Modality, Input]:
         """Return the inputs of row *place*.
@@ -80,10 +94,10 @@ class Reader:
             raise Unusable(EMPTY)
         try:
             if modality == "image":
-                decode(content)
+                self._of_images.add(images.read(content, self._background))
             else:
                 audio.read(content, self._seconds)
-        except (ImageError, audio.AudioError) as reason:
+        except (images.ImageError, audio.AudioError) as reason:
             raise Unusable(str(reason)) from reason
         return content
 

@@ -145,7 +145,7 @@ def draw(request: SampleRequest) -> Sample:
 def _draw_of_columns(request: SampleRequest, source: Source, columns: Columns, spent: Spent) -> Sample:
     where = f"{source.dataset}, column {', '.join(columns.labels)!r}"
     coder = Coder(columns, request.samples, where)
-    reader = Reader(columns.inputs, columns.kind, source.fetch, request.max_seconds)
+    reader = Reader(columns.inputs, columns.kind, source.fetch, request.max_seconds, request.background)
     drawn = _draw_rows(request, source, columns, coder, reader, spent)
     drawn.notes += (*source.rows.notes, *columns.notes, *coder.notes, *reader.notes)
     return assemble(request, source.pinned(), columns, coder, drawn)
