@@ -262,7 +262,9 @@ def test_opaque_images_of_every_mode_keep_their_colors(mode: str) -> None:
         from PIL import ImageCms
 
         profiles = ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB")
-        image = ImageCms.profileToProfile(before, *profiles, outputMode="LAB")
+        converted = ImageCms.profileToProfile(before, *profiles, outputMode="LAB")
+        assert converted is not None
+        image = converted
     found = flat(image)
     assert not found.transparent and found.span is None
     assert np.abs(np.asarray(found.image).astype(int) - grid).max() <= 1

@@ -28,6 +28,13 @@ UNKNOWN_FORMAT: Final = 1  # libsndfile's error code for an unknown format
 STREAMED: Final = 0x7FFF_0000  # bytes: the length that a program states if it wrote to a pipe
 
 
+MARKS: Final = re.compile(
+    rb"(RIFF|RF64|RIFX)....WAVE|fLaC|OggS|ID3[\2-\4]|FORM....AIF[FC]|\.snd\0|caff\0|\xff[\xe3\xf2\xf3\xfa\xfb]",
+    re.DOTALL,
+)
+"""The first bytes of wav, flac, ogg, mp3, aiff, au and caf files."""
+
+
 class AudioError(Exception):
     """These bytes are not a usable audio file; the message is a reason, by which rows are counted."""
 
@@ -92,6 +99,11 @@ def read(content: bytes, seconds: float) -> tuple[Waveform, int]:
         if not np.isfinite(samples).all():
             raise AudioError("NaN or infinite samples")
         return samples, int(file.samplerate)
+
+
+def is_audio(content: bytes) -> bool:
+    """Return whether *content* begins like an audio file; no library is needed."""
+    return MARKS.match(content) is not None
 
 
 def duration(content: bytes) -> float:

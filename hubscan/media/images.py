@@ -20,6 +20,7 @@ from hubscan.media.brightness import Range, is_deep, is_faint, range_of, scaled,
 VERSION: Final = 2  # raise it when a change gives an image other pixels: it is part of the cache's key
 LARGEST_IMAGE: Final = 100_000_000  # pixels; more counts as a decompression bomb
 COMMON: Final = ("PNG", "JPEG", "GIF", "WEBP", "TIFF")  # formats with pixels that Pillow may not know
+UNMARKED: Final = ("TGA", "PCX")  # formats that other bytes may look like
 ORIENTATION: Final = 0x0112  # the EXIF tag
 UPRIGHT: Final = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -93,10 +94,10 @@ def is_image(content: bytes) -> bool:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            _opened(content).close()
+            with _opened(content) as image:
+                return image.format not in UNMARKED
         except ImageError as reason:
-            return str(reason) != "not an image"
-    return True
+            return str(reason) == "too many pixels" or _begins_as_image(content)
 
 
 def flat(image: Image.Image, background: str = "white") -> Decoded:

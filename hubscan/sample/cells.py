@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from hubscan.media import audio, images
 from hubscan.records import Input, LabelKind, Modality
+from hubscan.sample.embedded_files import inside, named
 from hubscan.sample.image_notes import ImageNotes
 
 MOST_CHARACTERS: Final = 500_000  # no encoder reads more, and a few longer texts would fill the memory
@@ -55,13 +56,19 @@ class Reader:
         self._background = background
         self._of_images = ImageNotes(background)
         self.cut = 0
+        self.several = 0
         self.fetched = 0
 
     @property
     def notes(self) -> Sequence[str]:
         """Return what was decided while reading, each with how to change it, for `SampleInfo.notes`."""
         cut = f"texts truncated to {MOST_CHARACTERS:,} characters: {self.cut:,}"
-        return [*([cut] if self.cut else []), *self._of_images()]
+        several = f"rows with several files, of which the first is read: {self.several:,}"
+        return [
+            *([cut] if self.cut else []),
+            *([several] if self.several else []),
+            *self._of_images(),
+        ]
 
     def read(self, table: pa.Table, place: int) -> dict[Modality, Input]:
         """Return the inputs of row *place*.
@@ -103,13 +110,12 @@ class Reader:
 
     def _content(self, value: Any, modality: Modality) -> bytes:
         """Return the bytes in a cell, or those of the file it names."""
-        if isinstance(value, bytes):
-            return value
-        stored = value if isinstance(value, Mapping) else {"path": value}
-        if stored.get("bytes") is not None:
-            return bytes(stored["bytes"])
-        path = stored.get("path")
-        if not isinstance(path, str) or not path:
+        self.several += isinstance(value, list) and len(value) > 1 and not isinstance(value[0], int)
+        content = inside(value)
+        if content is not None:
+            return content
+        path = named(value)
+        if path is None:
             raise Unusable(EMPTY)
         try:
             content = self._fetch(path)

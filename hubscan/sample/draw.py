@@ -17,6 +17,7 @@ from hubscan.sample.cells import Reader
 from hubscan.sample.column_names import listed
 from hubscan.sample.column_types import kinds_of
 from hubscan.sample.columns import Columns, find, likelier_labels
+from hubscan.sample.file_columns import recognised
 from hubscan.sample.kept import KeptSplit, keep, kept
 from hubscan.sample.label_codes import AreNumbers, Coder, NotClasses
 from hubscan.sample.select import one_pass, random_access
@@ -110,7 +111,10 @@ def _opened(request: SampleRequest, opening: Callable[[SampleRequest], Source]) 
         source = opening(request)
         rows = source.rows
         try:
-            columns = find(rows.features, kinds_of(rows.features), rows.head, request)
+            files = recognised(kinds_of(rows.features), rows.head, source.locate, request)
+            columns = files.of(
+                lambda kinds: find(rows.features, kinds, rows.head, request), rows.head, source.dataset
+            )
         except DatasetError as error:
             raise _hinted(error, source) from error
     return OpenSplit(request, source, columns, traffic)

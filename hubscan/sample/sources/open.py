@@ -15,13 +15,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 import datasets
 from datasets import DatasetBuilder, load_dataset_builder
+from datasets.packaged_modules.csv.csv import Csv
+from datasets.packaged_modules.json.json import Json
 
 from hubscan.errors import DatasetError, HubError
 from hubscan.hub import cached, settings
 from hubscan.hub.client import ASKING, api, explained, is_unknown, may_ask
-from hubscan.hub.ranges import RemoteFile
 from hubscan.records import SampleRequest
 from hubscan.sample.cells import Fetch
+from hubscan.sample.file_columns import Locate
 from hubscan.sample.sources.arrow import ArrowTable
 from hubscan.sample.sources.builders import DatasetStream, opened
 from hubscan.sample.sources.content_hash import content_hash
@@ -29,6 +31,7 @@ from hubscan.sample.sources.csv_dialect import named_separator
 from hubscan.sample.sources.csv_file import Declared
 from hubscan.sample.sources.delimited import DelimitedStream
 from hubscan.sample.sources.files import File, StoredFile, names_like, open_file
+from hubscan.sample.sources.named_files import NamedFiles, from_nowhere, nowhere
 from hubscan.sample.sources.parquet import ParquetTable
 from hubscan.sample.sources.protocols import Stream, Table
 from hubscan.sample.sources.read_errors import read_errors
@@ -72,6 +75,7 @@ class Source:
     rows: Table | Stream
     fetch: Fetch  # reads the files named in cells
     files: Sequence[File | SequentialFile] = field(default_factory=tuple)
+    locate: Locate = nowhere  # finds out whether a file named in a cell can be read
 
     def stored(self) -> tuple[int, int]:
         """Return the number of bytes and requests that did not go through the Hub client."""
@@ -123,9 +127,8 @@ def open_split(request: SampleRequest) -> Source:
         split = _chosen_split(request.split, info.id, [str(split) for split in builder.config.data_files])
         rows, files = opened(builder, split, named_separator(request.separator))
     config = request.config or builder.config.name
-    return Source(
-        info.id, str(info.sha), config, split, rows, _from_hub(f"hf://datasets/{info.id}@{info.sha}/"), files
-    )
+    named = NamedFiles(f"hf://datasets/{info.id}@{info.sha}/", str(builder.config.data_files[split][0]))
+    return Source(info.id, str(info.sha), config, split, rows, named.fetch, files, named.locate)
 
 
 def open_cached(request: SampleRequest, because: str, error: HubError) -> Source:
@@ -159,7 +162,8 @@ def open_cached(request: SampleRequest, because: str, error: HubError) -> Source
         rows, parts = opened(builder, split)
     rows.notes = (*rows.notes, f"commit {found.commit[:7]} from the Hub's cache, as {because}")
     config = request.config or builder.config.name
-    return Source(found.repo, found.commit, config, split, rows, _from_folder(found.folder), parts)
+    named = NamedFiles(str(found.folder), str(builder.config.data_files[split][0]))
+    return Source(found.repo, found.commit, config, split, rows, named.fetch, parts, named.locate)
 
 
 def _has_data(folder: Path) -> bool:
@@ -242,7 +246,13 @@ def _open_local(request: SampleRequest, path: Path) -> Source:
             files = [path]
         split = _chosen_split(request.split, name, [str(split) for split in builder.config.data_files])
         rows, parts = opened(builder, split, named_separator(request.separator))
-    return Source(name, content_hash(path, files), request.config, split, rows, _from_disk, parts)
+    root = path.resolve() if path.is_dir() else path.resolve().parent
+    named = NamedFiles(
+        str(root), str(builder.config.data_files[split][0]), anywhere=not isinstance(builder, Csv | Json)
+    )
+    return Source(
+        name, content_hash(path, files), request.config, split, rows, named.fetch, parts, named.locate
+    )
 
 
 def _saved(path: Path) -> bool:
@@ -260,7 +270,8 @@ def _open_saved(request: SampleRequest, path: Path) -> Source:
         dataset = dataset.flatten_indices()
     files = sorted(file for file in path.rglob("*") if file.is_file())
     table = ArrowTable(dataset.data.table, dataset.features)
-    return Source(name, content_hash(path, files), None, split, table, _from_disk)
+    named = NamedFiles(str(path.resolve()), anywhere=True)
+    return Source(name, content_hash(path, files), None, split, table, named.fetch, (), named.locate)
 
 
 def _at_url(request: SampleRequest, url: str) -> Source:
@@ -287,7 +298,7 @@ def _at_url(request: SampleRequest, url: str) -> Source:
     facts = "".join(f"{file.name} {file.size}\n" for file in files)
     footers = rows.footer_hash if isinstance(rows, ParquetTable) else ""
     digest = hashlib.sha256((facts + footers).encode()).hexdigest()
-    return Source(url, f"url:{digest}", None, split, rows, _from_nowhere, files)
+    return Source(url, f"url:{digest}", None, split, rows, from_nowhere, files)
 
 
 def _in_one_pass(request: SampleRequest, url: str, split: str, suffix: str, found: Sequence[str]) -> Source:
@@ -295,12 +306,12 @@ def _in_one_pass(request: SampleRequest, url: str, split: str, suffix: str, foun
     files = [SequentialFile(address, 2 * request.max_bytes) for address in found]
     if suffix in DELIMITED:
         form = Declared(named_separator(request.separator))
-        return Source(url, "", None, split, DelimitedStream(files, url, form), _from_nowhere, files)
+        return Source(url, "", None, split, DelimitedStream(files, url, form), from_nowhere, files)
     reader, options = READERS[suffix]
     with read_errors(url):
         builder = _builder(reader, data_files=addresses(files, suffix), **options)
         rows = DatasetStream(builder.as_streaming_dataset(split=split), url)
-    return Source(url, "", None, split, rows, _from_nowhere, files)
+    return Source(url, "", None, split, rows, from_nowhere, files)
 
 
 def _expanded(url: str) -> list[str]:
@@ -312,38 +323,6 @@ def _expanded(url: str) -> list[str]:
     if "*" in url and not url.startswith("http"):
         return names_like(url)
     return [url]
-
-
-def _from_hub(prefix: str) -> Fetch:
-    """Return a `Fetch` that reads files of the dataset at its commit, and no others."""
-
-    def fetch(path: str) -> bytes:
-        if not path.startswith(prefix):
-            raise FileNotFoundError(path)
-        file = RemoteFile(path)
-        return file.read(0, file.size)
-
-    return fetch
-
-
-def _from_folder(folder: Path) -> Fetch:
-    """Return a `Fetch` that reads files of *folder* and no others: cells of a stranger's data name them."""
-
-    def fetch(path: str) -> bytes:
-        inside = Path(path).is_relative_to(folder) and ".." not in Path(path).parts
-        if not inside:
-            raise FileNotFoundError(path)
-        return Path(path).read_bytes()
-
-    return fetch
-
-
-def _from_disk(path: str) -> bytes:
-    return Path(path).read_bytes()
-
-
-def _from_nowhere(path: str) -> bytes:
-    raise FileNotFoundError(path)
 
 
 def _reader(path: Path) -> tuple[str, dict[str, Any]]:

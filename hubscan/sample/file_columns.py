@@ -1,0 +1,223 @@
+"""Recognise columns whose cells hold image or audio files, or name them, whatever the type of the column.
+
+The names of files are never read as texts: the class is often in the path.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, Literal, NoReturn
+
+import pyarrow as pa
+
+from hubscan.errors import DatasetError
+from hubscan.records import TASKS, Modality, SampleRequest
+from hubscan.sample.columns import Columns
+from hubscan.sample.embedded_files import inside, modality_of, named, single
+
+MOSTLY: Final = 0.9  # of the first values must name files, as texts may end in a file name too
+OFTEN: Final = 0.5  # of the first values must hold files, as some may be damaged
+LOOKED_UP: Final = 5  # of the first names are looked up
+LONGEST_NAME: Final = 500  # characters
+SHOWN: Final = 60  # characters of a value in a message
+PROSE_WORDS: Final = 3  # fewer make a name or an id
+BINARY: Final = re.compile(r"(fixed_size_|large_)?binary.*")
+LOOKED_AT: Final = re.compile(rf"text|texts|integers|dict|list of .*|{BINARY.pattern}")
+ENDINGS: Final[Mapping[Modality, str]] = {
+    "image": "jpe?g|jpe|jfif|a?png|gif|bmp|dib|webp|tiff?|p[pgbn]m|avif|hei[cf]|jp2|j2k|ico|tga",
+    "audio": "wav|flac|mp3|og[ga]|opus|m4a|aac|aiff?|au|amr|wma",
+}
+FILE_NAME: Final[Mapping[Modality, re.Pattern[str]]] = {
+    modality: re.compile(rf"[^\n\r\0]+\.({endings})([?#]\S*)?", re.IGNORECASE)
+    for modality, endings in ENDINGS.items()
+}
+URL: Final = re.compile(r"[a-z][a-z0-9+.-]{1,19}://", re.IGNORECASE)
+OBJECT: Final = re.compile(r"<PIL\.\S+ (image )?mode=\S+ size=\S+.*>")
+
+Place = Literal["inside", "file", "URL", "object"]
+Peek = Callable[[Sequence[str]], pa.Table]
+"""Return the first rows of some columns."""
+Locate = Callable[[str], bool]
+"""Return whether a file of this name can be read."""
+
+
+@dataclass(frozen=True)
+class Held:
+    """What the cells of a column hold: files, their names or URLs, or what Python prints for an image."""
+
+    modality: Modality
+    place: Place
+    example: str = ""
+    names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class FileColumns:
+    """The kinds of all columns, with those that hold files, and the columns whose files cannot be read."""
+
+    kinds: Mapping[str, str]
+    unread: Mapping[str, Held] = field(default_factory=dict)
+    as_texts: tuple[str, ...] = ()  # columns of file names that were named as texts
+
+    def of(
+        self,
+        find: Callable[[Mapping[str, str]], Columns],
+        peek: Peek,
+        where: str,
+    ) -> Columns:
+        """Return the columns that *find* chooses by the kinds.
+
+        Raises:
+            DatasetError: if it chooses files that cannot be read, and there is no column of texts instead.
+        """
+        try:
+            columns = find(self.kinds)
+        except DatasetError:
+            self._refuse_names_as_texts(find, where)
+            raise
+        name = next((n for names in columns.inputs.values() for n in names if n in self.unread), None)
+        notes = [*columns.notes, *(_read_as_text(n) for n in self.as_texts if n in columns.contents)]
+        if name is None:
+            return replace(columns, notes=tuple(notes))
+        others = {n: kind for n, kind in self.kinds.items() if n not in self.unread}
+        try:
+            columns = find(others)
+        except DatasetError:
+            _refuse(name, self.unread[name], where)
+        texts = columns.inputs.get("text", ())
+        if not texts or not all(_is_prose(peek([text])[text]) for text in texts):
+            _refuse(name, self.unread[name], where)
+        return replace(columns, notes=(*columns.notes, _left_out(name, self.unread[name], texts)))
+
+    def _refuse_names_as_texts(self, find: Callable[[Mapping[str, str]], Columns], where: str) -> None:
+        """Refuse a column of names that *find* would choose if they were texts."""
+        name = None
+        with suppress(DatasetError):
+            columns = find({**self.kinds, **dict.fromkeys(self.unread, "text")})
+            name = next((name for name in columns.inputs.get("text", ()) if name in self.unread), None)
+        if name is not None:
+            _refuse(name, self.unread[name], where)
+
+
+def recognised(
+    kinds: Mapping[str, str],
+    peek: Peek,
+    locate: Locate,
+    request: SampleRequest,
+) -> FileColumns:
+    """Return *kinds* with "image" and "audio" for columns whose first values hold or name such files.
+
+    Args:
+        kinds: the kind of each column by its type.
+        peek: returns the first rows.
+        locate: whether a file that a cell names can be read.
+        request: the columns that were named.
+    """
+    found, unread, as_texts = dict(kinds), {}, []
+    aside = {*request.label_columns, request.group_column}
+    present = set(kinds.values())
+    for name, held in _held(kinds, peek, aside):
+        if held.place != "inside" and name in request.input_columns and _wants_texts(request):
+            as_texts.append(name)
+        elif held.place == "inside" or (held.place == "file" and any(map(locate, held.names))):
+            found[name] = held.modality
+        else:
+            unread[name] = held
+    for name, held in list(unread.items()):
+        # Beside files that can be read, names and URLs only repeat where those came from.
+        alone = held.modality not in {*present, *found.values()} or name in request.input_columns
+        found[name] = held.modality if alone else f"{held.modality} {held.place}"
+    return FileColumns(found, unread, tuple(as_texts))
+
+
+def _held(kinds: Mapping[str, str], peek: Peek, aside: set[str | None]) -> Iterator[tuple[str, Held]]:
+    for name, kind in kinds.items():
+        if name not in aside and LOOKED_AT.fullmatch(kind):
+            held = _what(_values(peek([name])[name]))
+            if held is not None:
+                yield name, held
+
+
+def _values(column: pa.ChunkedArray) -> list[Any]:
+    """Return the values of *column* that can be read; others have text that is not UTF-8."""
+    found = []
+    for cell in column:
+        try:
+            found.append(cell.as_py())
+        except UnicodeDecodeError:
+            found.append("")
+    return [value for value in found if value is not None and value != ""]
+
+
+def _what(values: Sequence[Any]) -> Held | None:
+    """Return what most of *values* hold; None if they are something else."""
+    held = [one for one in map(_one, values) if one is not None]
+    if not held:
+        return None
+    (modality, place), _ = Counter((one.modality, one.place) for one in held).most_common(1)[0]
+    if len(held) < (OFTEN if place == "inside" else MOSTLY) * len(values):
+        return None
+    alike = [one.example for one in held if (one.modality, one.place) == (modality, place)]
+    return Held(modality, place, alike[0], tuple(alike[:LOOKED_UP]))
+
+
+def _one(value: Any) -> Held | None:
+    content = inside(value)
+    if content is not None:
+        modality = modality_of(content)
+        return None if modality is None else Held(modality, "inside")
+    name = named(value)
+    if name is None or len(name) > LONGEST_NAME:
+        return None
+    if OBJECT.fullmatch(name):
+        return Held("image", "object", name)
+    for modality, pattern in FILE_NAME.items():
+        if pattern.fullmatch(name):
+            return Held(modality, "URL" if URL.match(name) else "file", name)
+    return None
+
+
+def _wants_texts(request: SampleRequest) -> bool:
+    if request.modalities:
+        return "text" in request.modalities
+    return request.task is not None and TASKS[request.task] == "text"
+
+
+def _is_prose(column: pa.ChunkedArray) -> bool:
+    values = [single(value) for value in _values(column)]
+    words = [len(value.split()) for value in values if isinstance(value, str)]
+    return bool(words) and sorted(words)[len(words) // 2] >= PROSE_WORDS
+
+
+def _refuse(name: str, held: Held, where: str) -> NoReturn:
+    example = held.example if len(held.example) <= SHOWN else held.example[:SHOWN] + "…"
+    if held.place == "URL":
+        raise DatasetError(
+            f"{where}: column {name!r} holds URLs of {held.modality} files, such as {example!r}, which are "
+            "not downloaded; download the files, and replace the URLs by paths relative to the data file"
+        )
+    if held.place == "object":
+        raise DatasetError(
+            f"{where}: column {name!r} holds what Python prints for an image, {example!r}, and no pixels; "
+            "save the images as files or as bytes"
+        )
+    raise DatasetError(
+        f"{where}: column {name!r} holds names of {held.modality} files, such as {example!r}, and there are "
+        "no such files beside the data; put them there, with their paths relative to the data file"
+    )
+
+
+def _left_out(name: str, held: Held, texts: Sequence[str]) -> str:
+    what = {"URL": "URLs", "object": "what Python prints for images", "file": "names of missing files"}
+    return (
+        f"column {name!r} holds {what[held.place]} ({held.modality}), which are not read, so the texts of "
+        f"{', '.join(map(repr, texts))} are ranked"
+    )
+
+
+def _read_as_text(name: str) -> str:
+    return f"column {name!r} holds names of files, read as texts; leave out the task to read the files"

@@ -1,0 +1,119 @@
+"""Read the files that cells name: beside the data on this disk, in a dataset of the Hub, or in a zip file."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+import threading
+import zipfile
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final, cast
+
+from hubscan.errors import HubscanError
+from hubscan.hub.ranges import RemoteFile
+from hubscan.sample.sources.files import AHEAD_BYTES, Window, open_file
+
+IN_ZIP: Final = re.compile(r"zip://(?P<member>.+)::(?P<archive>.+)")
+MOST_FILE_BYTES: Final = 2**28  # of one file in a zip, as it declares itself
+
+
+class NamedFiles:
+    """The files beside the data, which cells name relative to it; `fetch` and `locate` read and find them."""
+
+    def __init__(self, root: str, data: str = "", *, anywhere: bool = False) -> None:
+        """Read nothing yet.
+
+        Args:
+            root: the folder of the dataset: a path, or an `hf://` address that ends in a slash.
+            data: a file of the dataset, whose own folder comes before the root.
+            anywhere: also read absolute paths on this disk, which formats with a type for images store.
+        """
+        self._root = root if root.endswith("/") else root + "/"
+        inside = data.startswith(self._root)
+        self._folders = list(dict.fromkeys([data.rpartition("/")[0] + "/"] * inside + [self._root]))
+        self._remote = root.startswith("hf://")
+        self._anywhere = anywhere
+        self._archives: dict[str, zipfile.ZipFile] = {}
+        self._lock = threading.Lock()
+
+    def fetch(self, name: str) -> bytes:
+        """Return the content of the file *name*, which may be in a zip file.
+
+        Raises:
+            FileNotFoundError: if there is no such file, or it is not beside the data.
+        """
+        packed = IN_ZIP.fullmatch(name)
+        if packed:
+            return self._member(packed["member"], packed["archive"])
+        address = self._address(name)
+        if address is None:
+            raise FileNotFoundError(name)
+        if self._remote:
+            file = RemoteFile(address)
+            return file.read(0, file.size)
+        return Path(address).read_bytes()
+
+    def locate(self, name: str) -> bool:
+        """Return whether `fetch` would find *name*."""
+        return self._address(name) is not None
+
+    def _address(self, name: str) -> str | None:
+        """Return the path or the address of a regular file, or None if it is not beside the data."""
+        if name.startswith(self._root) and self._remote:
+            return name
+        if self._anywhere and Path(name).is_absolute() and Path(name).is_file():
+            return name
+        for folder in self._folders:
+            for spelling in dict.fromkeys((name, name.replace("\\", "/"))):
+                beside = _beside(spelling.removeprefix(folder))
+                if beside is not None and self._exists(folder + beside):
+                    return folder + beside
+        return None
+
+    def _exists(self, address: str) -> bool:
+        if not self._remote:
+            return Path(address).is_file()
+        with suppress(HubscanError, OSError):
+            return RemoteFile(address).size >= 0
+        return False
+
+    def _member(self, member: str, archive: str) -> bytes:
+        if self._address(archive) is None:
+            raise FileNotFoundError(archive)
+        with self._lock:
+            if archive not in self._archives:
+                self._archives[archive] = opened_zip(archive)
+            try:
+                found = self._archives[archive].getinfo(member)
+                if found.file_size > MOST_FILE_BYTES:
+                    raise FileNotFoundError(member)
+                return self._archives[archive].read(found)
+            except (KeyError, zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError) as error:
+                raise FileNotFoundError(member) from error
+
+
+def opened_zip(address: str) -> zipfile.ZipFile:
+    """Return the zip file at a path or an `hf://` address.
+
+    Raises:
+        zipfile.BadZipFile: if it is no zip file.
+    """
+    return zipfile.ZipFile(cast(Any, Window(open_file(address), read_ahead=AHEAD_BYTES)))
+
+
+def _beside(name: str) -> str | None:
+    """Return the relative path *name* in its shortest form, or None if it leads out of the folder."""
+    path = posixpath.normpath(name)
+    out = path.startswith(("../", "/")) or path in ("..", ".") or "://" in name or "\0" in name
+    return None if out else path
+
+
+def from_nowhere(name: str) -> bytes:
+    """Refuse to read any file."""
+    raise FileNotFoundError(name)
+
+
+def nowhere(name: str) -> bool:
+    """Return that there is no such file."""
+    return False
