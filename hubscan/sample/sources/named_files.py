@@ -6,6 +6,7 @@ import posixpath
 import re
 import threading
 import zipfile
+import zlib
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, cast
@@ -84,13 +85,31 @@ class NamedFiles:
         with self._lock:
             if archive not in self._archives:
                 self._archives[archive] = opened_zip(archive)
-            try:
-                found = self._archives[archive].getinfo(member)
-                if found.file_size > MOST_FILE_BYTES:
-                    raise FileNotFoundError(member)
-                return self._archives[archive].read(found)
-            except (KeyError, zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError) as error:
-                raise FileNotFoundError(member) from error
+            return _content(self._archives[archive], member)
+
+
+def member(address: str) -> bytes:
+    """Return the content of a file in a zip file, given as `zip://name::archive`.
+
+    Raises:
+        FileNotFoundError: if there is no such file, or it is damaged or too large.
+    """
+    found = IN_ZIP.fullmatch(address)
+    if found is None:
+        raise FileNotFoundError(address)
+    with opened_zip(found["archive"]) as opened:
+        return _content(opened, found["member"])
+
+
+def _content(archive: zipfile.ZipFile, member: str) -> bytes:
+    """Return the content of *member*, never more bytes than it declares."""
+    try:
+        found = archive.getinfo(member)
+        if found.file_size > MOST_FILE_BYTES:
+            raise FileNotFoundError(member)
+        return archive.read(found)
+    except (KeyError, RuntimeError, NotImplementedError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise FileNotFoundError(member) from error
 
 
 def opened_zip(address: str) -> zipfile.ZipFile:

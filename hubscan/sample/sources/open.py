@@ -7,13 +7,14 @@ import hashlib
 import re
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
 
 import datasets
+import pyarrow as pa
 from datasets import DatasetBuilder, load_dataset_builder
 from datasets.packaged_modules.csv.csv import Csv
 from datasets.packaged_modules.json.json import Json
@@ -24,14 +25,15 @@ from hubscan.hub.client import ASKING, api, explained, is_unknown, may_ask
 from hubscan.records import SampleRequest
 from hubscan.sample.cells import Fetch
 from hubscan.sample.file_columns import Locate
-from hubscan.sample.sources.arrow import ArrowTable
+from hubscan.sample.sources.arrow import ArrowTable, spooled
 from hubscan.sample.sources.builders import DatasetStream, opened
 from hubscan.sample.sources.content_hash import content_hash
 from hubscan.sample.sources.csv_dialect import named_separator
 from hubscan.sample.sources.csv_file import Declared
 from hubscan.sample.sources.delimited import DelimitedStream
 from hubscan.sample.sources.files import File, StoredFile, names_like, open_file
-from hubscan.sample.sources.named_files import NamedFiles, from_nowhere, nowhere
+from hubscan.sample.sources.media_folder import in_zip, read_by_us, splits_in_zips, tables_in
+from hubscan.sample.sources.named_files import NamedFiles, from_nowhere, member, nowhere
 from hubscan.sample.sources.parquet import ParquetTable
 from hubscan.sample.sources.protocols import Stream, Table
 from hubscan.sample.sources.read_errors import read_errors
@@ -124,10 +126,11 @@ def open_split(request: SampleRequest) -> Source:
     info = _on_hub(name, request.revision)
     with read_errors(info.id):
         builder = _builder(info.id, request.config, revision=info.sha)
-        split = _chosen_split(request.split, info.id, [str(split) for split in builder.config.data_files])
-        rows, files = opened(builder, split, named_separator(request.separator))
+        root = f"hf://datasets/{info.id}@{info.sha}/"
+        tables = {file.rfilename: root + file.rfilename for file in info.siblings or ()}
+        split, rows, files = _rows_of(request, info.id, builder, tables)
     config = request.config or builder.config.name
-    named = NamedFiles(f"hf://datasets/{info.id}@{info.sha}/", str(builder.config.data_files[split][0]))
+    named = NamedFiles(root, _first_file(builder))
     return Source(info.id, str(info.sha), config, split, rows, named.fetch, files, named.locate)
 
 
@@ -237,6 +240,8 @@ def _open_local(request: SampleRequest, path: Path) -> Source:
     with read_errors(name):
         if _saved(path):
             return _open_saved(request, path)
+        if path.suffix.lower() == ".zip" and path.is_file():
+            return _open_zip(request, path)
         if path.is_dir():
             builder = _builder(str(path.resolve()), request.config)
             files = sorted(file for file in path.rglob("*") if file.is_file())
@@ -244,15 +249,62 @@ def _open_local(request: SampleRequest, path: Path) -> Source:
             reader, options = _reader(path)
             builder = _builder(reader, data_files=str(path.resolve()), **options)
             files = [path]
-        split = _chosen_split(request.split, name, [str(split) for split in builder.config.data_files])
-        rows, parts = opened(builder, split, named_separator(request.separator))
-    root = path.resolve() if path.is_dir() else path.resolve().parent
-    named = NamedFiles(
-        str(root), str(builder.config.data_files[split][0]), anywhere=not isinstance(builder, Csv | Json)
-    )
+        root = path.resolve() if path.is_dir() else path.resolve().parent
+        tables = {str(file.relative_to(path)): str(file.resolve()) for file in files if file != path}
+        split, rows, parts = _rows_of(request, name, builder, tables)
+    named = NamedFiles(str(root), _first_file(builder), anywhere=not isinstance(builder, Csv | Json))
     return Source(
         name, content_hash(path, files), request.config, split, rows, named.fetch, parts, named.locate
     )
+
+
+def _rows_of(
+    request: SampleRequest, name: str, builder: DatasetBuilder, files: Mapping[str, str]
+) -> tuple[str, Table | Stream, Sequence[File]]:
+    """Return the chosen split, its rows, and its files if hubscan reads them itself.
+
+    Args:
+        request: the split that was asked for.
+        name: of the dataset.
+        builder: of the dataset.
+        files: the names and addresses of everything in its folder.
+    """
+    outer, inner = [str(split) for split in builder.config.data_files], splits_in_zips(builder)
+    split = _chosen_split(request.split, name, inner or outer)
+    media = read_by_us(
+        name, builder, outer[0] if inner else split, split if inner else None, tables_in(files), _labels_at
+    )
+    if media is not None:
+        return split, media.rows(_labels_at), ()
+    rows, parts = opened(builder, split, named_separator(request.separator))
+    return split, rows, parts
+
+
+def _labels_at(address: str) -> tuple[pa.Table, datasets.Features]:
+    """Return all rows of the table at *address*, which may be in a zip file, and their features."""
+    with tempfile.TemporaryDirectory(prefix="hubscan-labels-") as folder:
+        if address.startswith("zip://"):
+            unpacked = Path(folder) / PurePosixPath(address.partition("::")[0]).name
+            unpacked.write_bytes(member(address))
+            address = str(unpacked)
+        reader, options = READERS[_suffix(address)]
+        rows, _ = opened(_builder(reader, data_files=address, **options), SINGLE_SPLIT)
+        names = list(rows.features)
+        tables = rows.labels(names) if isinstance(rows, Table) else rows.tables(names)
+        return spooled(tables), rows.features
+
+
+def _open_zip(request: SampleRequest, path: Path) -> Source:
+    name = str(request.dataset)
+    found = in_zip(name, str(path.resolve()))
+    split = _chosen_split(request.split, name, list(found))
+    named = NamedFiles(str(path.resolve().parent))
+    rows = found[split].rows(_labels_at)
+    return Source(name, content_hash(path, [path]), None, split, rows, named.fetch, (), named.locate)
+
+
+def _first_file(builder: DatasetBuilder) -> str:
+    return next((str(file) for files in builder.config.data_files.values() for file in files), "")
 
 
 def _saved(path: Path) -> bool:

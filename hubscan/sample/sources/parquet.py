@@ -24,6 +24,8 @@ from hubscan.sample.sources.protocols import Rows
 FOOTER_BYTES: Final = 2**16  # read at the end of a file, usually enough for its whole footer
 MOST_FOOTER_BYTES: Final = 2**29
 HEAD_ROWS: Final = 100
+PAGES_BYTES: Final = 2**20  # per request for the first rows
+BUFFER_BYTES: Final = 2**16
 BATCH_ROWS: Final = 64
 HOLES: Final = 0.01  # of a split: bytes that may be read between label chunks to save requests
 FREE_HOLES: Final = 4_000_000  # bytes allowed for any split: many requests would take longer
@@ -80,9 +82,19 @@ class ParquetTable:
         self._metadata = lru_cache(maxsize=2)(self._read_metadata)
 
     def head(self, columns: Sequence[str]) -> pa.Table:
-        """Return the first rows of *columns*."""
-        for group in range(min(1, len(self._shards))):
-            return self._group(group, columns).slice(0, HEAD_ROWS)
+        """Return the first rows of *columns*, reading little more than their pages."""
+        for shard in self._shards[:1].tolist():
+            window = Window(self._files[shard], read_ahead=PAGES_BYTES)
+            with (
+                _corrupt(self._files[shard].name),
+                pq.ParquetFile(
+                    window, metadata=self._metadata(shard), buffer_size=BUFFER_BYTES, pre_buffer=False
+                ) as opened,
+            ):
+                for batch in opened.iter_batches(
+                    HEAD_ROWS, row_groups=[0], columns=list(columns), use_threads=False
+                ):
+                    return pa.Table.from_batches([batch])
         return self._schema.empty_table().select(list(columns))
 
     def labels(self, columns: Sequence[str]) -> Iterator[pa.Table]:
@@ -135,16 +147,6 @@ class ParquetTable:
             ):
                 yield first, pa.Table.from_batches([batch])
                 first += batch.num_rows
-
-    def _group(self, group: int, columns: Sequence[str]) -> pa.Table:
-        file = self._files[self._shards[group]]
-        with (
-            _corrupt(file.name),
-            pq.ParquetFile(
-                self._fetched(group, columns), metadata=self._metadata(self._shards[group])
-            ) as opened,
-        ):
-            return opened.read_row_group(self._within(group), columns=list(columns), use_threads=False)
 
     def _fetched(self, group: int, columns: Sequence[str]) -> Window:
         shard = int(self._shards[group])
