@@ -6,6 +6,7 @@ import base64
 import csv
 import io
 import json
+import tarfile
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -484,3 +485,64 @@ def test_classes_in_folders_and_proper_metadata_need_no_note(tmp_path: Path) -> 
     (tmp_path / "meta/train/metadata.csv").write_text(METADATA)
     assert_whole(drawn(tmp_path / "meta"))
     assert drawn(tmp_path / "classes").draw.notes == drawn(tmp_path / "meta").draw.notes == ()
+
+
+def test_labels_of_folders_win_over_a_table_and_that_is_said(tmp_path: Path) -> None:
+    photos(tmp_path, names=[f"{LABELS[row]}/{row}.png" for row in range(ROWS)])
+    (tmp_path / "labels.csv").write_text(
+        "id,label\n" + "".join(f"{row},{'xy'[row % 3 > 0]}\n" for row in range(ROWS))
+    )
+    sample = drawn(tmp_path)
+    assert_whole(sample)
+    assert "labels are the names of the folders, and not in 'labels.csv'" in sample.draw.notes[0]
+
+
+@pytest.mark.parametrize("mode", ["w", "w:gz"])
+def test_a_tar_of_class_folders_says_what_to_do(tmp_path: Path, mode: Any) -> None:
+    file = tmp_path / ("x.tar" if mode == "w" else "x.tar.gz")
+    with tarfile.open(file, mode) as archive:
+        for name, content in by_class().items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(str.encode(content) if isinstance(content, str) else content))
+    for place in (file, tmp_path):
+        with pytest.raises(DatasetError, match=r"x\.tar.*have no labels .*; unpack it, and pass the folder"):
+            drawn(place)
+
+
+@pytest.mark.parametrize("name", ["x.tgz", "x.7z", "x.rar", "X.ZIP"])
+def test_archives_of_other_kinds_say_what_to_do(tmp_path: Path, name: str) -> None:
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set" / name).write_bytes(b"archive")
+    for place in (tmp_path / "set", tmp_path / "set" / name):
+        with pytest.raises(DatasetError, match=r"unpack|not a zip file"):
+            drawn(place)
+
+
+POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"ab" * 32 + b"\nsize 1234\n"
+
+
+def test_pointers_of_git_lfs_are_named(tmp_path: Path) -> None:
+    for row in range(ROWS):
+        file = tmp_path / "set" / LABELS[row] / f"{row}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(POINTER if row else IMAGES[0])
+    with pytest.raises(DatasetError, match=r"one class only"):
+        drawn(tmp_path / "set")
+    (tmp_path / "set/dark/0.png").write_bytes(POINTER)
+    with pytest.raises(DatasetError, match=r"\(12 × Git LFS pointer instead of the file\); run git lfs pull"):
+        drawn(tmp_path / "set")
+    for place in ("x.zip", "zips/train.zip"):
+        (tmp_path / place).parent.mkdir(exist_ok=True)
+        (tmp_path / place).write_bytes(POINTER)
+    with pytest.raises(
+        DatasetError, match=r"x\.zip: a Git LFS pointer, not the zip file itself; run git lfs pull"
+    ):
+        drawn(tmp_path / "x.zip")
+    with pytest.raises(DatasetError, match=r"; run git lfs pull"):
+        drawn(tmp_path / "zips")
+
+
+def test_a_few_pointers_are_counted(tmp_path: Path) -> None:
+    file = parquet(tmp_path, image=[POINTER, *IMAGES[1:]], label=LABELS)
+    assert drawn(file).draw.dropped == {"Git LFS pointer instead of the file": 1}

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from hubscan.errors import DatasetError
 from hubscan.records import Input, Sample, SampleInfo, SampleRequest
 from hubscan.records.sample import content
+from hubscan.sample.cells import POINTER
 from hubscan.sample.columns import Columns
 from hubscan.sample.groups import Numbers, linked, numbered
 from hubscan.sample.label_codes import Coder
@@ -40,6 +41,8 @@ def assemble(
     dropped = dict(coder.dropped + drawn.dropped)
     if not drawn.picks:
         reasons = ", ".join(f"{count} × {reason}" for reason, count in dropped.items()) or "no rows"
+        if dropped.get(POINTER):
+            raise DatasetError(f"{where}: no usable labelled row ({reasons}); run git lfs pull in its folder")
         raise DatasetError(
             f"{where}: no usable labelled row ({reasons}); try another --split or --label-column"
         )

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import pyarrow as pa
 
+from hubscan.lfs_pointer import is_lfs_pointer
 from hubscan.media import audio, images
 from hubscan.records import Input, LabelKind, Modality
 from hubscan.sample.embedded_files import inside, named
@@ -15,6 +16,7 @@ from hubscan.sample.image_notes import ImageNotes
 MOST_CHARACTERS: Final = 500_000  # no encoder reads more, and a few longer texts would fill the memory
 EMPTY: Final = "empty input"
 CUT: Final = "text cut"
+POINTER: Final = "Git LFS pointer instead of the file"
 
 Fetch = Callable[[str], bytes]
 """Return the content of a file named in a cell; raise `FileNotFoundError` if reading it is not allowed."""
@@ -99,6 +101,8 @@ class Reader:
         content = self._content(value, modality)
         if not content:
             raise Unusable(EMPTY)
+        if is_lfs_pointer(content):
+            raise Unusable(POINTER)
         try:
             if modality == "image":
                 self._of_images.add(images.read(content, self._background))

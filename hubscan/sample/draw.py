@@ -151,7 +151,7 @@ def _draw_of_columns(request: SampleRequest, source: Source, columns: Columns, s
     coder = Coder(columns, request.samples, where)
     reader = Reader(columns.inputs, columns.kind, source.fetch, request.max_seconds, request.background)
     drawn = _draw_rows(request, source, columns, coder, reader, spent)
-    drawn.notes += (*source.rows.notes, *columns.notes, *coder.notes, *reader.notes)
+    drawn.notes += (*source.notes, *source.rows.notes, *columns.notes, *coder.notes, *reader.notes)
     return assemble(request, source.pinned(), columns, coder, drawn)
 
 

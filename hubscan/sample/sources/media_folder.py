@@ -19,9 +19,11 @@ from datasets import Audio, ClassLabel, Features, Image, Value
 from datasets.packaged_modules.folder_based_builder.folder_based_builder import FolderBasedBuilder
 
 from hubscan.errors import DatasetError
+from hubscan.lfs_pointer import is_lfs_pointer
 from hubscan.records import Modality
 from hubscan.sample.file_columns import FILE_NAME
 from hubscan.sample.sources.arrow import ArrowTable
+from hubscan.sample.sources.files import open_file
 from hubscan.sample.sources.named_files import opened_zip
 
 TABLES: Final = (".csv", ".tsv", ".jsonl", ".json", ".parquet")
@@ -37,6 +39,7 @@ SPLITS: Final = {
 OFTEN: Final = 0.5  # of the values of a column must name files
 LOOKED_AT: Final = 1000  # rows of a table, to find that column
 MOST_TABLES: Final = 20
+POINTER_BYTES: Final = 64
 ENCRYPTED: Final = 0x1  # flag of a file in a zip
 STORED: Final = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 
@@ -71,9 +74,21 @@ class MediaFiles:
         return self._by_folder()
 
     @property
-    def folders(self) -> set[str]:
-        """Return the names of the folders that have files."""
-        return {PurePosixPath(name).parent.name for name in self.files}
+    def by_class(self) -> bool:
+        """Return whether `datasets` reads these files with their folders as labels."""
+        folders = {PurePosixPath(name).parent.name for name in self.files}
+        unpacked = not any("://" in address and "::" in address for address in self.files.values())
+        return unpacked and len(folders) > 1 and len({name.count("/") for name in self.files}) == 1
+
+    def tables_not_read(self, read_table: ReadTable) -> list[str]:
+        """Return a note for each local table that names the files, although their folders are the labels."""
+        local = [name for name in self._likely_tables() if "://" not in self.tables[name]]
+        return [
+            f"labels are the names of the folders, and not in {name!r}; move the files into one folder "
+            "to read that"
+            for name in local
+            if self._joined(name, read_table)
+        ]
 
     def _likely_tables(self) -> list[str]:
         readable = [name for name in self.tables if name.lower().endswith(TABLES)][:MOST_TABLES]
@@ -161,7 +176,7 @@ def read_by_us(
     tables: Mapping[str, str],
     read_table: ReadTable,
 ) -> MediaFiles | None:
-    """Return the files of a split of a folder, or None if `datasets` reads them with their labels.
+    """Return the files of a split of a folder, or None if `datasets` reads them with their metadata.
 
     Args:
         dataset: its name.
@@ -193,8 +208,7 @@ def read_by_us(
     if metadata:
         _, features = read_table(metadata[0])
         return None if any(FILE_COLUMN.fullmatch(column) for column in features) else found
-    depths = {name.count("/") for name in found.files}
-    return None if len(depths) == 1 and len(found.folders) > 1 else found
+    return found
 
 
 def tables_in(files: Mapping[str, str]) -> dict[str, str]:
@@ -290,6 +304,11 @@ def _members(archive: str) -> Iterator[ZipInfo]:
         with opened_zip(archive) as opened:
             members = opened.infolist()
     except (BadZipFile, NotImplementedError, ValueError) as error:
+        beginning = open_file(archive)
+        if is_lfs_pointer(beginning.read(0, min(POINTER_BYTES, beginning.size))):
+            raise DatasetError(
+                f"{archive}: a Git LFS pointer, not the zip file itself; run git lfs pull in its folder"
+            ) from error
         raise DatasetError(f"{archive}: not a zip file, or damaged ({error}); replace the file") from error
     for member in members:
         if member.is_dir() or is_hidden(member.filename):

@@ -12,10 +12,12 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
+from zipfile import BadZipFile
 
 import datasets
 import pyarrow as pa
 from datasets import DatasetBuilder, load_dataset_builder
+from datasets.exceptions import DataFilesNotFoundError
 from datasets.packaged_modules.csv.csv import Csv
 from datasets.packaged_modules.json.json import Json
 
@@ -32,7 +34,7 @@ from hubscan.sample.sources.csv_dialect import named_separator
 from hubscan.sample.sources.csv_file import Declared
 from hubscan.sample.sources.delimited import DelimitedStream
 from hubscan.sample.sources.files import File, StoredFile, names_like, open_file
-from hubscan.sample.sources.media_folder import in_zip, read_by_us, splits_in_zips, tables_in
+from hubscan.sample.sources.media_folder import in_zip, in_zips, read_by_us, splits_in_zips, tables_in
 from hubscan.sample.sources.named_files import NamedFiles, from_nowhere, member, nowhere
 from hubscan.sample.sources.parquet import ParquetTable
 from hubscan.sample.sources.protocols import Stream, Table
@@ -63,6 +65,7 @@ IN_ONE_PASS: Final = (
 DELIMITED: Final = (".csv", ".tsv")
 PACKED: Final = (".gz", ".bz2", ".xz")
 UNREADABLE: Final = (".txt", ".xlsx", ".xls", ".zip")  # the endings of files, not of dataset ids
+ARCHIVES: Final = (".zip", ".tgz", ".tbz2", ".txz", ".7z", ".rar", ".gz", ".bz2", ".xz")
 SINGLE_SPLIT: Final = "train"  # the split of a file without splits
 
 
@@ -78,6 +81,7 @@ class Source:
     fetch: Fetch  # reads the files named in cells
     files: Sequence[File | SequentialFile] = field(default_factory=tuple)
     locate: Locate = nowhere  # finds out whether a file named in a cell can be read
+    notes: tuple[str, ...] = ()  # what was decided while opening, for `SampleInfo.notes`
 
     def stored(self) -> tuple[int, int]:
         """Return the number of bytes and requests that did not go through the Hub client."""
@@ -128,10 +132,10 @@ def open_split(request: SampleRequest) -> Source:
         builder = _builder(info.id, request.config, revision=info.sha)
         root = f"hf://datasets/{info.id}@{info.sha}/"
         tables = {file.rfilename: root + file.rfilename for file in info.siblings or ()}
-        split, rows, files = _rows_of(request, info.id, builder, tables)
+        split, rows, files, notes = _rows_of(request, info.id, builder, tables)
     config = request.config or builder.config.name
     named = NamedFiles(root, _first_file(builder))
-    return Source(info.id, str(info.sha), config, split, rows, named.fetch, files, named.locate)
+    return Source(info.id, str(info.sha), config, split, rows, named.fetch, files, named.locate, notes)
 
 
 def open_cached(request: SampleRequest, because: str, error: HubError) -> Source:
@@ -163,10 +167,10 @@ def open_cached(request: SampleRequest, because: str, error: HubError) -> Source
         if cached.missing(found, "dataset", [file.as_posix() for file in files]):
             raise HubError(absent) from error
         rows, parts = opened(builder, split)
-    rows.notes = (*rows.notes, f"commit {found.commit[:7]} from the Hub's cache, as {because}")
+    notes = (f"commit {found.commit[:7]} from the Hub's cache, as {because}",)
     config = request.config or builder.config.name
     named = NamedFiles(str(found.folder), str(builder.config.data_files[split][0]))
-    return Source(found.repo, found.commit, config, split, rows, named.fetch, parts, named.locate)
+    return Source(found.repo, found.commit, config, split, rows, named.fetch, parts, named.locate, notes)
 
 
 def _has_data(folder: Path) -> bool:
@@ -243,25 +247,30 @@ def _open_local(request: SampleRequest, path: Path) -> Source:
         if path.suffix.lower() == ".zip" and path.is_file():
             return _open_zip(request, path)
         if path.is_dir():
-            builder = _builder(str(path.resolve()), request.config)
             files = sorted(file for file in path.rglob("*") if file.is_file())
+            try:
+                builder = _builder(str(path.resolve()), request.config)
+            except (DataFilesNotFoundError, BadZipFile):
+                in_zips([str(file) for file in files if file.suffix == ".zip"])
+                _refuse_archives(name, files)
+                raise
         else:
             reader, options = _reader(path)
             builder = _builder(reader, data_files=str(path.resolve()), **options)
             files = [path]
         root = path.resolve() if path.is_dir() else path.resolve().parent
         tables = {str(file.relative_to(path)): str(file.resolve()) for file in files if file != path}
-        split, rows, parts = _rows_of(request, name, builder, tables)
+        split, rows, parts, notes = _rows_of(request, name, builder, tables)
     named = NamedFiles(str(root), _first_file(builder), anywhere=not isinstance(builder, Csv | Json))
     return Source(
-        name, content_hash(path, files), request.config, split, rows, named.fetch, parts, named.locate
+        name, content_hash(path, files), request.config, split, rows, named.fetch, parts, named.locate, notes
     )
 
 
 def _rows_of(
     request: SampleRequest, name: str, builder: DatasetBuilder, files: Mapping[str, str]
-) -> tuple[str, Table | Stream, Sequence[File]]:
-    """Return the chosen split, its rows, and its files if hubscan reads them itself.
+) -> tuple[str, Table | Stream, Sequence[File], tuple[str, ...]]:
+    """Return the chosen split, its rows, its files if hubscan reads them itself, and notes for the user.
 
     Args:
         request: the split that was asked for.
@@ -274,10 +283,10 @@ def _rows_of(
     media = read_by_us(
         name, builder, outer[0] if inner else split, split if inner else None, tables_in(files), _labels_at
     )
-    if media is not None:
-        return split, media.rows(_labels_at), ()
+    if media is not None and not media.by_class:
+        return split, media.rows(_labels_at), (), ()
     rows, parts = opened(builder, split, named_separator(request.separator))
-    return split, rows, parts
+    return split, rows, parts, tuple(media.tables_not_read(_labels_at)) if media else ()
 
 
 def _labels_at(address: str) -> tuple[pa.Table, datasets.Features]:
@@ -377,10 +386,20 @@ def _expanded(url: str) -> list[str]:
     return [url]
 
 
+def _refuse_archives(name: str, files: Sequence[Path]) -> None:
+    packed = next((file.name for file in files if file.suffix.lower() in ARCHIVES), None)
+    if packed is not None:
+        raise DatasetError(
+            f"{name}: no data outside archives such as {packed!r}; unpack them, and pass the folder"
+        )
+
+
 def _reader(path: Path) -> tuple[str, dict[str, Any]]:
     suffix = _suffix(path.name)
     if suffix not in READERS:
         known = ", ".join(READERS)
+        if suffix in ARCHIVES:
+            raise DatasetError(f"{path}: cannot read {suffix} archives; unpack it, and pass the folder")
         raise DatasetError(
             f"{path}: cannot read {path.suffix or 'files without extension'}; supported are {known}, folders"
         )

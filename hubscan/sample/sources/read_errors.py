@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from lzma import LZMAError
 from typing import Final
+from zipfile import BadZipFile
 
 import datasets
 import pyarrow as pa
@@ -42,6 +43,8 @@ def read_errors(dataset: str) -> Iterator[None]:
                 f"dataset {dataset}: needs a loading script, which `datasets` no longer runs; "
                 "convert it to parquet"
             ) from error
+        except BadZipFile as error:
+            raise DatasetError(f"dataset {dataset}: a zip file in it is damaged; replace the file") from error
         except (ValueError, FileNotFoundError) as error:
             raise DatasetError(f"dataset {dataset}: {_config_advice(error)}") from error
 

@@ -47,6 +47,11 @@ class TarStream:
             name = files[0].name if files else "the split"
             raise DatasetError(f"{name}: no files that make rows, such as 0001.jpg and 0001.cls")
         self._schema = _schema(first)
+        if all(kind == STORED for kind in self._schema.types):
+            raise DatasetError(
+                f"{files[0].name}: a tar file whose images or audio have no labels in files of the same "
+                "name, such as 0001.cls; unpack it, and pass the folder"
+            )
         self._head = self._table(first)
         self.features: Features = features_of(self._schema)
         for name in self._schema.names:
