@@ -12,14 +12,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
+import hubscan
+from hubscan import candidate_features, feature_store, recipe
+from hubscan.cli import main
 from hubscan.errors import RecipeError
 from hubscan.media.images import ImageError, color, decode, flat, read
-from hubscan.records import SampleRequest
+from hubscan.records import Candidate, Modality, SampleRequest
 from hubscan.sample import draw
+from tests.hub.checkpoints import tiny_vit
 
 RAMP = np.linspace(0, 1, 256).reshape(16, 16)
 IN_8_BITS = np.rint(RAMP * 255).astype(np.uint8)
@@ -351,3 +356,41 @@ def test_only_what_was_decided_is_said(tmp_path: Path) -> None:
     assert "all 6 images of more than 8 bits use less than a sixteenth" in notes(
         folder(tmp_path / "faint", [faint] * 6, "png")
     )[0]  # fmt: skip
+
+
+def test_an_unknown_color_is_an_error_of_the_recipe(tmp_path: Path) -> None:
+    arguments = ["rank", "--dataset", str(tmp_path), "--model", "a/b", "--background", "whit"]
+    done = CliRunner().invoke(main, arguments, prog_name="hubscan")
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "background: no color is called 'whit'; pass a name such as white, or #rrggbb" in done.stderr
+    with pytest.raises(RecipeError, match="no color is called 'whit'"):
+        hubscan.embed(str(tmp_path), [rgba()], background="whit")
+
+
+def test_the_background_reaches_the_encoder_and_the_address_of_its_features(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tiny_vit(tmp_path / "vit")
+    on_black = rgba(255)
+    black = Image.new("RGB", on_black.size, "black")
+    black.paste(on_black, mask=on_black)
+    sides: Sequence[Any] = [on_black, stored(on_black, "PNG"), black]
+    vectors = [hubscan.embed(str(tmp_path / "vit"), [side], background="black") for side in sides]
+    assert np.array_equal(vectors[0], vectors[2]) and np.array_equal(vectors[1], vectors[2])
+    assert not np.array_equal(hubscan.embed(str(tmp_path / "vit"), sides[:1]), vectors[0])
+
+    place = folder(tmp_path / "set", [CLEAR["RGBA PNG"]] * 8, "png")
+    asked = recipe.resolve({"dataset": str(place)})
+    sample = draw(asked.sample_request)
+
+    def address(modality: Modality = "image", **keys: Any) -> str:
+        job = asked.model_copy(update=keys).job("")
+        return feature_store.address(
+            candidate_features._deciding(Candidate("a/b", "0", modality), sample, job, "cpu")
+        )
+
+    assert address(background="black") != address() == address(background="#ffffff")
+    assert address("text", background="black") == address("text")
+    before = address(), address("text")
+    monkeypatch.setattr("hubscan.media.images.VERSION", 99)
+    assert address() != before[0] and address("text") == before[1]

@@ -23,6 +23,8 @@ from hubscan.errors import DatasetError
 from hubscan.media.images import decode
 from hubscan.records import Sample, SampleRequest
 from hubscan.sample import draw
+from tests.hub.drawing import drawn as drawn_from_hub
+from tests.hub.lab import LabHub
 
 ROWS = 12
 NAMES = ("dark", "light")
@@ -546,3 +548,26 @@ def test_pointers_of_git_lfs_are_named(tmp_path: Path) -> None:
 def test_a_few_pointers_are_counted(tmp_path: Path) -> None:
     file = parquet(tmp_path, image=[POINTER, *IMAGES[1:]], label=LABELS)
     assert drawn(file).draw.dropped == {"Git LFS pointer instead of the file": 1}
+
+
+def test_images_of_a_dataset_on_the_hub_are_found_as_on_this_disk(own_hub: LabHub, tmp_path: Path) -> None:
+    names = [f"data/photos/{row:03}.png" for row in range(ROWS)]
+    files = dict(zip(names, IMAGES, strict=True))
+    table(tmp_path / "paths.csv", labelled("image", [name.removeprefix("data/") for name in names]))
+    table(tmp_path / "rooted.csv", labelled("image", names))
+    table(tmp_path / "labels.csv", labelled("id", [f"{row:03}" for row in range(ROWS)]))
+    whole = packed(tmp_path / "x.zip", by_class("images/")).read_bytes()
+    repos: dict[str, dict[str, bytes | None]] = {
+        "tester/zipped": {"images.zip": whole},
+        "tester/paths": {"data/paths.csv": (tmp_path / "paths.csv").read_bytes(), **files},
+        "tester/rooted": {"data/paths.csv": (tmp_path / "rooted.csv").read_bytes(), **files},
+        "tester/kaggle": {"labels.csv": (tmp_path / "labels.csv").read_bytes(), **files},
+    }
+    for name, contents in repos.items():
+        own_hub.commit("datasets", name, contents)
+    found = {name: drawn_from_hub(own_hub.endpoint, tmp_path / "home", dataset=name) for name in repos}
+    classes = {"dark": ROWS // 2, "light": ROWS // 2}
+    assert {name: one.get("draw", one).get("classes", one) for name, one in found.items()} == dict.fromkeys(
+        repos, classes
+    )
+    assert all(one["draw"]["dropped"] == {} and "image" in one["draw"]["columns"] for one in found.values())
