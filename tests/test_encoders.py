@@ -133,7 +133,7 @@ def test_a_feature_map_has_no_class_token_to_pool(hub_root: Path) -> None:
     ("name", "modality", "said"),
     [
         ("json", "text", "config.json"),
-        ("truncated", "text", "weights are damaged"),
+        ("truncated", "text", "model.safetensors is cut off"),
         ("unknown-type", "text", "does not recognize this architecture"),
         ("bin-only", "text", "safetensors"),
         ("custom-code", "text", "custom code|trust_remote_code"),

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from hubscan.encoders.protocols import Encoder
+from hubscan.hub.damage import refuse_damaged
 from hubscan.records import EncodingRequest, Modality, Precision
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ def load(
     Raises:
         CheckpointError: if something is missing, broken or unsafe.
     """
+    refuse_damaged(folder)
     if places is not None:
         from hubscan.encoders.word_vectors import WordEncoder
 

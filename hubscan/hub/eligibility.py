@@ -14,6 +14,7 @@ from typing import Any, Final
 from hubscan.errors import CheckpointError
 from hubscan.families import family_of
 from hubscan.hub.architectures import table
+from hubscan.hub.deciding import bases
 from hubscan.media import torchvision
 from hubscan.records import Modality
 
@@ -21,16 +22,20 @@ Config = Mapping[str, Any]
 
 CUSTOM_CODE: Final = "needs custom code, which hubscan never runs"
 ADAPTER: Final = "an adapter, not a complete checkpoint"
+EMBEDDED_ADAPTER: Final = (
+    "has an adapter beside its weights; merge it into them and remove adapter_config.json"
+)
 NO_SAFETENSORS: Final = "no safetensors weights"
 NO_CONFIG: Final = "no config.json, so its model type is unknown"
 NO_PROCESSOR: Final = "no preprocessor_config.json, so its image preprocessing is unknown"
 
 CONFIG, PREPROCESSOR, PROCESSOR = "config.json", "preprocessor_config.json", "processor_config.json"
+ADAPTER_CONFIG: Final = "adapter_config.json"
 WEIGHTS: Final = ("model.safetensors", "model-*.safetensors", "0_*/model.safetensors")
 OTHER_WEIGHTS: Final[Mapping[str, str]] = {
     "*.gguf": "only GGUF weights, no safetensors",
     "*.onnx": "only ONNX weights, no safetensors",
-    "adapter_config.json": ADAPTER,
+    ADAPTER_CONFIG: ADAPTER,
 }
 
 TAGS: Final[Mapping[str, str]] = {
@@ -138,8 +143,9 @@ def reason_in_tags(tags: Collection[str], library: str | None) -> str | None:
 
 def reason_in_names(files: Collection[str]) -> str | None:
     """Return why a repository with *files* cannot be used; else None."""
-    if any(fnmatch(name, kind) for name in files for kind in WEIGHTS):
-        return None
+    weights = (*WEIGHTS, "*/model.safetensors") if "modules.json" in files else WEIGHTS
+    if any(fnmatch(name, kind) for name in files for kind in weights):
+        return EMBEDDED_ADAPTER if ADAPTER_CONFIG in files else None
     reasons = (why for kind, why in OTHER_WEIGHTS.items() if any(fnmatch(name, kind) for name in files))
     return next(reasons, NO_SAFETENSORS)
 
@@ -150,6 +156,9 @@ def check(folder: Path, modality: Modality) -> None:
     Raises:
         CheckpointError: if a file is missing, or the checkpoint cannot be used.
     """
+    # transformers applies it if peft is installed, and ignores it if not.
+    if any((base / ADAPTER_CONFIG).exists() for base in bases(folder)):
+        raise CheckpointError(EMBEDDED_ADAPTER if (folder / CONFIG).exists() else ADAPTER)
     modules = (folder / "modules.json").exists()  # the first module may have a folder of its own
     if not modules and not (folder / CONFIG).exists():
         raise CheckpointError(NO_CONFIG)

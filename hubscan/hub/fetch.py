@@ -20,37 +20,16 @@ from hubscan import __version__
 from hubscan.errors import CheckpointError, HubError
 from hubscan.hub import cached, eligibility, settings
 from hubscan.hub.client import ask_once, explained, is_unreachable
+from hubscan.hub.damage import refuse_damaged
+from hubscan.hub.deciding import has_weights, wanted
 from hubscan.hub.rate_limits import interruptible
 from hubscan.records import Candidate
 
-WANTED: Final = (
-    "config.json",
-    "model.safetensors",
-    "model.safetensors.index.json",
-    "model-?????-of-?????.safetensors",
-    "preprocessor_config.json",
-    "processor_config.json",
-    "tokenizer*",
-    "special_tokens_map.json",
-    "added_tokens.json",
-    "vocab*",
-    "merges.txt",
-    "*.model",
-    "spm*",
-    "bpe.codes",
-    "modules.json",
-    "sentence_*_config.json",
-    "config_sentence_transformers.json",
-    *(
-        f"[0-9]*_*/{name}"
-        for name in ("*config.json", "model.safetensors", "tokenizer*", "special_tokens_map.json", "vocab*")
-    ),
-    "[0-9]*_*/merges.txt",
+FIRST: Final = (
+    *("config.json", "modules.json", "preprocessor_config.json", "processor_config.json"),
+    eligibility.ADAPTER_CONFIG,
 )
-FIRST: Final = ("config.json", "modules.json", "preprocessor_config.json", "processor_config.json")
-"""Files in the repository's root, and in the modules of sentence-transformers (`1_Pooling`, `2_Dense`,
-`0_Transformer`). Variants in other folders (onnx, openvino, fp16 copies) would cost many times the bytes
-and are never read. `FIRST` is enough to decide whether the checkpoint can be used."""
+"""Enough to decide whether the checkpoint can be used, and which other files it needs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,25 +50,28 @@ def fetch(candidate: Candidate) -> Fetched:
     """
     if candidate.local:
         folder, arrived = Path(candidate.model).expanduser(), 0
+        refuse_damaged(folder)
         eligibility.check(folder, candidate.modality)
     else:
         begun = time.time()
-        eligibility.check(_downloaded(candidate, FIRST), candidate.modality)
-        folder = _downloaded(candidate, WANTED)
+        folder = _downloaded(candidate, FIRST)
+        refuse_damaged(folder)
+        eligibility.check(folder, candidate.modality)
+        folder = _downloaded(candidate, *wanted(folder))
         arrived = _written_since(begun, folder)
-    if not any(any(folder.glob(weights)) for weights in eligibility.WEIGHTS):
+    if not has_weights(folder):
         raise CheckpointError(eligibility.NO_SAFETENSORS)
     return Fetched(folder, arrived)
 
 
-def _downloaded(candidate: Candidate, wanted: Sequence[str]) -> Path:
+def _downloaded(candidate: Candidate, wanted: Sequence[str], unwanted: Sequence[str] = ()) -> Path:
     """Return the folder with the *wanted* files, which are downloaded unless the cache has them all."""
     download = partial(
         snapshot_download,
         candidate.model,
         revision=candidate.revision,
         allow_patterns=list(wanted),
-        ignore_patterns=["[!0-9]*/*.model", "*/*/*"],
+        ignore_patterns=list(unwanted),
         library_name="hubscan",
         library_version=__version__,
     )

@@ -7,7 +7,6 @@ a checkpoint that cannot be used is left out, with the reason, before any of its
 from __future__ import annotations
 
 import difflib
-import hashlib
 import heapq
 import json
 import time
@@ -27,6 +26,7 @@ from hubscan.errors import CheckpointError, HubError
 from hubscan.families import family_of
 from hubscan.hub import cached, eligibility, settings
 from hubscan.hub.client import ASKING, api, ask_once, explained, is_unreachable, why_not_asked
+from hubscan.hub.deciding import content_of, deciding_files
 from hubscan.hub.local_facts import license_in, parameters_in
 from hubscan.records import Candidate, Listed, Modality, Query, Skipped
 
@@ -61,13 +61,6 @@ FIELDS: Final = [
 FILES: Final = ["siblings"]  # requested for single checkpoints only; a listing would grow by megabytes
 
 TOKENIZERS: Final = ("tokenizer*", "vocab*", "*.model", "modules.json")
-
-DECIDING: Final = (
-    *("config.json", "*.safetensors", "modules.json", "sentence_*_config.json"),
-    *("preprocessor_config.json", "processor_config.json"),
-    *("config_sentence_transformers.json", "[0-9]*_*/config.json", "[0-9]*_*/*.safetensors"),
-)
-"""Files of a local checkpoint that decide its features; the hash of their contents is its revision."""
 
 MOST_NEIGHBOURS: Final = 1_000  # folders that are compared with the name of a missing one
 FORGIVING_SECONDS: Final = 30.0  # for so long the Hub is not asked again after it could not be reached
@@ -358,17 +351,12 @@ def _in_cache(name: str, modalities: Sequence[Modality]) -> Iterator[Candidate]:
 
 
 def _local(name: str, folder: Path, modalities: Sequence[Modality]) -> Iterator[Candidate]:
-    files = sorted({file for kind in DECIDING for file in folder.glob(kind)})
-    if not {folder / "config.json", folder / "modules.json"} & set(files):
-        raise CheckpointError(f"{name}: no config.json in this folder")
-    digest = hashlib.sha256()
-    for file in files:
-        with file.open("rb") as opened:
-            digest.update(hashlib.file_digest(opened, "sha256").digest())
+    if not {"config.json", "modules.json"} & deciding_files(folder).keys():
+        raise CheckpointError(f"{name}: no config.json in this folder; pass the folder of a checkpoint")
     read = _read_by([file.name for file in folder.iterdir()], None, _type_in(folder), modalities)
     candidate = Candidate(
         name,
-        f"sha256:{digest.hexdigest()}",
+        content_of(folder),
         read[0],
         local=True,
         parameters=parameters_in(folder),

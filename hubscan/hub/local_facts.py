@@ -14,6 +14,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
+from hubscan.hub.deciding import module_folders
+
 CARD_BYTES: Final = 2**16
 INDEX_BYTES: Final = 2**25
 HEADER_BYTES: Final = 2**25  # of one safetensors file; the format allows 100 MB
@@ -56,7 +58,8 @@ def _weight_files(folder: Path) -> Iterable[Path]:
     if (folder / "model.safetensors").exists():
         return [folder / "model.safetensors"]
     if not index.exists():
-        return folder.glob("0_*/model.safetensors")
+        modules = (*(folder / module for module in module_folders(folder)), *folder.glob("0_*"))
+        return [file for file in (module / "model.safetensors" for module in modules) if file.exists()][:1]
     content = _beginning(index, INDEX_BYTES + 1)
     if len(content) > INDEX_BYTES:
         raise ValueError("index too large")

@@ -22,7 +22,7 @@ class Candidate:
     """One checkpoint at one commit, as the listing describes it."""
 
     model: str  # the canonical "org/name", or a local folder as the user wrote it
-    revision: str  # the commit; for a local folder "sha256:" and the hash of its config and weights
+    revision: str  # the commit; for a local folder "sha256:" and the hash of what decides its features
     modality: Modality
     local: bool = False
     parameters: int | None = None  # from the listing; results have the count of the loaded encoder
