@@ -13,6 +13,7 @@ import torch
 from torch.nn.utils.rnn import pad_sequence
 from transformers import AutoFeatureExtractor
 
+from hubscan.encoders.config import config_for_processor
 from hubscan.encoders.pooling import as_sequence, choose_pooling, pool, pooled_layers
 from hubscan.encoders.protocols import Batch, Pooled
 from hubscan.encoders.weights import load_errors, load_model
@@ -101,7 +102,7 @@ class AudioEncoder:
             raise CheckpointError(f"model type {kind} is not a supported audio encoder")
         with load_errors():
             extractor = AutoFeatureExtractor.from_pretrained(
-                folder, trust_remote_code=False, local_files_only=True
+                folder, config=config_for_processor(folder), trust_remote_code=False, local_files_only=True
             )
         if getattr(extractor, "sampling_rate", None) not in audio.RATES:
             raise CheckpointError("its preprocessor_config.json states no valid sampling_rate")

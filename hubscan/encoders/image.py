@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,38 +11,18 @@ from typing import Any, Final
 import torch
 from transformers import AutoImageProcessor
 
+from hubscan.encoders.config import config_for_processor
 from hubscan.encoders.conventions import accepted
 from hubscan.encoders.image_conventions import prefix_length, reading
+from hubscan.encoders.pixels import PART, PreparedImages, channels_read, parts, prepared
 from hubscan.encoders.pooling import as_sequence, choose_pooling, pool, pooled_layers, refuse_made_up_pooler
 from hubscan.encoders.protocols import Batch, Pooled
 from hubscan.encoders.weights import load_errors, load_model
 from hubscan.errors import CheckpointError
-from hubscan.media.images import decode
 from hubscan.records import EncodingRequest, Input, Layers, Pooling, Precision
 
-PATCH_PIXELS: Final = 16 * 16  # a patch of a common vision transformer costs about as much as a token
-ASSUMED_SIDE: Final = 224
 PATCH_MASK: Final = "pixel_attention_mask"  # from processors that vary the number of patches
-
-
-@dataclass(frozen=True)
-class PreparedImages:
-    """Image files, which are decoded and resized when their batch is made."""
-
-    processor: Any
-    files: Sequence[bytes]
-    lengths: Sequence[int]
-    background: str = "white"
-
-    def batch(self, rows: Sequence[int]) -> Batch:
-        """Decode and preprocess *rows*."""
-        images = [decode(self.files[row], self.background) for row in rows]
-        read = self.processor(images, return_tensors="pt")
-        return {name: made for name, made in read.items() if isinstance(made, torch.Tensor)}
-
-    def vectors(self, rows: Sequence[int]) -> Sequence[int]:
-        """Return *rows*: each gives one vector."""
-        return rows
+SIZE_ERROR: Final = re.compile("size|shape|match", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -54,6 +35,7 @@ class ImageEncoder:
     layers: Layers
     before: str | None  # the pooling of the layers before the last, if it differs
     prefix: int  # number of states before those of the patches
+    channels: int  # 1 for a network that reads grey images
     background: str = "white"  # under transparent pixels
 
     @classmethod
@@ -68,12 +50,12 @@ class ImageEncoder:
             refuse_made_up_pooler(missing)
         with load_errors():
             processor = AutoImageProcessor.from_pretrained(
-                folder, trust_remote_code=False, local_files_only=True
+                folder, config=config_for_processor(folder), trust_remote_code=False, local_files_only=True
             )
         before = known.before if known and known.last == pooling.name else None
-        return cls(
-            model, processor, pooling, request.layers, before, prefix_length(model), request.background
-        )
+        channels = channels_read(model, processor)
+        prefix = prefix_length(model)
+        return cls(model, processor, pooling, request.layers, before, prefix, channels, request.background)
 
     @property
     def processor(self) -> str:
@@ -83,13 +65,27 @@ class ImageEncoder:
     def prepare(self, inputs: Sequence[Input]) -> PreparedImages:
         """Return the files as they are: a whole sample, decoded, would not fit in memory."""
         files = [content for content in inputs if isinstance(content, bytes)]
-        patches = getattr(self.image_processor, "max_num_patches", None)  # every image is padded to it
-        length = patches or max(1, self._pixels() // PATCH_PIXELS)
-        return PreparedImages(self.image_processor, files, [length] * len(files), self.background)
+        return prepared(self.image_processor, self.channels, files, self.background)
 
     def encode(self, batch: Batch) -> Pooled:
-        """Return the pooled states of the layers."""
-        output = self.model(**accepted(self.model, batch), output_hidden_states=self.layers != "last")
+        """Return the pooled states of the layers; images of one shape share a forward pass."""
+        pooled: dict[str, torch.Tensor] = {}
+        for rows, inputs in parts(batch):
+            made = self._encoded(inputs)
+            if rows is None:
+                return made
+            for name, vectors in made.items():
+                if name not in pooled:
+                    pooled[name] = vectors.new_empty((len(batch[PART]), vectors.shape[1]))
+                pooled[name][rows] = vectors
+        return pooled
+
+    def _encoded(self, batch: Batch) -> Pooled:
+        try:
+            output = self.model(**accepted(self.model, batch), output_hidden_states=self.layers != "last")
+        except (ValueError, RuntimeError) as error:
+            self._refuse_other_size(batch, error)
+            raise
         if self.pooling.name == "cls" and "cls_token_value" in output:  # CvT returns it apart from its map
             output["last_hidden_state"] = output["cls_token_value"]
         patches = batch.get(PATCH_MASK)
@@ -98,6 +94,19 @@ class ImageEncoder:
             return self._pooled(states, how, patches)
 
         return pooled_layers(output, self.layers, self.pooling, pooled, self.before)
+
+    def _refuse_other_size(self, batch: Batch, error: Exception) -> None:
+        """Refuse images of another size than that of the network, if that is why it fails."""
+        stated, pixels = getattr(self.model.config, "image_size", None), batch.get("pixel_values")
+        if stated is None or pixels is None or not SIZE_ERROR.search(str(error)):
+            return
+        sides = tuple(stated) if isinstance(stated, list | tuple) else (stated, stated)
+        found = tuple(pixels.shape[-2:])
+        if found != sides and not isinstance(error, torch.OutOfMemoryError):
+            raise CheckpointError(
+                f"its processor makes images of {found[0]} × {found[1]} pixels, its network reads "
+                f"{sides[0]} × {sides[-1]}; correct size in its preprocessor_config.json"
+            ) from error
 
     def _pooled(self, states: torch.Tensor, how: str, patches: torch.Tensor | None) -> torch.Tensor:
         """Return (rows, width) from the *states* of a layer; "mean" and "max" pool only the patches."""
@@ -109,8 +118,3 @@ class ImageEncoder:
         if patches is None:
             patches = torch.ones(states.shape[:2], dtype=torch.long, device=states.device)
         return pool(states, patches, how)
-
-    def _pixels(self) -> int:
-        size = getattr(self.image_processor, "crop_size", None) or getattr(self.image_processor, "size", None)
-        sides = [side for side in dict(size or {}).values() if isinstance(side, int)] or [ASSUMED_SIDE]
-        return sides[0] * sides[-1]

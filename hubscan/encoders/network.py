@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import transformers
-from transformers import MODEL_MAPPING, AutoConfig, AutoModel
+from transformers import MODEL_MAPPING, AutoModel
 
+from hubscan.encoders.config import read_config
 from hubscan.errors import CheckpointError
 from hubscan.families import family_of
 from hubscan.records import Modality
@@ -19,7 +20,7 @@ def network_class(folder: Path, modality: Modality) -> tuple[Any, Any]:
     For the encoder-decoder of a text that is the class of its encoder alone, if there is one. It needs half
     the memory, and repositories that contain only the encoder (most are T5's) load too.
     """
-    config = AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+    config = read_config(folder)
     family = family_of(config.model_type)
     if family.unusable:
         raise CheckpointError(f"{config.model_type} {family.unusable}")

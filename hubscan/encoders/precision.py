@@ -34,4 +34,5 @@ def _stored(folder: Path) -> str:
         named = str(config.get("dtype") or config.get("torch_dtype"))  # the key before transformers 5
     except (OSError, ValueError, AttributeError):
         return "float32"
+    named = named.removeprefix("torch.")
     return named if named in HALVES else "float32"

@@ -17,6 +17,7 @@ from hubscan.encoders.declared import Declaration, declaration, stated
 from hubscan.encoders.prompts import choose_prompt
 from hubscan.encoders.protocols import Batch, Pooled
 from hubscan.encoders.readout import Readout, normalizing, static_readout
+from hubscan.encoders.tables import refuse_tokens_beyond
 from hubscan.encoders.tokenizer import refuse_missing_vocabulary
 from hubscan.encoders.weights import load_errors
 from hubscan.errors import CheckpointError
@@ -86,8 +87,6 @@ class StaticEncoder:
             table = _table(declared.network / "model.safetensors")
             tokenizer = PreTrainedTokenizerFast(tokenizer_file=str(declared.network / "tokenizer.json"))
         refuse_missing_vocabulary(tokenizer)
-        if table.num_embeddings < len(tokenizer):
-            raise CheckpointError(f"has only {table.num_embeddings} vectors for {len(tokenizer)} tokens")
         text = choose_prompt(request.prompt, declared)
         own_limit = None if declared.modules else _model2vec_length(config)
         return cls(
@@ -111,6 +110,8 @@ class StaticEncoder:
             encoded = self.tokenizer(texts, add_special_tokens=False)["input_ids"]
         # Truncate before leaving out unknown tokens, as model2vec does.
         rows = [[token for token in row[: self.max_length] if token != self.left_out] for row in encoded]
+        table = self.model["table"]
+        refuse_tokens_beyond(getattr(table, "num_embeddings", None), self.tokenizer, rows)
         return PreparedBags(rows, [max(1, len(row)) for row in rows])
 
     def encode(self, batch: Batch) -> Pooled:

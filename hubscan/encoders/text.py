@@ -16,6 +16,7 @@ from hubscan.encoders.pooling import choose_pooling, pool, pooled_layers, refuse
 from hubscan.encoders.prompts import choose_prompt, prompt_tokens
 from hubscan.encoders.protocols import Batch, Pooled
 from hubscan.encoders.readout import Readout, readout
+from hubscan.encoders.tables import refuse_tokens_without_a_row
 from hubscan.encoders.token_encoder import TokenEncoder
 from hubscan.encoders.tokenizer import length_limit, load_tokenizer, padded
 from hubscan.encoders.weights import load_errors, load_model
@@ -63,7 +64,7 @@ class TextEncoder(TokenEncoder):
         declared = declaration(folder)
         said = readout(declared) if asked == "auto" else None
         model, missing = load_model(declared.network, "text", dtype)
-        tokenizer = load_tokenizer(declared.network, lower_case=declared.lower_case)
+        tokenizer = load_tokenizer(declared.network, model, lower_case=declared.lower_case)
         limit = length_limit(model, tokenizer, request.max_length, declared.max_length)
         with load_errors():
             usual = convention(model, missing) if asked == "auto" and said is None else None
@@ -89,6 +90,7 @@ class TextEncoder(TokenEncoder):
                 texts = [self.prompt + str(text) for text in inputs]
                 encoded = self.tokenizer(texts, truncation=True, max_length=self.max_length)
         rows = [{key: values[i] for key, values in encoded.items()} for i in range(len(inputs))]
+        refuse_tokens_without_a_row(self.model, self.tokenizer, rows)
         return PreparedTexts(self.tokenizer, rows, self.width)
 
     def encode(self, batch: Batch) -> Pooled:

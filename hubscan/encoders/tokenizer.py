@@ -10,6 +10,9 @@ import torch
 from tokenizers import normalizers
 from transformers import AutoTokenizer
 
+from hubscan.encoders.config import read_config
+from hubscan.encoders.conventions import padding
+from hubscan.encoders.tables import embedding_rows
 from hubscan.encoders.weights import load_errors
 from hubscan.errors import CheckpointError
 
@@ -17,8 +20,8 @@ UNSTATED_LENGTH: Final = 100_000  # a tokenizer without a limit states 1e30
 LONGEST: Final = 512  # tokens, if neither the model nor the user sets a limit
 
 
-def load_tokenizer(folder: Path, *, lower_case: bool = False) -> Any:
-    """Return the tokenizer in *folder*, with a padding token, and padding on the right.
+def load_tokenizer(folder: Path, network: Any = None, *, lower_case: bool = False) -> Any:
+    """Return the tokenizer in *folder*, with a padding token that *network* has, and padding on the right.
 
     With *lower_case* it lowercases texts first, in addition to what it does by itself.
 
@@ -26,21 +29,53 @@ def load_tokenizer(folder: Path, *, lower_case: bool = False) -> Any:
     text, so its features would depend on the other rows of its batch.
 
     Raises:
-        CheckpointError: if it cannot be loaded, or has no padding token or no vocabulary.
+        CheckpointError: if it cannot be loaded or has no vocabulary, or if the network reads padding and has
+            no vector for it.
     """
     with load_errors():
-        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
-    if tokenizer.pad_token_id is None:
-        if tokenizer.eos_token is None:
-            raise CheckpointError("its tokenizer has neither a padding token nor an end token")
-        tokenizer.pad_token = tokenizer.eos_token  # it is masked, so any token will do
+        tokenizer = AutoTokenizer.from_pretrained(
+            folder, config=_config(folder), trust_remote_code=False, local_files_only=True
+        )
     refuse_missing_vocabulary(tokenizer)
+    _give_padding_token(tokenizer, network)
     tokenizer.padding_side = "right"
     if lower_case and tokenizer.is_fast:
         own = tokenizer.backend_tokenizer.normalizer
         lowered = [normalizers.Lowercase(), *([own] if own else [])]
         tokenizer.backend_tokenizer.normalizer = normalizers.Sequence(lowered)
     return tokenizer
+
+
+def _give_padding_token(tokenizer: Any, network: Any) -> None:
+    """Let *tokenizer* pad with a token that *network* has a vector for: it is masked, so any will do.
+
+    Raises:
+        CheckpointError: if the network reads it, and has none for the tokenizer's own.
+    """
+    own, size = tokenizer.pad_token_id, None if network is None else embedding_rows(network)
+    if own is not None and (size is None or own < size):
+        return
+    if own is not None and padding(network) == "read":
+        raise CheckpointError(
+            f"its padding token {tokenizer.pad_token!r} has number {own:,}, its embedding table {size:,} "
+            "rows, and it reads padding; correct pad_token in its tokenizer_config.json"
+        )
+    names = ("eos_token", "unk_token", "sep_token", "cls_token", "bos_token", "mask_token")
+    others = (getattr(tokenizer, name, None) for name in names)
+    fitting = (
+        token
+        for token in others
+        if token is not None and (size is None or 0 <= tokenizer.convert_tokens_to_ids(token) < size)
+    )
+    tokenizer.pad_token = next(fitting, None) or tokenizer.convert_ids_to_tokens(0)
+
+
+def _config(folder: Path) -> Any:
+    """Return the config in *folder*; None if it is unknown, for which the tokenizer's own files may do."""
+    try:
+        return read_config(folder)
+    except (ValueError, OSError):
+        return None
 
 
 def padded(tokenizer: Any, rows: Sequence[Mapping[str, list[int]]], width: int | None) -> dict[str, Any]:
@@ -91,8 +126,11 @@ def _positions(model: Any) -> int | None:
     positions = getattr(model.config, "max_position_embeddings", None)
     if not isinstance(positions, int) or positions <= 0:
         return None
+    padding_id = getattr(model.config, "pad_token_id", None)
     for name, module in model.named_modules():
         if name.endswith("position_embeddings") and isinstance(module, torch.nn.Embedding):
             offset = 0 if module.padding_idx is None else module.padding_idx + 1
+            if isinstance(padding_id, int) and padding_id < 0:  # which torch counts from the end
+                offset = 0
             return min(positions, module.num_embeddings) - offset
     return positions

@@ -122,8 +122,14 @@ def load_errors() -> Iterator[None]:
 
 
 def _reason(error: Exception) -> str:
-    """Return the first line of *error*: the rest is advice for callers of transformers."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    text = lines[0] if lines else ""
+    """Return the line of *error* that says what is wrong: the rest is advice for callers of transformers.
+
+    That is the first, unless it only introduces the next ("Validation error for field 'x':") or begins the
+    print of a module.
+    """
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [""]
+    text = (
+        " ".join(lines[:2]) if lines[0].endswith(":") else lines[-1] if lines[0].endswith("(") else lines[0]
+    )
     kind = "" if isinstance(error, OSError | ValueError | ImportError) else f"{type(error).__name__}: "
     return (kind + text)[:300] or type(error).__name__

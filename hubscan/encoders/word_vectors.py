@@ -14,6 +14,7 @@ from hubscan.encoders.declared import declaration
 from hubscan.encoders.pooling import choose_pooling, pool, pooled_layers
 from hubscan.encoders.protocols import Batch, Pooled
 from hubscan.encoders.static import is_static
+from hubscan.encoders.tables import refuse_tokens_without_a_row
 from hubscan.encoders.token_encoder import TokenEncoder
 from hubscan.encoders.tokenizer import length_limit, load_tokenizer, padded
 from hubscan.encoders.weights import load_errors, load_model
@@ -92,7 +93,7 @@ class WordEncoder(TokenEncoder):
             raise CheckpointError("static embeddings give a vector for each text, not for each word")
         declared = declaration(folder)
         model, _ = load_model(declared.network, "text", dtype)
-        tokenizer = load_tokenizer(declared.network, lower_case=declared.lower_case)
+        tokenizer = load_tokenizer(declared.network, model, lower_case=declared.lower_case)
         if not tokenizer.is_fast:
             raise CheckpointError("its tokenizer is not a fast one, so it does not map tokens to words")
         tokenizer.truncation_side = "right"  # nothing is cut off; this puts windows in reading order
@@ -109,6 +110,7 @@ class WordEncoder(TokenEncoder):
             words[numbers[span.window]].append((number, span))
         names = [name for name in encoded if name != "overflow_to_sample_mapping"]
         rows = [{name: encoded[name][window] for name in names} for window in numbers]
+        refuse_tokens_without_a_row(self.model, self.tokenizer, rows)
         return PreparedWords(self.tokenizer, rows, words, self.width)
 
     def encode(self, batch: Batch) -> Pooled:
