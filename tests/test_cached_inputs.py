@@ -12,7 +12,7 @@ import torch
 from transformers import ViTImageProcessor, Wav2Vec2FeatureExtractor, WhisperFeatureExtractor
 
 from hubscan.encoders.audio import PreparedAudio
-from hubscan.encoders.image import PreparedImages
+from hubscan.encoders.pixels import PreparedImages
 from hubscan.encoders.protocols import Batch, Prepared
 from hubscan.finetune.cached_inputs import CachedInputs
 from tests.families.audio import sound

@@ -181,8 +181,8 @@ def test_a_file_without_a_table_is_refused(
 def test_a_table_with_too_few_vectors_is_refused(tmp_path: Path) -> None:
     folder, _ = model2vec(tmp_path / "table")
     save_file({"embeddings": torch.zeros(3, 4)}, folder / "model.safetensors")
-    with pytest.raises(CheckpointError, match=r"3 vectors for \d+ tokens"):
-        encoders.load(folder, "text")
+    with pytest.raises(CheckpointError, match=r"has \d+ tokens, its embedding table 3 rows"):
+        encoders.load(folder, "text").prepare(["warm bright good"])
 
 
 EMBED = """

@@ -94,18 +94,24 @@ class AudioEncoder:
         """
         audio.require()
         if not any((folder / f"{name}_config.json").exists() for name in ("preprocessor", "processor")):
-            raise CheckpointError("no preprocessor_config.json, so its audio preprocessing is unknown")
+            raise CheckpointError(
+                "no preprocessor_config.json, so its audio preprocessing is unknown; add that of its base"
+            )
         model, _ = load_model(folder, "audio", dtype)
         kind = str(getattr(model.config, "model_type", None))
         tower = tower_of(kind, "audio")
         if tower is None:
-            raise CheckpointError(f"model type {kind} is not a supported audio encoder")
+            raise CheckpointError(
+                f"model type {kind} is not a supported audio encoder; choose one of the families in the docs"
+            )
         with load_errors():
             extractor = AutoFeatureExtractor.from_pretrained(
                 folder, config=config_for_processor(folder), trust_remote_code=False, local_files_only=True
             )
         if getattr(extractor, "sampling_rate", None) not in audio.RATES:
-            raise CheckpointError("its preprocessor_config.json states no valid sampling_rate")
+            raise CheckpointError(
+                "its preprocessor_config.json states no valid sampling_rate; add it, in hertz"
+            )
         window = _window(extractor)
         seconds = request.max_seconds if window is None else min(request.max_seconds, window)
         pooling = choose_pooling(request.pooling, None, tower.pooling)

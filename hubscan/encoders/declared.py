@@ -46,7 +46,9 @@ def declaration(folder: Path) -> Declaration:
     if modules:
         first = modules[0]
         if first.kind not in ("Transformer", "StaticEmbedding"):
-            raise CheckpointError(f"unsupported sentence-transformers module {first.kind}")
+            raise CheckpointError(
+                f"unsupported sentence-transformers module {first.kind}; choose another checkpoint"
+            )
         network = first.folder
     reading = next((stated(file) for file in sorted(network.glob("sentence_*_config.json"))), {})
     _refuse_other_outputs(reading)
@@ -73,7 +75,7 @@ def stated(file: Path) -> dict[str, Any]:
     """
     content = _json(file) if file.exists() else {}
     if not isinstance(content, dict):
-        raise CheckpointError(f"{file.name} is damaged: not a JSON object")
+        raise CheckpointError(f"{file.name} is damaged: not a JSON object; download it again")
     return content
 
 
@@ -87,7 +89,7 @@ def _modules(folder: Path) -> tuple[Module, ...]:
     try:
         entries = [(str(entry["type"]), str(entry["path"])) for entry in listed]
     except (TypeError, KeyError) as error:
-        raise CheckpointError("modules.json is damaged: not a list of modules") from error
+        raise CheckpointError("modules.json is damaged: not a list of modules; download it again") from error
     return tuple(Module(_kind(name), _inside(folder, path)) for name, path in entries)
 
 
@@ -98,7 +100,7 @@ def _kind(name: str) -> str:
 def _inside(folder: Path, path: str) -> Path:
     asked = PurePosixPath(path)
     if asked.is_absolute() or ".." in asked.parts or "\\" in path:
-        raise CheckpointError(f"modules.json names a folder outside the checkpoint: {path}")
+        raise CheckpointError(f"modules.json names a folder outside the checkpoint: {path}; correct it")
     return folder / asked
 
 
@@ -110,14 +112,16 @@ def _refuse_other_outputs(reading: Mapping[str, Any]) -> None:
     text = kinds.get("text")
     method = text.get("method") if isinstance(text, dict) else None
     if method != "forward":
-        raise CheckpointError(f"reads texts with {method or 'a chat template'}, which is not supported")
+        raise CheckpointError(
+            f"reads texts with {method or 'a chat template'}, which is not supported; choose another"
+        )
 
 
 def _json(file: Path) -> Any:
     try:
         return json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise CheckpointError(f"{file.name} is damaged: {error}") from error
+        raise CheckpointError(f"{file.name} is damaged: {error}; download it again") from error
 
 
 def _positive(value: object) -> int | None:

@@ -42,7 +42,9 @@ class ImageEncoder:
     def load(cls, folder: Path, request: EncodingRequest, dtype: Precision) -> ImageEncoder:
         """Return the encoder in *folder*."""
         if not any((folder / f"{name}_config.json").exists() for name in ("preprocessor", "processor")):
-            raise CheckpointError("no preprocessor_config.json, so its image preprocessing is unknown")
+            raise CheckpointError(
+                "no preprocessor_config.json, so its image preprocessing is unknown; add that of its base"
+            )
         model, missing = load_model(folder, "image", dtype)
         known = reading(model, missing)
         pooling = choose_pooling(request.pooling, None, known and known.last)

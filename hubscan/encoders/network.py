@@ -23,7 +23,7 @@ def network_class(folder: Path, modality: Modality) -> tuple[Any, Any]:
     config = read_config(folder)
     family = family_of(config.model_type)
     if family.unusable:
-        raise CheckpointError(f"{config.model_type} {family.unusable}")
+        raise CheckpointError(f"{config.model_type} {family.unusable}; choose another checkpoint")
     for name, value in family.config.items():
         setattr(config, name, value)
     whole = getattr(MODEL_MAPPING.get(type(config), None), "__name__", "")

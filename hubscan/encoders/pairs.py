@@ -31,7 +31,8 @@ def encoded_pairs(tokenizer: Any, pairs: Sequence[tuple[str, ...]], max_length: 
     marks = tokenizer.num_special_tokens_to_add(pair=True)
     if max_length < marks + 2:
         raise CheckpointError(
-            f"{max_length} tokens are too few for a pair of texts: its tokenizer adds {marks} special tokens"
+            f"{max_length} tokens are too few for a pair of texts: its tokenizer adds {marks} special "
+            "tokens; raise --max-length"
         )
     firsts, seconds = ([pair[side] for pair in pairs] for side in (0, 1))
     if not _sets_apart(tokenizer):

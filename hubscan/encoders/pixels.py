@@ -32,10 +32,10 @@ class PreparedImages:
     """Image files, which are decoded and resized when their batch is made."""
 
     processor: Any
-    channels: int  # that the network reads
     files: Sequence[bytes]
     lengths: Sequence[int]
     background: str = "white"  # under transparent pixels
+    channels: int = COLOUR  # that the network reads
 
     def batch(self, rows: Sequence[int]) -> Batch:
         """Decode and preprocess *rows*."""
@@ -64,7 +64,7 @@ def prepared(processor: Any, channels: int, files: Sequence[bytes], background: 
     """Return *files* as they are: a whole sample, decoded, would not fit in memory."""
     patches = getattr(processor, "max_num_patches", None)  # every image is padded to it
     lengths = [patches or max(1, _pixels(processor, content) // PATCH_PIXELS) for content in files]
-    return PreparedImages(processor, channels, files, lengths, background)
+    return PreparedImages(processor, files, lengths, background, channels)
 
 
 def parts(batch: Batch) -> Iterator[tuple[list[int] | None, Batch]]:

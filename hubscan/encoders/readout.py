@@ -130,7 +130,10 @@ def _dense(module: Module, config: Mapping[str, Any]) -> nn.Module:
     named = str(config.get("activation_function", "torch.nn.modules.activation.Tanh"))
     activation = ACTIVATIONS.get(named.rpartition(".")[2]) if named.startswith("torch.nn.modules.") else None
     if activation is None:
-        raise CheckpointError(f"declares a dense layer with {named}, which is not a supported activation")
+        raise CheckpointError(
+            f"declares a dense layer with {named}, which is not a supported activation; "
+            "choose a pooling with --pooling"
+        )
     parts: dict[str, nn.Module] = {"linear": nn.Linear(wide, out, bias=config.get("bias") is not False)}
     residual = config.get("use_residual") is True
     if residual and wide != out:
@@ -143,7 +146,7 @@ def _dense(module: Module, config: Mapping[str, Any]) -> nn.Module:
 def _width(module: Module, config: Mapping[str, Any], key: str) -> int:
     width = config.get(key)
     if not isinstance(width, int) or not 0 < width < 1_000_000:
-        raise CheckpointError(f"{module.folder.name}/config.json is damaged: {key} is {width!r}")
+        raise CheckpointError(f"{module.folder.name}/config.json is damaged: {key} is {width!r}; correct it")
     return width
 
 
@@ -159,10 +162,14 @@ def _filled(module: Module, parts: dict[str, nn.Module]) -> dict[str, nn.Module]
             {key: tensor.float() for key, tensor in load_file(file).items()}, strict=True
         )
     except SafetensorError as error:
-        raise CheckpointError(f"weights of {module.folder.name} are damaged: {error}") from error
+        raise CheckpointError(
+            f"weights of {module.folder.name} are damaged: {error}; download them again"
+        ) from error
     except RuntimeError as error:
         said = " ".join(str(error).split()).partition(": ")[2]
-        raise CheckpointError(f"weights of {module.folder.name} do not fit: {said}"[:300]) from error
+        raise CheckpointError(
+            f"weights of {module.folder.name} do not fit: {said[:200]}; correct its config.json"
+        ) from error
     return parts
 
 

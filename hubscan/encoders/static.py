@@ -128,11 +128,13 @@ def _readout(declared: Declaration, config: dict[str, Any]) -> Readout:
 def _table(file: Path) -> nn.EmbeddingBag:
     """Return the vectors by token id; a table of clusters also maps tokens to vectors and weights."""
     if not file.exists():
-        raise CheckpointError("no safetensors weights")
+        raise CheckpointError("no safetensors weights; save the table in model.safetensors")
     tensors = load_file(file)
     table = tensors.get("embedding.weight", tensors.get("embeddings"))
     if table is None or table.ndim != 2:
-        raise CheckpointError(f"no embedding table among its weights: {', '.join(sorted(tensors))}"[:300])
+        raise CheckpointError(
+            f"no embedding table among its weights ({', '.join(sorted(tensors))[:200]}); name it embeddings"
+        )
     vectors = table.float()
     if "mapping" in tensors:
         vectors = vectors[tensors["mapping"].long()]

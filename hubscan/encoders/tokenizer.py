@@ -109,7 +109,9 @@ def refuse_missing_vocabulary(tokenizer: Any) -> None:
         learnt = (token for token, number in tokenizer.get_vocab().items() if number not in added)
         knows_words = any(character.isalnum() for token in learnt for character in token)
     if not knows_words:
-        raise CheckpointError("the vocabulary of its tokenizer is missing")
+        raise CheckpointError(
+            "the vocabulary of its tokenizer is missing; add the tokenizer of its base model"
+        )
 
 
 def length_limit(model: Any, tokenizer: Any, *stated: int | None) -> int:

@@ -57,9 +57,17 @@ def load_model(folder: Path, modality: Modality, dtype: Precision) -> tuple[torc
         key for key in report["missing_keys"] if not key.endswith(UNUSED) and _reached(model, tower, key)
     )
     poolers = frozenset(key for key in missing if "pooler" in key.split("."))
-    _refuse("weights missing from the file", missing - poolers)
-    _refuse("weights whose shape contradicts the config", (key for key, *_ in report["mismatched_keys"]))
-    _refuse("weights that the config does not provide for", _surplus(model, report["unexpected_keys"]))
+    _refuse("weights missing from the file", missing - poolers, "save the whole model again")
+    _refuse(
+        "weights whose shape contradicts the config",
+        (key for key, *_ in report["mismatched_keys"]),
+        "correct config.json",
+    )
+    _refuse(
+        "weights that the config does not provide for",
+        _surplus(model, report["unexpected_keys"]),
+        "correct config.json",
+    )
     return tower.eval().requires_grad_(False), poolers
 
 
@@ -86,11 +94,11 @@ def _surplus(model: Any, unexpected: Iterable[str]) -> list[str]:
     ]
 
 
-def _refuse(fault: str, keys: Iterable[str]) -> None:
+def _refuse(fault: str, keys: Iterable[str], action: str) -> None:
     named = sorted(keys)
     if named:
         more = f" and {len(named) - 3} more" if len(named) > 3 else ""
-        raise CheckpointError(f"{fault}: {', '.join(named[:3])}{more}")
+        raise CheckpointError(f"{fault}: {', '.join(named[:3])}{more}; {action}")
 
 
 def _tower(model: PreTrainedModel, modality: Modality) -> torch.nn.Module:
@@ -116,7 +124,7 @@ def load_errors() -> Iterator[None]:
     except (CheckpointError, MemoryError, torch.OutOfMemoryError):
         raise
     except SafetensorError as error:
-        raise CheckpointError(f"weights are damaged: {error}") from error
+        raise CheckpointError(f"weights are damaged: {error}; download or save them again") from error
     except Exception as error:
         raise CheckpointError(_reason(error)) from error
 

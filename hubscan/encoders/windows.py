@@ -31,7 +31,8 @@ def windows(tokenizer: Any, sentences: Sequence[Sequence[str]], limit: int) -> A
     room = limit - marks
     if room < 1:
         raise CheckpointError(
-            f"{limit} tokens are too few for a word: its tokenizer adds {marks} special tokens"
+            f"{limit} tokens are too few for a word: its tokenizer adds {marks} special tokens; "
+            "raise --max-length"
         )
     return tokenizer(
         [list(words) for words in sentences],

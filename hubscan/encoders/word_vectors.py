@@ -88,14 +88,20 @@ class WordEncoder(TokenEncoder):
         """
         pooling = choose_pooling(request.pooling, None, None)
         if pooling.name not in WORD_POOLINGS:
-            raise CheckpointError(f"{pooling.name} pooling gives a vector for each text, not for each word")
+            raise CheckpointError(
+                f"{pooling.name} pooling gives a vector for each text, not for each word; use --pooling mean"
+            )
         if is_static(folder):
-            raise CheckpointError("static embeddings give a vector for each text, not for each word")
+            raise CheckpointError(
+                "static embeddings give a vector for each text, not for each word; choose another"
+            )
         declared = declaration(folder)
         model, _ = load_model(declared.network, "text", dtype)
         tokenizer = load_tokenizer(declared.network, model, lower_case=declared.lower_case)
         if not tokenizer.is_fast:
-            raise CheckpointError("its tokenizer is not a fast one, so it does not map tokens to words")
+            raise CheckpointError(
+                "its tokenizer is not a fast one, so it does not map tokens to words; add its tokenizer.json"
+            )
         tokenizer.truncation_side = "right"  # nothing is cut off; this puts windows in reading order
         limit = length_limit(model, tokenizer, request.max_length, declared.max_length)
         return cls(model, tokenizer, pooling, limit, request.layers, places)
@@ -122,7 +128,9 @@ class WordEncoder(TokenEncoder):
 
         def pooled(states: torch.Tensor, how: str) -> torch.Tensor:
             if states.shape[:2] != tokens["input_ids"].shape:
-                raise CheckpointError("does not give a state for each token, so words have no features")
+                raise CheckpointError(
+                    "does not give a state for each token, so words have no features; choose another"
+                )
             return pool(states.flatten(0, 1)[subwords.clamp(min=0)], there, how)
 
         return pooled_layers(output, self.layers, self.pooling, pooled)
@@ -144,7 +152,7 @@ class WordEncoder(TokenEncoder):
         if len(read) < len(located):
             raise CheckpointError(
                 f"its tokenizer gives {len(located) - len(read)} of the {len(located)} words no token, "
-                "and has no unknown token"
+                "and has no unknown token; choose another checkpoint"
             )
         return encoded, read
 

@@ -206,7 +206,9 @@ def _read(file: Path) -> Config:
     try:
         stated = json.loads(file.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
-        raise CheckpointError(f"{file.name} is not valid JSON: {error}") from error
+        raise CheckpointError(
+            f"{file.name} is not valid JSON: {error}; correct or download it again"
+        ) from error
     if not isinstance(stated, dict):
-        raise CheckpointError(f"{file.name} is not a JSON object")
+        raise CheckpointError(f"{file.name} is not a JSON object; correct or download it again")
     return stated
