@@ -15,6 +15,7 @@ from hubscan.sample.image_notes import ImageNotes
 
 MOST_CHARACTERS: Final = 500_000  # no encoder reads more, and a few longer texts would fill the memory
 EMPTY: Final = "empty input"
+NOT_TEXT: Final = "not a text"
 CUT: Final = "text cut"
 POINTER: Final = "Git LFS pointer instead of the file"
 
@@ -92,7 +93,9 @@ class Reader:
         return texts if len(texts) > 1 else texts[0]
 
     def _text(self, value: Any) -> str:
-        if not isinstance(value, str) or not value.strip():
+        if not isinstance(value, str) and value is not None:
+            raise Unusable(NOT_TEXT)
+        if value is None or not value.strip():
             raise Unusable(EMPTY)
         self.cut += len(value) > MOST_CHARACTERS
         return value[:MOST_CHARACTERS]

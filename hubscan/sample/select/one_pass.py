@@ -25,7 +25,7 @@ from hubscan.sample.select.quotas import class_order, class_weights, counted, se
 from hubscan.sample.select.random_keys import row_keys
 from hubscan.sample.select.reservoir import Reservoir
 from hubscan.sample.select.token_labels import has_word, words_of
-from hubscan.sample.sources.protocols import Stream
+from hubscan.sample.sources.protocols import Stream, StreamOfLooseTypes
 from hubscan.sample_size import rows_by_default
 
 SPARE: Final = 4  # standard deviations by which the smallest keys may miss the share of a class
@@ -171,6 +171,8 @@ def draw_rows(
         NotClasses: if there are too many different labels.
     """
     one_pass = OnePass(columns, coder, reader, request)
+    if isinstance(stream, StreamOfLooseTypes):
+        stream.texts = columns.inputs.get("text", ())
     for table in stream.tables(columns.all):
         one_pass.take(table)
         if spent() > request.max_bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,6 +13,7 @@ from datasets import Audio, Features, Image, IterableDataset
 from datasets.packaged_modules.arrow.arrow import Arrow
 from datasets.packaged_modules.csv.csv import Csv
 from datasets.packaged_modules.folder_based_builder.folder_based_builder import FolderBasedBuilder
+from datasets.packaged_modules.json.json import Json
 from datasets.packaged_modules.parquet.parquet import Parquet
 from datasets.packaged_modules.webdataset.webdataset import WebDataset
 
@@ -27,10 +29,12 @@ from hubscan.sample.sources.csv_options import (
 )
 from hubscan.sample.sources.delimited import DelimitedStream
 from hubscan.sample.sources.files import File, open_file
+from hubscan.sample.sources.json_rows import JsonRows
 from hubscan.sample.sources.parquet import ParquetTable
 from hubscan.sample.sources.protocols import Stream, Table
 from hubscan.sample.sources.read_errors import damage, one_line
 from hubscan.sample.sources.tar import TarStream
+from hubscan.sample.sources.unpacked import open_bytes
 
 HEAD_ROWS: Final = 100
 BATCH_ROWS: Final = 1000
@@ -56,6 +60,11 @@ def opened(builder: Any, split: str, separator: str | None = None) -> tuple[Tabl
         return TarStream(files), files
     if isinstance(builder, Arrow) and all(Path(address).exists() for address in addresses):
         return ArrowTable(mapped([Path(address) for address in addresses]), builder.info.features), files
+    if isinstance(builder, Json):
+        field = getattr(builder.config, "field", None)
+        return JsonRows(
+            [(one, partial(open_bytes, one)) for one in addresses], builder.info.features, field
+        ), ()
     if isinstance(builder, Csv):
         form = declared_form(builder.config, separator)
         if form and typed_form(builder.info.features):

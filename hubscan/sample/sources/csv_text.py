@@ -10,12 +10,12 @@ from typing import IO, Any, Final, TextIO, cast
 
 from hubscan.errors import DatasetError
 from hubscan.sample.sources.files import File, Window
-from hubscan.sample.sources.sequential import AHEAD_BYTES, BUFFER_BYTES, SequentialFile, unpacked
+from hubscan.sample.sources.sequential import SequentialFile
+from hubscan.sample.sources.unpacked import AHEAD_BYTES, BUFFER_BYTES, unpacked
 
 ENDINGS: Final = (".csv", ".tsv")
 ZIP: Final = b"PK\x03\x04"
 EXCEL_MEMBER: Final = "[Content_Types].xml"
-LFS_POINTER: Final = b"version https://git-lfs.github.com/spec/"
 NOT_TEXT: Final = (
     (b"PAR1", "a parquet file"),
     (b"ARROW1", "an Arrow file"),
@@ -47,7 +47,7 @@ def named_contents(files: Sequence[File | SequentialFile]) -> Iterator[tuple[str
         if raw.peek(len(ZIP)).startswith(ZIP):
             yield from _members(file.name, raw)
         else:
-            yield file.name, unpacked(raw)
+            yield file.name, unpacked(raw, file.name)
 
 
 def _members(name: str, raw: IO[bytes]) -> Iterator[tuple[str, IO[bytes]]]:
@@ -63,7 +63,8 @@ def _members(name: str, raw: IO[bytes]) -> Iterator[tuple[str, IO[bytes]]]:
             for member in sorted(found):
                 with archive.open(member) as content:
                     # A wrapper, since `unpacked` looks ahead.
-                    yield f"{name}/{member}", unpacked(io.BufferedReader(cast(Any, content), BUFFER_BYTES))
+                    wrapped = io.BufferedReader(cast(Any, content), BUFFER_BYTES)
+                    yield f"{name}/{member}", unpacked(wrapped, f"{name}/{member}")
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:  # damaged, exotic, encrypted
         raise DatasetError(f"{name}: cannot be unpacked: {error}; unpack it and pass the file") from error
 
@@ -101,12 +102,8 @@ def decoded(name: str, content: IO[bytes]) -> tuple[TextIO, str]:
 def _refuse_other_formats(name: str, start: bytes) -> None:
     if not start:
         raise DatasetError(f"{name}: the file is empty; check --dataset")
-    if start.startswith(LFS_POINTER):
-        raise DatasetError(f"{name}: is a Git LFS pointer, not the data; run `git lfs pull` in its folder")
     if start.startswith(ZIP):
         raise DatasetError(f"{name}: is a zip, which cannot be read at a URL; download it and pass its path")
-    if start.removeprefix(b"\xef\xbb\xbf").lstrip().lower().startswith((b"<!doctype html", b"<html")):
-        raise DatasetError(f"{name}: this is a web page, not the data; download the data file itself")
     for magic, what in NOT_TEXT:
         if start.startswith(magic):
             raise DatasetError(f"{name}: is {what}, not text; save it as csv, or correct its extension")

@@ -34,6 +34,7 @@ from hubscan.sample.sources.csv_dialect import named_separator
 from hubscan.sample.sources.csv_file import Declared
 from hubscan.sample.sources.delimited import DelimitedStream
 from hubscan.sample.sources.files import File, StoredFile, names_like, open_file
+from hubscan.sample.sources.json_rows import JsonRows
 from hubscan.sample.sources.media_folder import in_zip, in_zips, read_by_us, splits_in_zips, tables_in
 from hubscan.sample.sources.named_files import NamedFiles, from_nowhere, member, nowhere
 from hubscan.sample.sources.parquet import ParquetTable
@@ -369,6 +370,9 @@ def _in_one_pass(request: SampleRequest, url: str, split: str, suffix: str, foun
         form = Declared(named_separator(request.separator))
         return Source(url, "", None, split, DelimitedStream(files, url, form), from_nowhere, files)
     reader, options = READERS[suffix]
+    if reader == "json":
+        json_rows = JsonRows([(file.name, file.open) for file in files])
+        return Source(url, "", None, split, json_rows, from_nowhere, files)
     with read_errors(url):
         builder = _builder(reader, data_files=addresses(files, suffix), **options)
         rows = DatasetStream(builder.as_streaming_dataset(split=split), url)

@@ -63,3 +63,10 @@ class Stream(Protocol):
     def tables(self, columns: Sequence[str]) -> Iterator[pa.Table]:
         """Yield all rows, in batches."""
         ...
+
+
+@runtime_checkable
+class StreamOfLooseTypes(Stream, Protocol):
+    """A stream of a format in which any cell may have another type than the rest of its column."""
+
+    texts: Sequence[str]  # columns whose cells that are no texts are passed on, to be dropped and counted

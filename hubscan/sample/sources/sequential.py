@@ -6,14 +6,11 @@ the same rows as on this disk, and every byte is counted.
 
 from __future__ import annotations
 
-import bz2
-import gzip
 import hashlib
 import io
 import itertools
-import lzma
-from collections.abc import Callable, Sequence
-from typing import IO, Any, ClassVar, Final, cast
+from collections.abc import Sequence
+from typing import IO, Any, ClassVar, Final
 from weakref import WeakValueDictionary
 
 import fsspec
@@ -21,16 +18,10 @@ import fsspec
 from hubscan.errors import DatasetError
 from hubscan.hub.stream import RemoteStream
 from hubscan.sample.sources.files import StoredFile, Window
+from hubscan.sample.sources.unpacked import AHEAD_BYTES, BUFFER_BYTES, unpacked
 
 PROTOCOL: Final = "hubscan-sequential"
-AHEAD_BYTES: Final = 2**22  # bytes per read if each read is a request
 KEPT_BYTES: Final = 2**24  # first bytes kept, since readers inspect them and start over
-BUFFER_BYTES: Final = 2**18
-UNPACKED: Final[tuple[tuple[bytes, Callable[..., Any]], ...]] = (
-    (b"\x1f\x8b", gzip.open),
-    (b"BZh", bz2.open),
-    (b"\xfd7zXZ", lzma.open),
-)
 
 
 class SequentialFile:
@@ -84,15 +75,12 @@ class SequentialFile:
         assert self._stored is not None
         return f"{content} of {self._stored.size}"
 
-    def open(self) -> IO[bytes]:
+    def open(self) -> io.BufferedReader:
         """Return the file from its first byte, decompressed if it is compressed."""
         if self._first is None:
             self._begin()
         raw = io.BufferedReader(_SequentialReader(self), BUFFER_BYTES)
-        start = raw.peek(BUFFER_BYTES)[:1024]
-        if start.removeprefix(b"\xef\xbb\xbf").lstrip().lower().startswith((b"<!doctype html", b"<html")):
-            raise DatasetError(f"{self.name}: this is a web page; pass the address of the data file itself")
-        return unpacked(raw)
+        return unpacked(raw, self.name)
 
     def bytes_from(self, at: int, count: int) -> bytes:
         """Return up to *count* bytes from *at*, which is where the last read ended, or in the kept bytes."""
@@ -122,13 +110,6 @@ class SequentialFile:
             self._live.close()
         self._live, self._first, self.position, self._ended = None, b"", 0, False
         self._hash = hashlib.sha256()
-
-
-def unpacked(raw: io.BufferedReader[Any]) -> IO[bytes]:
-    """Return the content of *raw*, decompressed if it is compressed, whatever its name."""
-    start = raw.peek(BUFFER_BYTES)
-    unpack = next((opener for magic, opener in UNPACKED if start.startswith(magic)), None)
-    return cast(IO[bytes], raw if unpack is None else io.BufferedReader(unpack(raw), BUFFER_BYTES))
 
 
 def _full(live: RemoteStream | Window, count: int) -> bytes:

@@ -1,0 +1,56 @@
+"""Open a file of text from its first byte, decompressed, and refuse what is not the data itself."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import io
+import lzma
+from collections.abc import Callable
+from typing import Any, Final, cast
+
+from hubscan.errors import DatasetError
+from hubscan.lfs_pointer import is_lfs_pointer
+from hubscan.sample.sources.files import Window, open_file
+
+AHEAD_BYTES: Final = 2**22  # bytes per read if each read is a request
+BUFFER_BYTES: Final = 2**18
+BOM: Final = b"\xef\xbb\xbf"
+UNPACKED: Final[tuple[tuple[bytes, Callable[..., Any]], ...]] = (
+    (b"\x1f\x8b", gzip.open),
+    (b"BZh", bz2.open),
+    (b"\xfd7zXZ", lzma.open),
+)
+
+
+def open_bytes(address: str) -> io.BufferedReader:
+    """Return the file at *address*, which is `hf://`, a path or anything fsspec supports.
+
+    Raises:
+        DatasetError: if there is no such file, or it is a web page or a Git LFS pointer.
+        HubError: if it cannot be read from the Hub.
+    """
+    window = Window(open_file(address), read_ahead=AHEAD_BYTES)
+    return unpacked(io.BufferedReader(window, BUFFER_BYTES), address)
+
+
+def unpacked(raw: io.BufferedReader[Any], name: str) -> io.BufferedReader:
+    """Return *raw*, decompressed if its first bytes say that it is compressed.
+
+    Raises:
+        DatasetError: if it is a web page or a Git LFS pointer.
+    """
+    start = raw.peek(BUFFER_BYTES)[:1024]
+    if start.removeprefix(BOM).lstrip().lower().startswith((b"<!doctype html", b"<html")):
+        raise DatasetError(f"{name}: this is a web page; pass the address of the data file itself")
+    refuse_lfs_pointer(start, name)
+    unpack = next((opener for magic, opener in UNPACKED if start.startswith(magic)), None)
+    if unpack is None:
+        return raw
+    return io.BufferedReader(cast(io.RawIOBase, unpack(raw)), BUFFER_BYTES)
+
+
+def refuse_lfs_pointer(first_bytes: bytes, name: str) -> None:
+    """Raise a `DatasetError` if the file *name* begins like a Git LFS pointer."""
+    if is_lfs_pointer(first_bytes):
+        raise DatasetError(f"{name}: a Git LFS pointer, not the data; run git lfs pull in its repository")
