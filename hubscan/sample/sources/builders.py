@@ -53,6 +53,8 @@ def opened(builder: Any, split: str, separator: str | None = None) -> tuple[Tabl
         HubError: if a file cannot be read from the Hub.
     """
     addresses = [str(address) for address in builder.config.data_files[split]]
+    if not addresses:
+        raise DatasetError(f"split {split!r}: no file fits its data_files; correct them in README.md")
     files = [open_file(address) for address in addresses]
     if isinstance(builder, Parquet):
         return ParquetTable(files, builder.info.features), files

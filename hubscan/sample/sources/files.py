@@ -6,10 +6,12 @@ import io
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Final, Protocol
+from pathlib import Path
+from typing import Any, Final, Protocol
+from urllib.parse import unquote
 
-import fsspec
 from fsspec.core import url_to_fs
+from fsspec.implementations.local import LocalFileSystem
 
 from hubscan.errors import DatasetError
 from hubscan.hub.ranges import RemoteFile, ahead
@@ -42,8 +44,8 @@ class StoredFile:
         self._lock = threading.Lock()
         protocol = address.partition("://")[0]
         with _backend_errors(address, f"cannot read {protocol}:// here"):
-            self._system, self._path = url_to_fs(address)
-        self.local = isinstance(self._system, fsspec.get_filesystem_class("file"))
+            self._system, self._path = _place(address)
+        self.local = isinstance(self._system, LocalFileSystem)
 
     @property
     def size(self) -> int:
@@ -72,15 +74,28 @@ class StoredFile:
         return found
 
 
+def _place(address: str) -> tuple[Any, str]:
+    """Return the file system of *address* and the path in it. A path is a path, whatever its characters."""
+    if "://" not in address:
+        return LocalFileSystem(), address
+    system, path = url_to_fs(address)
+    if address.startswith("file://") and not Path(path).exists() and Path(unquote(path)).exists():
+        path = unquote(path)
+    return system, path
+
+
 def names_like(pattern: str) -> list[str]:
-    """Return the addresses that match a pattern with `*`, sorted.
+    """Return the addresses that match a pattern with `*`, sorted; no other character is special.
 
     Raises:
         DatasetError: if the files cannot be listed.
     """
     with _backend_errors(pattern, "cannot be listed"):
         system, path = url_to_fs(pattern)
-        return [system.unstrip_protocol(name) for name in sorted(system.glob(path))]
+        if system.isfile(path):
+            return [pattern]
+        literal = path.replace("[", "[[]").replace("?", "[?]")
+        return [system.unstrip_protocol(name) for name in sorted(system.glob(literal))]
 
 
 @contextmanager

@@ -7,7 +7,8 @@ import hashlib
 import re
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path, PurePosixPath
@@ -35,6 +36,7 @@ from hubscan.sample.sources.csv_file import Declared
 from hubscan.sample.sources.delimited import DelimitedStream
 from hubscan.sample.sources.files import File, StoredFile, names_like, open_file
 from hubscan.sample.sources.json_rows import JsonRows
+from hubscan.sample.sources.local_folder import files_in, folder_builder, given_files
 from hubscan.sample.sources.media_folder import in_zip, in_zips, read_by_us, splits_in_zips, tables_in
 from hubscan.sample.sources.named_files import NamedFiles, from_nowhere, member, nowhere
 from hubscan.sample.sources.parquet import ParquetTable
@@ -67,6 +69,7 @@ DELIMITED: Final = (".csv", ".tsv")
 PACKED: Final = (".gz", ".bz2", ".xz")
 UNREADABLE: Final = (".txt", ".xlsx", ".xls", ".zip")  # the endings of files, not of dataset ids
 ARCHIVES: Final = (".zip", ".tgz", ".tbz2", ".txz", ".7z", ".rar", ".gz", ".bz2", ".xz")
+HUB_ID: Final = re.compile(r"[\w.-]+(/[\w.-]+)?", re.ASCII)
 SINGLE_SPLIT: Final = "train"  # the split of a file without splits
 
 
@@ -214,7 +217,7 @@ def _expanded_user(name: str) -> Path:
 
 def _is_path(name: str) -> bool:
     """Return whether *name* can only be a path: no dataset of the Hub has such an id."""
-    if name.startswith((".", "~", "/")) or "\\" in name or name.count("/") > 1 or name.endswith("/"):
+    if name.startswith(".") or not HUB_ID.fullmatch(name):
         return True
     return "/" not in name and _is_data_file(name)
 
@@ -248,16 +251,16 @@ def _open_local(request: SampleRequest, path: Path) -> Source:
         if path.suffix.lower() == ".zip" and path.is_file():
             return _open_zip(request, path)
         if path.is_dir():
-            files = sorted(file for file in path.rglob("*") if file.is_file())
+            files = files_in(path)
             try:
-                builder = _builder(str(path.resolve()), request.config)
+                builder = folder_builder(path, lambda folder: _builder(folder, request.config))
             except (DataFilesNotFoundError, BadZipFile):
                 in_zips([str(file) for file in files if file.suffix == ".zip"])
                 _refuse_archives(name, files)
                 raise
         else:
             reader, options = _reader(path)
-            builder = _builder(reader, data_files=str(path.resolve()), **options)
+            builder = _builder(reader, data_files=given_files([path], SINGLE_SPLIT), **options)
             files = [path]
         root = path.resolve() if path.is_dir() else path.resolve().parent
         tables = {str(file.relative_to(path)): str(file.resolve()) for file in files if file != path}
@@ -298,10 +301,15 @@ def _labels_at(address: str) -> tuple[pa.Table, datasets.Features]:
             unpacked.write_bytes(member(address))
             address = str(unpacked)
         reader, options = READERS[_suffix(address)]
-        rows, _ = opened(_builder(reader, data_files=address, **options), SINGLE_SPLIT)
+        rows, _ = opened(_builder(reader, data_files=_as_given(address), **options), SINGLE_SPLIT)
         names = list(rows.features)
         tables = rows.labels(names) if isinstance(rows, Table) else rows.tables(names)
         return spooled(tables), rows.features
+
+
+def _as_given(address: str) -> Any:
+    """Return *address* as `datasets` takes it: a path would be read as a pattern."""
+    return address if "://" in address else given_files([Path(address)], SINGLE_SPLIT)
 
 
 def _open_zip(request: SampleRequest, path: Path) -> Source:
@@ -324,16 +332,29 @@ def _saved(path: Path) -> bool:
 
 def _open_saved(request: SampleRequest, path: Path) -> Source:
     name = str(request.dataset)
-    found = datasets.load_from_disk(str(path))
+    with _plainly_named(path) as plain:
+        found = datasets.load_from_disk(str(plain))
     single = isinstance(found, datasets.Dataset)
     split = _chosen_split(request.split, name, [SINGLE_SPLIT] if single else list(found))
     dataset = found if single else found[split]
     if dataset._indices is not None:  # a selection of rows is stored as indices
         dataset = dataset.flatten_indices()
-    files = sorted(file for file in path.rglob("*") if file.is_file())
+    files = files_in(path)
     table = ArrowTable(dataset.data.table, dataset.features)
     named = NamedFiles(str(path.resolve()), anywhere=True)
     return Source(name, content_hash(path, files), None, split, table, named.fetch, (), named.locate)
+
+
+@contextmanager
+def _plainly_named(path: Path) -> Iterator[Path]:
+    """Yield *path*, or a link to it if `datasets` would take its `::` for a chain of file systems."""
+    if "::" not in str(path.resolve()):
+        yield path
+        return
+    with tempfile.TemporaryDirectory(prefix="hubscan-link-") as folder:
+        link = Path(folder) / "data"
+        link.symlink_to(path.resolve())
+        yield link
 
 
 def _at_url(request: SampleRequest, url: str) -> Source:
@@ -346,7 +367,7 @@ def _at_url(request: SampleRequest, url: str) -> Source:
     if not found:
         raise DatasetError(f"{url}: no such files; check --dataset")
     split = _chosen_split(request.split, url, [SINGLE_SPLIT])
-    suffix = _suffix(url.partition("?")[0])
+    suffix = _suffix(url.partition("?")[0]) if url.startswith("http") else _suffix(url)
     if suffix in IN_ONE_PASS:
         return _in_one_pass(request, url, split, suffix, found)
     files = [open_file(address) for address in found]
