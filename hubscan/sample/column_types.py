@@ -12,6 +12,8 @@ from typing import Any, Final
 import pyarrow as pa
 from datasets import Audio, ClassLabel, Features, Image, List, Value
 
+from hubscan.sample.plain_types import is_list, plain_type
+
 OF_LISTS: Final = {
     "text": "texts",
     "class": "classes",
@@ -34,13 +36,40 @@ def declared_names(feature: object) -> tuple[str, ...] | None:
     return tuple(feature.names) if isinstance(feature, ClassLabel) else None
 
 
+class Unreadable:
+    """The feature of a column of a type that `datasets` does not know, such as a map."""
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+
+
 def features_of(schema: pa.Schema) -> Features:
-    """Return the features of a table; an undeclared struct of bytes and a path is taken for an image."""
-    features = Features.from_arrow_schema(schema)
-    for name, feature in features.items():
-        if isinstance(feature, dict) and set(feature) == STORED_FILE:
-            features[name] = Image()
-    return features
+    """Return the features of a table; an undeclared struct of bytes and a path is taken for an image.
+
+    Of columns with the same name, only the first counts.
+    """
+    return Features({name: _of_type(schema.types[schema.names.index(name)]) for name in schema.names})
+
+
+def family(kind: pa.DataType) -> str:
+    """Return what values of type *kind* are, whatever their width: text, number, list of text."""
+    kind = plain_type(kind)
+    if is_list(kind):
+        return f"list of {family(kind.value_type)}"
+    found = _kind_of_type(str(kind))
+    return "number" if found == "integer" else re.split(r"[\[(]", found.removeprefix("large_"))[0]
+
+
+def _of_type(kind: pa.DataType) -> Any:
+    """Return the feature of a column of type *kind*."""
+    kind = plain_type(kind)
+    try:
+        feature = Features.from_arrow_schema(pa.schema([("column", kind)]))["column"]
+    except (ValueError, KeyError, TypeError):
+        return Unreadable(str(kind).split("<")[0])
+    if isinstance(feature, dict) and set(feature) == STORED_FILE:
+        return Image()
+    return feature
 
 
 def _kind(feature: Any) -> str:
@@ -53,6 +82,8 @@ def _kind(feature: Any) -> str:
             return kind
     if isinstance(feature, Value):
         return _kind_of_type(feature.dtype)
+    if isinstance(feature, Unreadable):
+        return feature.kind
     return type(feature).__name__.lower()
 
 

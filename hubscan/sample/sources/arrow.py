@@ -11,14 +11,17 @@ import numpy as np
 import pyarrow as pa
 
 from hubscan.errors import DatasetError
-from hubscan.sample.column_types import features_of
+from hubscan.sample.column_types import family, features_of
+from hubscan.sample.plain_types import plain_table
 from hubscan.sample.sources.protocols import Rows
+from hubscan.sample.sources.unpacked import POINTER_BYTES, refuse_lfs_pointer
 
 if TYPE_CHECKING:
     from datasets import Features
 
 GROUP_ROWS: Final = 10_000
 HEAD_ROWS: Final = 100
+FEATHER_V1: Final = b"FEA1"
 
 
 class ArrowTable:
@@ -27,6 +30,8 @@ class ArrowTable:
     def __init__(self, table: pa.Table, features: Features | None = None) -> None:
         self._table = table
         self.notes: Sequence[str] = ()
+        self.schema: pa.Schema = table.schema
+        self.differing: Mapping[str, tuple[str, str]] = {}
         self.features = features or features_of(table.schema)
         self.starts: Rows = np.append(np.arange(0, table.num_rows, GROUP_ROWS), table.num_rows)
         self.total_bytes = int(table.nbytes)
@@ -72,7 +77,11 @@ def validated(table: pa.Table) -> pa.Table:
 
 
 def _bare(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    kinds = {pa.string(): pa.binary(), pa.large_string(): pa.large_binary()}
+    kinds = {
+        pa.string(): pa.binary(),
+        pa.large_string(): pa.large_binary(),
+        pa.string_view(): pa.binary_view(),
+    }
     return column.cast(kinds[column.type]) if column.type in kinds else column
 
 
@@ -82,7 +91,29 @@ def mapped(files: Sequence[Path]) -> pa.Table:
     Raises:
         DatasetError: if one is not an Arrow file, or is corrupt.
     """
-    return pa.concat_tables([_opened(file) for file in files])
+    tables = [_opened(file) for file in files]
+    if all(table.schema.equals(tables[0].schema) for table in tables):
+        return pa.concat_tables(tables)
+    for table, file in zip(tables, files, strict=True):
+        _refuse_other_types(table.schema, tables[0].schema, file)
+    try:
+        return pa.concat_tables(map(plain_table, tables), promote_options="permissive")
+    except pa.ArrowException as error:
+        reason = " ".join(str(error).split())[:200]
+        raise DatasetError(
+            f"{files[0]}: the files differ in their columns: {reason}; write all with the same columns"
+        ) from error
+
+
+def _refuse_other_types(schema: pa.Schema, first: pa.Schema, file: Path) -> None:
+    for field in schema:
+        there = first.types[first.names.index(field.name)] if field.name in first.names else pa.null()
+        known = not (pa.types.is_null(field.type) or pa.types.is_null(there))
+        if known and family(field.type) != family(there):
+            raise DatasetError(
+                f"{file}: column {field.name!r} holds {field.type} values, but in the first file {there}; "
+                "write all files with one type"
+            )
 
 
 def spooled(tables: Iterator[pa.Table]) -> pa.Table:
@@ -93,7 +124,7 @@ def spooled(tables: Iterator[pa.Table]) -> pa.Table:
         writer = writer or pa.ipc.new_stream(file, table.schema)
         writer.write_table(table)
     if writer is None:
-        raise DatasetError("the split has no rows")
+        raise DatasetError("the split has no rows; check --dataset and --split")
     writer.close()
     file.flush()
     found = pa.ipc.open_stream(pa.memory_map(file.name)).read_all()
@@ -102,13 +133,17 @@ def spooled(tables: Iterator[pa.Table]) -> pa.Table:
 
 
 def _opened(file: Path) -> pa.Table:
-    source = pa.memory_map(str(file))
+    with file.open("rb") as begun:
+        start = begun.read(POINTER_BYTES)
+    refuse_lfs_pointer(start, str(file))
+    if start.startswith(FEATHER_V1):
+        raise DatasetError(f"{file}: Feather of version 1, which is no longer read; save it as version 2")
     try:
+        source = pa.memory_map(str(file))
         try:
             return pa.ipc.open_stream(source).read_all()
         except pa.ArrowInvalid:
             return pa.ipc.open_file(source).read_all()
     except (pa.ArrowException, OSError) as error:
-        raise DatasetError(
-            f"{file}: not an Arrow file, or corrupt: {' '.join(str(error).split())[:200]}"
-        ) from error
+        reason = " ".join(str(error).split())[:200]
+        raise DatasetError(f"{file}: not an Arrow file, or corrupt: {reason}; replace the file") from error

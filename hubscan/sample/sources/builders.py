@@ -19,7 +19,9 @@ from datasets.packaged_modules.webdataset.webdataset import WebDataset
 
 from hubscan.errors import DatasetError
 from hubscan.sample.column_types import features_of
+from hubscan.sample.plain_types import plain_table
 from hubscan.sample.sources.arrow import ArrowTable, mapped, spooled, validated
+from hubscan.sample.sources.arrow_stream import ArrowStream
 from hubscan.sample.sources.csv_metadata import CsvMetadata
 from hubscan.sample.sources.csv_options import (
     declared_form,
@@ -31,6 +33,7 @@ from hubscan.sample.sources.delimited import DelimitedStream
 from hubscan.sample.sources.files import File, open_file
 from hubscan.sample.sources.json_rows import JsonRows
 from hubscan.sample.sources.parquet import ParquetTable
+from hubscan.sample.sources.plain_table import PlainTable
 from hubscan.sample.sources.protocols import Stream, Table
 from hubscan.sample.sources.read_errors import damage, one_line
 from hubscan.sample.sources.tar import TarStream
@@ -57,37 +60,38 @@ def opened(builder: Any, split: str, separator: str | None = None) -> tuple[Tabl
         raise DatasetError(f"split {split!r}: no file fits its data_files; correct them in README.md")
     files = [open_file(address) for address in addresses]
     if isinstance(builder, Parquet):
-        return ParquetTable(files, builder.info.features), files
+        return PlainTable(ParquetTable(files), addresses[0], builder.info.features), files
     if isinstance(builder, WebDataset):
         return TarStream(files), files
     if isinstance(builder, Arrow) and all(Path(address).exists() for address in addresses):
-        return ArrowTable(mapped([Path(address) for address in addresses]), builder.info.features), files
-    if isinstance(builder, Json):
-        field = getattr(builder.config, "field", None)
-        return JsonRows(
-            [(one, partial(open_bytes, one)) for one in addresses], builder.info.features, field
-        ), ()
+        table = ArrowTable(mapped([Path(address) for address in addresses]))
+        return PlainTable(table, addresses[0], builder.info.features), files
     if isinstance(builder, Csv):
         form = declared_form(builder.config, separator)
         if form and typed_form(builder.info.features):
             return DelimitedStream(files, addresses[0], form, builder.info.features), files
         only_empty_is_missing(builder.config)
-    return _streamed(builder, split, addresses[0] if addresses else split)
+    return _from_first_to_last(builder, split, addresses), ()
 
 
-def _streamed(builder: Any, split: str, name: str) -> tuple[Table | Stream, Sequence[File]]:
-    """Return the rows of *split* as `datasets` streams them; those of a folder as a table."""
+def _from_first_to_last(builder: Any, split: str, addresses: Sequence[str]) -> Table | Stream:
+    """Return the rows of files that are read once; those of a folder as a table of file names."""
+    opened_by = [(address, partial(open_bytes, address)) for address in addresses]
+    if isinstance(builder, Arrow):
+        return ArrowStream(opened_by, builder.info.features)
+    if isinstance(builder, Json):
+        return JsonRows(opened_by, builder.info.features, getattr(builder.config, "field", None))
     if hasattr(builder.config, "decode_num_threads"):
         builder.config.decode_num_threads = 0  # else `datasets` would decode files of the Hub ahead
     metadata = CsvMetadata(builder) if isinstance(builder, FolderBasedBuilder) else None
-    stream = DatasetStream(builder.as_streaming_dataset(split=split), name)
+    stream = DatasetStream(builder.as_streaming_dataset(split=split), addresses[0])
     if metadata:
         table = ArrowTable(spooled(stream.tables(list(stream.features))), stream.features)
         table.notes = list(metadata.notes)
-        return table, ()
+        return table
     if isinstance(builder, Csv):
-        refuse_surplus(stream.features, name)
-    return stream, ()
+        refuse_surplus(stream.features, addresses[0])
+    return stream
 
 
 class DatasetStream:
@@ -152,7 +156,7 @@ class DatasetStream:
     def _read(self) -> Iterator[pa.Table]:
         with damage(self._name):
             for table in self._rows.iter(BATCH_ROWS):
-                yield validated(table)
+                yield plain_table(validated(table))
 
 
 def _as_files(rows: IterableDataset) -> IterableDataset:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
-from datasets import DatasetBuilder, data_files
+from datasets import DatasetBuilder, data_files, packaged_modules
 from datasets.packaged_modules.folder_based_builder.folder_based_builder import FolderBasedBuilder
 from fsspec.utils import glob_translate
 
@@ -30,6 +30,15 @@ def given_files(files: Sequence[Path], split: str) -> data_files.DataFilesDict:
     """Return *files* in the form in which `datasets` takes files that are already found."""
     names = [str(file.resolve()) for file in files]
     return data_files.DataFilesDict({split: data_files.DataFilesList(names, [()] * len(names))})
+
+
+def teach_extensions(readers: Mapping[str, tuple[str, Mapping[str, Any]]]) -> None:
+    """Let `datasets` recognise all extensions in *readers*, also those that it does not know."""
+    for extension, (module, options) in readers.items():
+        if extension not in packaged_modules._EXTENSION_TO_MODULE:
+            packaged_modules._EXTENSION_TO_MODULE[extension] = (module, dict(options))
+            packaged_modules._MODULE_TO_EXTENSIONS[module].append(extension)
+            packaged_modules._ALL_ALLOWED_EXTENSIONS.append(extension)
 
 
 def folder_builder(root: Path, build: Callable[[str], DatasetBuilder]) -> DatasetBuilder:

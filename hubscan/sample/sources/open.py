@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
-from zipfile import BadZipFile
+from zipfile import BadZipFile, ZipFile
 
 import datasets
 import pyarrow as pa
@@ -29,17 +29,20 @@ from hubscan.records import SampleRequest
 from hubscan.sample.cells import Fetch
 from hubscan.sample.file_columns import Locate
 from hubscan.sample.sources.arrow import ArrowTable, spooled
+from hubscan.sample.sources.arrow_stream import ArrowStream
 from hubscan.sample.sources.builders import DatasetStream, opened
 from hubscan.sample.sources.content_hash import content_hash
 from hubscan.sample.sources.csv_dialect import named_separator
 from hubscan.sample.sources.csv_file import Declared
+from hubscan.sample.sources.declared import readable_features
 from hubscan.sample.sources.delimited import DelimitedStream
 from hubscan.sample.sources.files import File, StoredFile, names_like, open_file
 from hubscan.sample.sources.json_rows import JsonRows
-from hubscan.sample.sources.local_folder import files_in, folder_builder, given_files
+from hubscan.sample.sources.local_folder import files_in, folder_builder, given_files, teach_extensions
 from hubscan.sample.sources.media_folder import in_zip, in_zips, read_by_us, splits_in_zips, tables_in
 from hubscan.sample.sources.named_files import NamedFiles, from_nowhere, member, nowhere
 from hubscan.sample.sources.parquet import ParquetTable
+from hubscan.sample.sources.plain_table import PlainTable
 from hubscan.sample.sources.protocols import Stream, Table
 from hubscan.sample.sources.read_errors import read_errors
 from hubscan.sample.sources.sequential import SequentialFile, addresses
@@ -52,19 +55,18 @@ READERS: Final = {
     ".csv": ("csv", {}),
     ".tsv": ("csv", {"sep": "\t"}),
     ".jsonl": ("json", {}),
+    ".ndjson": ("json", {}),
     ".json": ("json", {}),
     ".parquet": ("parquet", {}),
+    ".parq": ("parquet", {}),
+    ".pq": ("parquet", {}),
     ".arrow": ("arrow", {}),
+    ".feather": ("arrow", {}),
+    ".ipc": ("arrow", {}),
     ".tar": ("webdataset", {}),
 }
 READER_NAMES: Final = {name for name, _ in READERS.values()}
-IN_ONE_PASS: Final = (
-    ".csv",
-    ".tsv",
-    ".jsonl",
-    ".json",
-    ".arrow",
-)  # read from the beginning if they are at a URL
+IN_ONE_PASS: Final = ("csv", "json", "arrow")  # read from the beginning if they are at a URL
 DELIMITED: Final = (".csv", ".tsv")
 PACKED: Final = (".gz", ".bz2", ".xz")
 UNREADABLE: Final = (".txt", ".xlsx", ".xls", ".zip")  # the endings of files, not of dataset ids
@@ -187,10 +189,12 @@ def _builder(path: str, config: str | None = None, **options: Any) -> DatasetBui
 
     The counter is not on the Hub but at another host, and would learn what is read.
     """
+    teach_extensions(READERS)
     counts = datasets.config.HF_UPDATE_DOWNLOAD_COUNTS
     datasets.config.HF_UPDATE_DOWNLOAD_COUNTS = False
     try:
-        return load_dataset_builder(path, config, cache_dir=_scratch(), **options)
+        with readable_features():
+            return load_dataset_builder(path, config, cache_dir=_scratch(), **options)
     except OSError:
         if path not in READER_NAMES and not Path(path).exists():  # the card goes into the client's cache
             settings.check_cache()
@@ -240,7 +244,9 @@ def _on_hub(name: str, revision: str | None) -> DatasetInfo:
     except HubError as error:
         if not (_is_data_file(name) and is_unknown(error)):
             raise
-        raise DatasetError(f"{name}: no such file, and no dataset of this id on the Hub") from error
+        raise DatasetError(
+            f"{name}: no such file, and no dataset of this id on the Hub; check --dataset"
+        ) from error
 
 
 def _open_local(request: SampleRequest, path: Path) -> Source:
@@ -248,7 +254,7 @@ def _open_local(request: SampleRequest, path: Path) -> Source:
     with read_errors(name):
         if _saved(path):
             return _open_saved(request, path)
-        if path.suffix.lower() == ".zip" and path.is_file():
+        if path.suffix.lower() == ".zip" and path.is_file() and not _holds_text(path):
             return _open_zip(request, path)
         if path.is_dir():
             files = files_in(path)
@@ -340,7 +346,7 @@ def _open_saved(request: SampleRequest, path: Path) -> Source:
     if dataset._indices is not None:  # a selection of rows is stored as indices
         dataset = dataset.flatten_indices()
     files = files_in(path)
-    table = ArrowTable(dataset.data.table, dataset.features)
+    table = PlainTable(ArrowTable(dataset.data.table, dataset.features), name, dataset.features)
     named = NamedFiles(str(path.resolve()), anywhere=True)
     return Source(name, content_hash(path, files), None, split, table, named.fetch, (), named.locate)
 
@@ -368,18 +374,21 @@ def _at_url(request: SampleRequest, url: str) -> Source:
         raise DatasetError(f"{url}: no such files; check --dataset")
     split = _chosen_split(request.split, url, [SINGLE_SPLIT])
     suffix = _suffix(url.partition("?")[0]) if url.startswith("http") else _suffix(url)
-    if suffix in IN_ONE_PASS:
+    reader = READERS.get(suffix, ("", {}))[0]
+    if reader in IN_ONE_PASS:
         return _in_one_pass(request, url, split, suffix, found)
     files = [open_file(address) for address in found]
+    stored = None
     if suffix == ".tar":
         rows: Table | Stream = TarStream(files)
-    elif suffix == ".parquet":
-        rows = ParquetTable(files)
+    elif reader == "parquet":
+        stored = ParquetTable(files)
+        rows = PlainTable(stored, url)
     else:
         known = ", ".join(READERS)
-        raise DatasetError(f"{url}: cannot read this file type at a URL; supported are {known}")
+        raise DatasetError(f"{url}: cannot read this file type at a URL; convert it to one of: {known}")
     facts = "".join(f"{file.name} {file.size}\n" for file in files)
-    footers = rows.footer_hash if isinstance(rows, ParquetTable) else ""
+    footers = stored.footer_hash if stored else ""
     digest = hashlib.sha256((facts + footers).encode()).hexdigest()
     return Source(url, f"url:{digest}", None, split, rows, from_nowhere, files)
 
@@ -394,6 +403,9 @@ def _in_one_pass(request: SampleRequest, url: str, split: str, suffix: str, foun
     if reader == "json":
         json_rows = JsonRows([(file.name, file.open) for file in files])
         return Source(url, "", None, split, json_rows, from_nowhere, files)
+    if reader == "arrow":
+        arrow_rows = ArrowStream([(file.name, file.open) for file in files])
+        return Source(url, "", None, split, arrow_rows, from_nowhere, files)
     with read_errors(url):
         builder = _builder(reader, data_files=addresses(files, suffix), **options)
         rows = DatasetStream(builder.as_streaming_dataset(split=split), url)
@@ -420,7 +432,7 @@ def _refuse_archives(name: str, files: Sequence[Path]) -> None:
 
 
 def _reader(path: Path) -> tuple[str, dict[str, Any]]:
-    suffix = _suffix(path.name)
+    suffix = next(iter(_suffixes_in(path)), "") if path.suffix.lower() == ".zip" else _suffix(path.name)
     if suffix not in READERS:
         known = ", ".join(READERS)
         if suffix in ARCHIVES:
@@ -431,10 +443,30 @@ def _reader(path: Path) -> tuple[str, dict[str, Any]]:
     return READERS[suffix]
 
 
+def _holds_text(path: Path) -> bool:
+    """Return whether the zip file at *path* has one csv, tsv or json file, or several csv or tsv files."""
+    suffixes = _suffixes_in(path)
+    return set(suffixes) <= set(DELIMITED) if len(suffixes) != 1 else _read_as_text(suffixes[0])
+
+
+def _suffixes_in(path: Path) -> list[str]:
+    """Return the extensions of the files in a zip file, apart from hidden ones."""
+    try:
+        with ZipFile(path) as archive:
+            members = [PurePosixPath(m.filename) for m in archive.infolist() if not m.is_dir()]
+    except (BadZipFile, OSError):
+        return []
+    return [_suffix(m.name) for m in members if not any(p.startswith((".", "__MACOSX")) for p in m.parts)]
+
+
+def _read_as_text(suffix: str) -> bool:
+    return READERS.get(suffix, ("", {}))[0] in ("csv", "json")
+
+
 def _suffix(name: str) -> str:
     """Return the lower-case extension of the data format: `.csv` for `x.csv.gz`."""
     path = PurePosixPath(name.lower())
-    if path.suffix == ".zip" and path.with_suffix("").suffix in DELIMITED:
+    if path.suffix == ".zip" and _read_as_text(path.with_suffix("").suffix):
         return path.with_suffix("").suffix
     return (path.with_suffix("") if path.suffix in PACKED else path).suffix
 

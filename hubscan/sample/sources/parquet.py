@@ -17,9 +17,11 @@ import pyarrow.parquet as pq
 
 from hubscan.errors import DatasetError
 from hubscan.hub.ranges import ahead
-from hubscan.sample.column_types import features_of
+from hubscan.sample.column_types import family, features_of
+from hubscan.sample.plain_types import plain_table
 from hubscan.sample.sources.files import File, Window
 from hubscan.sample.sources.protocols import Rows
+from hubscan.sample.sources.unpacked import POINTER_BYTES, ZIP, refuse_lfs_pointer
 
 FOOTER_BYTES: Final = 2**16  # read at the end of a file, usually enough for its whole footer
 MOST_FOOTER_BYTES: Final = 2**29
@@ -53,9 +55,11 @@ class ParquetTable:
             HubError: if one cannot be read from the Hub.
         """
         if not files:
-            raise DatasetError("the split has no files")
+            raise DatasetError("the split has no files; check --dataset and --split")
         self._files = files
         self.notes: Sequence[str] = ()
+        self.schema: pa.Schema = pa.schema([])  # of the first file
+        self.differing: Mapping[str, tuple[str, str]] = {}
         self._footers: IO[bytes] = tempfile.TemporaryFile(prefix="hubscan-footers-")  # noqa: SIM115 - lives on
         self._reading = threading.Lock()
         self._footer_places: list[tuple[int, int]] = []
@@ -66,24 +70,40 @@ class ParquetTable:
             self._footers.write(footer)
             hashed.update(footer)
             metadata = _parsed(footer, files[number].name)
+            schema = _schema(metadata, files[number].name)
             if number == 0:
-                self._schema = metadata.schema.to_arrow_schema()
-            _same_columns(self._schema, metadata, files[number].name)
+                self.schema = schema
+            else:
+                self._compare(schema, files[number].name)
             for group in range(metadata.num_row_groups):
                 shards.append(number)
                 rows.append(metadata.row_group(group).num_rows)
-                sizes.extend(_column_bytes(metadata.row_group(group), self._schema.names))
+                sizes.extend(_column_bytes(metadata.row_group(group), self.schema.names))
         self._shards = np.array(shards, np.int64)
-        self._sizes = np.array(sizes, np.int64).reshape(len(shards), len(self._schema.names))
+        self._sizes = np.array(sizes, np.int64).reshape(len(shards), len(self.schema.names))
         self.footer_hash = hashed.hexdigest()  # identifies the split if there is no commit
-        self.features = features or features_of(self._schema)
+        self.features = features or features_of(self.schema)
         self.starts: Rows = np.concatenate([[0], np.cumsum(np.array(rows, np.int64))])
         self.total_bytes = sum(file.size for file in files)
         self._metadata = lru_cache(maxsize=2)(self._read_metadata)
 
+    def _compare(self, schema: pa.Schema, name: str) -> None:
+        """Find columns of the first file that this one has not, or with values of another kind."""
+        for place, field in enumerate(self.schema):
+            here = schema.get_all_field_indices(field.name)
+            kind = schema.types[here[0]] if here else None
+            if kind is None:
+                self.differing = {field.name: (name, ""), **self.differing}
+            elif pa.types.is_null(field.type):
+                self.schema = self.schema.set(place, field.with_type(kind))
+            elif not pa.types.is_null(kind) and family(kind) != family(field.type):
+                self.differing = {field.name: (name, str(kind)), **self.differing}
+
     def head(self, columns: Sequence[str]) -> pa.Table:
         """Return the first rows of *columns*, reading little more than their pages."""
-        for shard in self._shards[:1].tolist():
+        filled = np.flatnonzero(np.diff(self.starts))[:1]
+        for group in filled.tolist():
+            shard = int(self._shards[group])
             window = Window(self._files[shard], read_ahead=PAGES_BYTES)
             with (
                 _corrupt(self._files[shard].name),
@@ -92,10 +112,10 @@ class ParquetTable:
                 ) as opened,
             ):
                 for batch in opened.iter_batches(
-                    HEAD_ROWS, row_groups=[0], columns=list(columns), use_threads=False
+                    HEAD_ROWS, row_groups=[self._within(group)], columns=list(columns), use_threads=False
                 ):
                     return pa.Table.from_batches([batch])
-        return self._schema.empty_table().select(list(columns))
+        return self.schema.empty_table().select(list(columns))
 
     def labels(self, columns: Sequence[str]) -> Iterator[pa.Table]:
         """Yield *columns* of each row group, fetching several row groups of a shard at a time.
@@ -109,7 +129,7 @@ class ParquetTable:
             window = self._window(shard)
             with _corrupt(file.name), pq.ParquetFile(window, metadata=metadata) as opened:
                 for groups in _portions(metadata, columns):
-                    known = {group: _constant(metadata, group, self._schema, columns) for group in groups}
+                    known = {group: _constant(metadata, group, self.schema, columns) for group in groups}
                     unknown = [group for group in groups if known[group] is None]
                     window.fetch([r for group in unknown for r in _chunk(metadata, group, columns)], hole)
                     for group in groups:
@@ -122,7 +142,7 @@ class ParquetTable:
 
     def costs(self, columns: Sequence[str]) -> Rows:
         """Return the cost (G,), in bytes, of reading *columns* of each row group."""
-        places = [self._schema.names.index(name) for name in columns]
+        places = [self.schema.names.index(name) for name in columns]
         return np.asarray(self._sizes[:, places].sum(axis=1))
 
     def take(self, wanted: Mapping[int, Rows], columns: Sequence[str]) -> Iterator[tuple[Rows, pa.Table]]:
@@ -137,7 +157,7 @@ class ParquetTable:
                         (wanted[group] >= first) & (wanted[group] < first + table.num_rows)
                     ]
                     if len(places):
-                        yield self.starts[group] + places, table.take(pa.array(places - first))
+                        yield self.starts[group] + places, plain_table(table).take(pa.array(places - first))
 
     def _batches(self, group: int, window: Window, columns: Sequence[str]) -> Iterator[tuple[int, pa.Table]]:
         first = 0
@@ -174,10 +194,18 @@ def _footer(file: File) -> bytes:
     size = file.size
     tail = file.read(max(0, size - FOOTER_BYTES), size)
     if len(tail) < 12 or tail[-4:] != b"PAR1":
-        raise DatasetError(f"{file.name}: not a parquet file; check --dataset")
+        start = file.read(0, min(size, POINTER_BYTES))
+        refuse_lfs_pointer(start, file.name)
+        if start.startswith(ZIP):
+            raise DatasetError(f"{file.name}: a zip file; unpack it, and pass the file or folder in it")
+        if tail[-4:] == b"PARE":
+            raise DatasetError(f"{file.name}: an encrypted parquet file; save it without encryption")
+        raise DatasetError(f"{file.name}: not a parquet file, or cut off; check --dataset")
     length = int.from_bytes(tail[-8:-4], "little") + 8
     if length > min(size, MOST_FOOTER_BYTES):
-        raise DatasetError(f"{file.name}: corrupt: the length of its footer is given as {length} bytes")
+        raise DatasetError(
+            f"{file.name}: corrupt: the length of its footer is given as {length} bytes; replace the file"
+        )
     return tail[-length:] if length <= len(tail) else file.read(size - length, size - len(tail)) + tail
 
 
@@ -187,15 +215,16 @@ def _parsed(footer: bytes, name: str) -> Any:
         for group in range(metadata.num_row_groups):
             # Arrow does not check the column index against the schema, and would crash the process.
             if metadata.row_group(group).num_columns != metadata.num_columns:
-                raise DatasetError(f"{name}: corrupt: row group {group} does not match the schema")
+                raise DatasetError(
+                    f"{name}: corrupt: row group {group} does not match the schema; replace the file"
+                )
     return metadata
 
 
-def _same_columns(schema: pa.Schema, metadata: Any, name: str) -> None:
-    there = metadata.schema.to_arrow_schema().names
-    missing = [column for column in schema.names if column not in there]
-    if missing:
-        raise DatasetError(f"{name}: has no column {missing[0]!r}, which the first file of the split has")
+def _schema(metadata: Any, name: str) -> pa.Schema:
+    """Return the schema of a file: that of Arrow if it is readable, else that of parquet."""
+    with _corrupt(name):
+        return metadata.schema.to_arrow_schema()
 
 
 def _column_bytes(group: Any, names: Sequence[str]) -> list[int]:
@@ -275,4 +304,6 @@ def _corrupt(name: str) -> Iterator[None]:
         yield
     except (pa.ArrowException, OSError) as error:
         reason = " ".join(str(error).split())[:200]
-        raise DatasetError(f"{name}: corrupt, or not a parquet file: {reason}") from error
+        raise DatasetError(
+            f"{name}: corrupt, encrypted or not a parquet file: {reason}; check the file, or write it again"
+        ) from error

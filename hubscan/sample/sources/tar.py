@@ -19,6 +19,7 @@ from datasets import Audio, Features, Image
 from hubscan.errors import DatasetError
 from hubscan.sample.column_types import features_of
 from hubscan.sample.sources.files import AHEAD_BYTES, File, Window
+from hubscan.sample.sources.unpacked import POINTER_BYTES, refuse_lfs_pointer
 
 IMAGES: Final = frozenset(["jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff", "ppm"])
 AUDIO: Final = frozenset(["wav", "flac", "mp3", "ogg", "opus", "m4a"])
@@ -45,7 +46,9 @@ class TarStream:
         first = list(islice(self._rows(), HEAD_ROWS))
         if not first:
             name = files[0].name if files else "the split"
-            raise DatasetError(f"{name}: no files that make rows, such as 0001.jpg and 0001.cls")
+            raise DatasetError(
+                f"{name}: no files that make rows, such as 0001.jpg and 0001.cls; check --dataset"
+            )
         self._schema = _schema(first)
         if all(kind == STORED for kind in self._schema.types):
             raise DatasetError(
@@ -100,9 +103,10 @@ def _members(file: File) -> Iterator[tuple[str, bytes]]:
                     yield member.name, opened.read() if opened else b""
         # A tar truncated between two files looks whole except for its missing end mark.
         if file.name.partition("?")[0].endswith(".tar") and any(file.read(file.size - END_BYTES, file.size)):
-            raise DatasetError(f"{file.name}: not a tar file, or damaged: it is truncated")
+            raise DatasetError(f"{file.name}: not a tar file, or damaged: it is truncated; replace the file")
     except (tarfile.TarError, EOFError, OSError) as error:
-        raise DatasetError(f"{file.name}: not a tar file, or damaged: {error}") from error
+        refuse_lfs_pointer(file.read(0, min(file.size, POINTER_BYTES)), file.name)
+        raise DatasetError(f"{file.name}: not a tar file, or damaged: {error}; replace the file") from error
 
 
 def _fields(kind: str, content: bytes, name: str) -> Row:

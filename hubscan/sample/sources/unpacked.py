@@ -8,6 +8,7 @@ import io
 import lzma
 from collections.abc import Callable
 from typing import Any, Final, cast
+from zipfile import BadZipFile, ZipFile
 
 from hubscan.errors import DatasetError
 from hubscan.lfs_pointer import is_lfs_pointer
@@ -15,6 +16,8 @@ from hubscan.sample.sources.files import Window, open_file
 
 AHEAD_BYTES: Final = 2**22  # bytes per read if each read is a request
 BUFFER_BYTES: Final = 2**18
+POINTER_BYTES: Final = 200  # more than a pointer needs to be recognised
+ZIP: Final = b"PK\x03\x04"
 BOM: Final = b"\xef\xbb\xbf"
 UNPACKED: Final[tuple[tuple[bytes, Callable[..., Any]], ...]] = (
     (b"\x1f\x8b", gzip.open),
@@ -44,10 +47,28 @@ def unpacked(raw: io.BufferedReader[Any], name: str) -> io.BufferedReader:
     if start.removeprefix(BOM).lstrip().lower().startswith((b"<!doctype html", b"<html")):
         raise DatasetError(f"{name}: this is a web page; pass the address of the data file itself")
     refuse_lfs_pointer(start, name)
+    if start.startswith(ZIP):
+        return _only_member(raw, name)
     unpack = next((opener for magic, opener in UNPACKED if start.startswith(magic)), None)
     if unpack is None:
         return raw
     return io.BufferedReader(cast(io.RawIOBase, unpack(raw)), BUFFER_BYTES)
+
+
+def _only_member(raw: io.BufferedReader[Any], name: str) -> io.BufferedReader:
+    if not raw.seekable():
+        raise DatasetError(f"{name}: a zip file, which cannot be read from here; download and unpack it")
+    try:
+        members = ZipFile(raw)
+        inside = [member for member in members.infolist() if not member.is_dir()]
+        if len(inside) == 1:
+            return io.BufferedReader(cast(io.RawIOBase, members.open(inside[0])), BUFFER_BYTES)
+    except (BadZipFile, RuntimeError, NotImplementedError) as error:  # damaged, encrypted, of another method
+        reason = " ".join(str(error).split())[:200]
+        raise DatasetError(
+            f"{name}: cannot be unpacked: {reason}; unpack it, and pass what is in it"
+        ) from error
+    raise DatasetError(f"{name}: a zip of {len(inside):,} files; unpack it, and pass the folder")
 
 
 def refuse_lfs_pointer(first_bytes: bytes, name: str) -> None:
