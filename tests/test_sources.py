@@ -168,7 +168,7 @@ def test_an_id_that_ends_like_a_file_is_looked_up_on_the_hub(monkeypatch: pytest
     asked: list[str] = []
 
     class Api:
-        def dataset_info(self, name: str, revision: str | None) -> None:
+        def dataset_info(self, name: str, revision: str | None, timeout: object) -> None:
             asked.append(name)
             raise RepositoryNotFoundError("404", response=Mock(headers={}))
 

@@ -78,13 +78,10 @@ SENTENCES: Final[tuple[tuple[type[Exception], str], ...]] = (
 
 
 def is_unreachable(error: BaseException | None) -> bool:
-    """Return whether *error*, or its cause, says that the Hub cannot be asked, whatever it would answer."""
-    if isinstance(error, HubError):
+    """Return whether *error*, or its cause, says that nobody could be asked, not what was answered."""
+    if isinstance(error, HubError) or (isinstance(error, LocalEntryNotFoundError) and error.__cause__):
         return is_unreachable(error.__cause__)
-    if isinstance(error, OfflineModeIsEnabled | LocalEntryNotFoundError | httpx.TransportError):
-        return True
-    response = error.response if isinstance(error, HfHubHTTPError) else None
-    return response is not None and response.status_code >= 500
+    return isinstance(error, OfflineModeIsEnabled | LocalEntryNotFoundError | httpx.TransportError)
 
 
 def why_not_asked(error: HubError | None = None, place: str | None = None) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 from urllib.request import proxy_bypass
@@ -125,11 +126,8 @@ def _problem_of_proxy(value: str) -> str | None:
     except (httpx.InvalidURL, ValueError, UnicodeError) as error:
         reason = "its scheme is not http, https or socks5" if "scheme" in str(error) else _without(error)
         return f"not the address of a proxy: {reason}; write it as http://HOST:PORT, or unset it"
-    if scheme.startswith("socks"):
-        try:
-            import socksio  # type: ignore[import-not-found]  # noqa: F401
-        except ImportError:
-            return "a SOCKS proxy needs another package; run `pip install 'httpx2[socks]'`, or unset it"
+    if scheme.startswith("socks") and find_spec("socksio") is None:
+        return "a SOCKS proxy needs another package; run `pip install 'httpx2[socks]'`, or unset it"
     return None
 
 
