@@ -549,6 +549,18 @@ def test_weights_that_are_cut_off_or_something_else_say_so(copy: Make, cut: Any,
         encoders.load(folder, "text")
 
 
+def test_a_variant_of_the_weights_that_is_not_read_may_be_a_pointer(copy: Make) -> None:
+    folder = copy("plain-bert")
+    (folder / "model.fp16.safetensors").write_bytes(POINTER)
+    assert encoders.load(folder, "text")
+
+
+def test_a_tokenizer_whose_limit_is_none_has_that_of_the_network(copy: Make) -> None:
+    folder = copy("plain-bert")
+    change(folder / "tokenizer_config.json", model_max_length=-1)
+    assert max(encoders.load(folder, "text").prepare(["warm " * 100]).lengths) == 64
+
+
 def test_an_empty_file_of_merges_is_one(copy: Make) -> None:
     folder = copy("plain-bert")
     (folder / "merges.txt").touch()

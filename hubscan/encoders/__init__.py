@@ -16,7 +16,7 @@ from hubscan.records import EncodingRequest, Modality, Precision
 if TYPE_CHECKING:
     from hubscan.records import Rows
 
-VERSION: Final = 3  # raise it when a change gives a checkpoint other vectors: it is part of the cache's key
+VERSION: Final = 4  # raise it when a change gives a checkpoint other vectors: it is part of the cache's key
 
 
 def parameters(encoder: Encoder) -> int:

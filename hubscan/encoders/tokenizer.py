@@ -117,7 +117,7 @@ def refuse_missing_vocabulary(tokenizer: Any) -> None:
 def length_limit(model: Any, tokenizer: Any, *stated: int | None) -> int:
     """Return the most tokens that a row may have: the smallest of all limits that are *stated* or known."""
     limits = [*stated, _positions(model)]
-    if tokenizer.model_max_length < UNSTATED_LENGTH:
+    if 0 < tokenizer.model_max_length < UNSTATED_LENGTH:
         limits.append(int(tokenizer.model_max_length))
     known = [limit for limit in limits if limit]
     return min(known) if known else LONGEST

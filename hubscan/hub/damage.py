@@ -24,7 +24,7 @@ def refuse_damaged(folder: Path) -> None:
     Raises:
         CheckpointError: naming the file, and what to do about it.
     """
-    for name, file in deciding_files(folder).items():
+    for name, file in deciding_files(folder, variants=False).items():
         try:
             with file.open("rb") as opened:
                 begin = opened.read(FIRST_BYTES)

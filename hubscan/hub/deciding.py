@@ -33,6 +33,7 @@ OTHER_WEIGHTS: Final = ("*.safetensors", "*.safetensors.index.json")
 NAMES: Final = (*CONFIGS, *TOKENIZERS, *WEIGHTS)
 NUMBERED: Final = "[0-9]*_*"  # `0_Transformer`, `1_Pooling`: modules, also if modules.json names others
 INDEX, MODULES = "model.safetensors.index.json", "modules.json"
+LARGEST_JSON: Final = 2**25  # bytes
 NAMED_WEIGHTS: Final = "transformers_weights"  # a key of config.json: another file than those
 
 
@@ -57,16 +58,18 @@ def bases(folder: Path) -> list[Path]:
     return [folder, *sorted(folder.glob(NUMBERED)), *(folder / module for module in module_folders(folder))]
 
 
-def deciding_files(folder: Path) -> dict[str, Path]:
+def deciding_files(folder: Path, *, variants: bool = True) -> dict[str, Path]:
     """Return the files in *folder* that decide its features, by their paths relative to it, sorted.
 
-    Folders that only look like such files, and whatever lies in other folders, do not count.
+    Folders that only look like such files, and whatever lies in other folders, do not count. Nor do, without
+    *variants*, weights that neither have the usual name nor are named by an index or a config.
 
     Raises:
         CheckpointError: if one of them is a broken link, or a device or pipe, which reading could block.
     """
     places = bases(folder)
-    found = {file for base in places for name in (*NAMES, *OTHER_WEIGHTS) for file in base.glob(name)}
+    names = (*NAMES, *OTHER_WEIGHTS) if variants else NAMES
+    found = {file for base in places for name in names for file in base.glob(name)}
     found.update(file for base in places for file in _named_weights(base))
     files = {file.relative_to(folder).as_posix(): file for file in found if not file.is_dir()}
     for name, file in files.items():
@@ -149,6 +152,7 @@ def _object(file: Path) -> dict[str, Any]:
 
 def _json(file: Path) -> Any:
     try:
-        return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else None
+        small = file.is_file() and file.stat().st_size <= LARGEST_JSON
+        return json.loads(file.read_text(encoding="utf-8")) if small else None
     except (OSError, ValueError, RecursionError):
         return None
