@@ -7,6 +7,7 @@ import csv
 import io
 import json
 import tarfile
+import wave
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -189,6 +190,7 @@ SPELLINGS: dict[str, Callable[[str, Path], str]] = {
     "a leading dot": lambda name, _: f"./{name}",
     "a detour inside": lambda name, _: f"photos/../{name}",
     "an absolute path": lambda name, place: str(place / name),
+    "no ending": lambda name, _: name.removesuffix(".png"),
     "spaces around": lambda name, _: f" {name} ",
 }
 
@@ -232,6 +234,10 @@ UNREAD = {
     "missing files": ([f"photos/{name}_{row}.png" for row, name in enumerate(LABELS)], r"holds names of image files, such as 'photos/dark_0.png', and there are no such files.*; put them there"),
     "files elsewhere": ([f"/nowhere/{name}_{row}.png" for row, name in enumerate(LABELS)], "holds names of image files.*no such files beside the data"),
     "objects": ([f"<PIL.PngImagePlugin.PngImageFile image mode=RGB size=8x8 at 0x7F{row}>" for row in range(ROWS)], "holds what Python prints for an image"),
+    "URLs without an ending": ([f"https://example.org/{row}/200" for row in range(ROWS)], "holds URLs of image files"),
+    "drawings": ([f"a/{name}_{row}.svg" for row, name in enumerate(LABELS)], "holds names of files, such as 'a/dark_0.svg', which are not read; convert"),
+    "videos": ([f"a/{name}_{row}.mp4" for row, name in enumerate(LABELS)], "holds names of files, such as 'a/dark_0.mp4', which are not read"),
+    "texts in files": ([f"a/{name}_{row}.txt" for row, name in enumerate(LABELS)], "holds names of files, such as 'a/dark_0.txt', which are not read"),
     "missing clips": ([f"clips/{name}_{row}.wav" for row, name in enumerate(LABELS)], "holds names of audio files"),
 }  # fmt: skip
 
@@ -242,6 +248,8 @@ def test_files_that_cannot_be_read_are_never_ranked_by_their_names(
     tmp_path: Path, kind: str, column: str
 ) -> None:
     values, said = UNREAD[kind]
+    if kind == "URLs without an ending":
+        column = "image_url"
     file = table(tmp_path / "data.csv", labelled(column, values))
     for keys in ({}, {"task": "text-classification"}, {"input_columns": (column,)}):
         with pytest.raises(DatasetError, match=rf"data\.csv: column '{column}' {said}"):
@@ -279,7 +287,7 @@ def test_texts_beside_files_that_cannot_be_read_are_ranked_and_that_is_said(tmp_
     sample = drawn(table(tmp_path / "data.csv", rows))
     assert sample.draw.columns == {"text": "review", "label": "label"}
     assert sample.draw.notes == (
-        "column 'image_url' holds URLs (image), which are not read, so the texts of 'review' are ranked",
+        "column 'image_url' holds URLs of image files, which are not read, so the texts of 'review' are ranked",
     )
     rows = [
         {"image_url": f"https://example.org/{n}.jpg", "name": f"n{n}", "label": LABELS[n]}
@@ -420,6 +428,7 @@ TABLES: dict[str, tuple[str, str, list[str]]] = {
     "metadata of another column": ("train/metadata.csv", "filename,label", [f"{row:03}.png" for row in range(ROWS)]),
     "metadata without extensions": ("train/metadata.csv", "id,label", [f"{row:03}" for row in range(ROWS)]),
     "named after the split": ("train.csv", "image_id,label", [f"{row:03}" for row in range(ROWS)]),
+    "with another extension": ("labels.csv", "image,label", [f"{row:03}.jpg" for row in range(ROWS)]),
     "a column of numbers too": ("labels.csv", "id,age,label", [f"{row:03},{row % 3}" for row in range(ROWS)]),
 }  # fmt: skip
 
@@ -571,3 +580,38 @@ def test_images_of_a_dataset_on_the_hub_are_found_as_on_this_disk(own_hub: LabHu
         repos, classes
     )
     assert all(one["draw"]["dropped"] == {} and "image" in one["draw"]["columns"] for one in found.values())
+
+
+def test_audio_in_columns_of_every_type_is_audio(tmp_path: Path) -> None:
+    clips = []
+    for row in range(ROWS):
+        stored = io.BytesIO()
+        with wave.open(stored, "wb") as clip:
+            clip.setnchannels(1)
+            clip.setsampwidth(2)
+            clip.setframerate(8000)
+            clip.writeframes(np.full(800, row * 100, "<i2").tobytes())
+        clips.append(stored.getvalue())
+        (tmp_path / f"{row}.wav").write_bytes(clips[-1])
+    for cells in (
+        clips,
+        [{"bytes": one, "path": None} for one in clips],
+        [base64.b64encode(one).decode() for one in clips],
+        [f"{row}.wav" for row in range(ROWS)],
+    ):
+        sample = drawn(parquet(tmp_path, text=cells, label=LABELS))
+        assert sample.draw.columns == {"audio": "text", "label": "label"} and sample.draw.rows == ROWS
+
+
+def test_half_of_the_files_may_be_missing(tmp_path: Path) -> None:
+    names = photos(tmp_path)
+    values = [name if row >= ROWS // 2 else f"no/{row}.png" for row, name in enumerate(names)]
+    assert drawn(table(tmp_path / "data.csv", labelled("image", values))).draw.dropped == {
+        "image file missing": ROWS // 2
+    }
+
+
+def test_texts_beside_names_of_other_files_need_no_note(tmp_path: Path) -> None:
+    rows = [{"source": f"{n}.pdf", "text": f"words {n}", "label": LABELS[n]} for n in range(ROWS)]
+    sample = drawn(table(tmp_path / "data.csv", rows))
+    assert sample.draw.columns == {"text": "text", "label": "label"} and sample.draw.notes == ()

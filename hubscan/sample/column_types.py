@@ -44,10 +44,7 @@ class Unreadable:
 
 
 def features_of(schema: pa.Schema) -> Features:
-    """Return the features of a table; an undeclared struct of bytes and a path is taken for an image.
-
-    Of columns with the same name, only the first counts.
-    """
+    """Return the features of a table; of columns with the same name, only the first counts."""
     return Features({name: _of_type(schema.types[schema.names.index(name)]) for name in schema.names})
 
 
@@ -64,12 +61,9 @@ def _of_type(kind: pa.DataType) -> Any:
     """Return the feature of a column of type *kind*."""
     kind = plain_type(kind)
     try:
-        feature = Features.from_arrow_schema(pa.schema([("column", kind)]))["column"]
+        return Features.from_arrow_schema(pa.schema([("column", kind)]))["column"]
     except (ValueError, KeyError, TypeError):
         return Unreadable(str(kind).split("<")[0])
-    if isinstance(feature, dict) and set(feature) == STORED_FILE:
-        return Image()
-    return feature
 
 
 def _kind(feature: Any) -> str:

@@ -16,14 +16,16 @@ import pyarrow as pa
 
 from hubscan.errors import DatasetError
 from hubscan.records import TASKS, Modality, SampleRequest
+from hubscan.sample.column_types import STORED_FILE
 from hubscan.sample.columns import Columns
 from hubscan.sample.embedded_files import inside, modality_of, named, single
 
 MOSTLY: Final = 0.9  # of the first values must name files, as texts may end in a file name too
 OFTEN: Final = 0.5  # of the first values must hold files, as some may be damaged
-LOOKED_UP: Final = 5  # of the first names are looked up
+LOOKED_UP: Final = 5  # of the names without an ending are looked up
 LONGEST_NAME: Final = 500  # characters
 SHOWN: Final = 60  # characters of a value in a message
+OTHER_WORDS: Final = 3  # words of a name of a file that is neither an image nor audio
 PROSE_WORDS: Final = 3  # fewer make a name or an id
 BINARY: Final = re.compile(r"(fixed_size_|large_)?binary.*")
 LOOKED_AT: Final = re.compile(rf"text|texts|integers|dict|list of .*|{BINARY.pattern}")
@@ -31,18 +33,30 @@ ENDINGS: Final[Mapping[Modality, str]] = {
     "image": "jpe?g|jpe|jfif|a?png|gif|bmp|dib|webp|tiff?|p[pgbn]m|avif|hei[cf]|jp2|j2k|ico|tga",
     "audio": "wav|flac|mp3|og[ga]|opus|m4a|aac|aiff?|au|amr|wma",
 }
+OTHER_ENDINGS: Final = (
+    r"svg|mp4|m4v|avi|mov|mkv|webm|mpe?g|np[yz]|dcm|dicom|nii(\.gz)?|mat|h5|hdf5|dng|cr2|nef|arw|raw|psd|mid|midi"
+    r"|pdf|txt|html?|xml|json|docx?|pptx?|xlsx?|csv|tsv|zip|tar|gz|7z"
+)
+
+
+def _ending(endings: str) -> re.Pattern[str]:
+    return re.compile(rf"[^\n\r\0]+\.({endings})([?#]\S*)?", re.IGNORECASE)
+
+
 FILE_NAME: Final[Mapping[Modality, re.Pattern[str]]] = {
-    modality: re.compile(rf"[^\n\r\0]+\.({endings})([?#]\S*)?", re.IGNORECASE)
-    for modality, endings in ENDINGS.items()
+    modality: _ending(endings) for modality, endings in ENDINGS.items()
 }
+OTHER_NAME: Final = _ending(OTHER_ENDINGS)
 URL: Final = re.compile(r"[a-z][a-z0-9+.-]{1,19}://", re.IGNORECASE)
+ADDRESS: Final = re.compile(r"[a-z][a-z0-9+.-]{1,19}://\S+", re.IGNORECASE)
+OF_IMAGES: Final = re.compile(r"image|img|photo|picture|pic\b|thumb|avatar|poster", re.IGNORECASE)
 OBJECT: Final = re.compile(r"<PIL\.\S+ (image )?mode=\S+ size=\S+.*>")
 
-Place = Literal["inside", "file", "URL", "object"]
+Place = Literal["inside", "file", "URL", "object", "other file"]
 Peek = Callable[[Sequence[str]], pa.Table]
 """Return the first rows of some columns."""
-Locate = Callable[[str], bool]
-"""Return whether a file of this name can be read."""
+Locate = Callable[[str], str | None]
+"""Return where the file of a name is, or None if it cannot be read."""
 
 
 @dataclass(frozen=True)
@@ -114,30 +128,33 @@ def recognised(
     Args:
         kinds: the kind of each column by its type.
         peek: returns the first rows.
-        locate: whether a file that a cell names can be read.
+        locate: finds a file that a cell names.
         request: the columns that were named.
     """
     found, unread, as_texts = dict(kinds), {}, []
     aside = {*request.label_columns, request.group_column}
     present = set(kinds.values())
-    for name, held in _held(kinds, peek, aside):
+    for name, held in _held(kinds, peek, locate, aside):
         if held.place != "inside" and name in request.input_columns and _wants_texts(request):
             as_texts.append(name)
-        elif held.place == "inside" or (held.place == "file" and any(map(locate, held.names))):
+        elif held.place == "inside" or (held.place == "file" and any(locate(one) for one in held.names)):
             found[name] = held.modality
         else:
             unread[name] = held
     for name, held in list(unread.items()):
         # Beside files that can be read, names and URLs only repeat where those came from.
         alone = held.modality not in {*present, *found.values()} or name in request.input_columns
-        found[name] = held.modality if alone else f"{held.modality} {held.place}"
+        found[name] = held.modality if alone and held.place != "other file" else "names of files"
     return FileColumns(found, unread, tuple(as_texts))
 
 
-def _held(kinds: Mapping[str, str], peek: Peek, aside: set[str | None]) -> Iterator[tuple[str, Held]]:
+def _held(
+    kinds: Mapping[str, str], peek: Peek, locate: Locate, aside: set[str | None]
+) -> Iterator[tuple[str, Held]]:
     for name, kind in kinds.items():
         if name not in aside and LOOKED_AT.fullmatch(kind):
-            held = _what(_values(peek([name])[name]))
+            values = _values(peek([name])[name])
+            held = _what(values, OF_IMAGES.search(name) is not None) or _found(values, locate)
             if held is not None:
                 yield name, held
 
@@ -153,16 +170,34 @@ def _values(column: pa.ChunkedArray) -> list[Any]:
     return [value for value in found if value is not None and value != ""]
 
 
-def _what(values: Sequence[Any]) -> Held | None:
-    """Return what most of *values* hold; None if they are something else."""
+def _what(values: Sequence[Any], of_images: bool) -> Held | None:
+    """Return what most of *values* hold; None if they are something else.
+
+    If the column is called after images, any URL is that of an image.
+    """
     held = [one for one in map(_one, values) if one is not None]
+    if not held and of_images:
+        held = [Held("image", "URL", v) for v in values if isinstance(v, str) and ADDRESS.fullmatch(v)]
     if not held:
-        return None
+        stored = bool(values) and all(isinstance(v, Mapping) and set(v) == STORED_FILE for v in values)
+        return Held("image", "inside") if stored else None
     (modality, place), _ = Counter((one.modality, one.place) for one in held).most_common(1)[0]
     if len(held) < (OFTEN if place == "inside" else MOSTLY) * len(values):
         return None
     alike = [one.example for one in held if (one.modality, one.place) == (modality, place)]
-    return Held(modality, place, alike[0], tuple(alike[:LOOKED_UP]))
+    return Held(modality, place, alike[0], tuple(alike))
+
+
+def _found(values: Sequence[Any], locate: Locate) -> Held | None:
+    """Return what most of *values* name without the endings of the files."""
+    names = list(dict.fromkeys(v for v in values if isinstance(v, str)))[:LOOKED_UP]
+    if not names or any(len(name) > LONGEST_NAME or len(name.split()) != 1 for name in names):
+        return None
+    found = [address for name in names if (address := locate(name)) is not None]
+    if len(found) < MOSTLY * len(names):
+        return None
+    modality = next((m for m, pattern in FILE_NAME.items() if pattern.fullmatch(found[0])), None)
+    return None if modality is None else Held(modality, "file", names[0], tuple(names))
 
 
 def _one(value: Any) -> Held | None:
@@ -178,6 +213,8 @@ def _one(value: Any) -> Held | None:
     for modality, pattern in FILE_NAME.items():
         if pattern.fullmatch(name):
             return Held(modality, "URL" if URL.match(name) else "file", name)
+    if OTHER_NAME.fullmatch(name) and not (URL.match(name) or len(name.split()) > OTHER_WORDS):
+        return Held("image", "other file", name)
     return None
 
 
@@ -205,6 +242,12 @@ def _refuse(name: str, held: Held, where: str) -> NoReturn:
             f"{where}: column {name!r} holds what Python prints for an image, {example!r}, and no pixels; "
             "save the images as files or as bytes"
         )
+    if held.place == "other file":
+        raise DatasetError(
+            f"{where}: column {name!r} holds names of files, such as {example!r}, which are not read; "
+            "convert them to images, audio or texts, or pass --task text-classification and "
+            f"--input-column {name} to rank the names themselves"
+        )
     raise DatasetError(
         f"{where}: column {name!r} holds names of {held.modality} files, such as {example!r}, and there are "
         "no such files beside the data; put them there, with their paths relative to the data file"
@@ -212,10 +255,10 @@ def _refuse(name: str, held: Held, where: str) -> NoReturn:
 
 
 def _left_out(name: str, held: Held, texts: Sequence[str]) -> str:
-    what = {"URL": "URLs", "object": "what Python prints for images", "file": "names of missing files"}
+    what = {"URL": f"URLs of {held.modality} files", "object": "what Python prints for images"}
     return (
-        f"column {name!r} holds {what[held.place]} ({held.modality}), which are not read, so the texts of "
-        f"{', '.join(map(repr, texts))} are ranked"
+        f"column {name!r} holds {what.get(held.place, 'names of missing files')}, which are not read, so the "
+        f"texts of {', '.join(map(repr, texts))} are ranked"
     )
 
 

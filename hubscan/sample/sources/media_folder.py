@@ -133,7 +133,7 @@ class MediaFiles:
         if column is None or len(features) < 2:
             return None
         values = table[column].to_pylist()
-        addresses = [None if value is None else known.get(_key(value)) for value in values]
+        addresses = [None if value is None else _address(value, known) for value in values]
         cells = [address or str(value) for address, value in zip(addresses, values, strict=True)]
         new = column if self.modality in features else self.modality
         typed = {
@@ -348,6 +348,14 @@ def _key(value: object) -> str:
     return name.removeprefix("./") if not isinstance(value, float) else f"{value:g}"
 
 
+def _address(value: object, known: Mapping[str, str]) -> str | None:
+    """Return the address of the file that *value* names, perhaps with the ending of another format."""
+    key = _key(value)
+    if key in known or modality_by_name(key) is None:
+        return known.get(key)
+    return known.get(str(PurePosixPath(key).with_suffix("")))
+
+
 def _naming_column(table: pa.Table, features: Features, known: Mapping[str, str]) -> str | None:
     """Return the column whose values name files, the likeliest by its name if there are several."""
     head = table.slice(0, LOOKED_AT)
@@ -355,9 +363,9 @@ def _naming_column(table: pa.Table, features: Features, known: Mapping[str, str]
     for column, feature in features.items():
         if not isinstance(feature, Value) or feature.dtype.startswith("bool"):
             continue
-        values = [_key(value) for value in head[column].to_pylist() if value is not None]
+        values = [value for value in head[column].to_pylist() if value is not None]
         distinct = set(values)
-        named = sum(value in known for value in values)
+        named = sum(_address(value, known) is not None for value in values)
         # The names of files differ; the numbers of classes may be names of files too.
         if values and named >= OFTEN * len(values) and len(distinct) >= OFTEN * len(values):
             naming.append(column)

@@ -16,6 +16,11 @@ from hubscan.hub.ranges import RemoteFile
 from hubscan.sample.sources.files import AHEAD_BYTES, Window, open_file
 
 IN_ZIP: Final = re.compile(r"zip://(?P<member>.+)::(?P<archive>.+)")
+ENDINGS: Final = (
+    *(".jpg", ".jpeg", ".png", ".JPG", ".webp", ".bmp", ".gif", ".tif", ".tiff"),
+    *(".wav", ".mp3", ".flac"),
+)  # of names without an ending
+MOST_MISSED: Final = 5  # files looked for on the Hub
 MOST_FILE_BYTES: Final = 2**28  # of one file in a zip, as it declares itself
 
 
@@ -35,6 +40,7 @@ class NamedFiles:
         self._folders = list(dict.fromkeys([data.rpartition("/")[0] + "/"] * inside + [self._root]))
         self._remote = root.startswith("hf://")
         self._anywhere = anywhere
+        self._missed = 0
         self._archives: dict[str, zipfile.ZipFile] = {}
         self._lock = threading.Lock()
 
@@ -55,12 +61,19 @@ class NamedFiles:
             return file.read(0, file.size)
         return Path(address).read_bytes()
 
-    def locate(self, name: str) -> bool:
-        """Return whether `fetch` would find *name*."""
-        return self._address(name) is not None
+    def locate(self, name: str) -> str | None:
+        """Return where `fetch` would find *name*, or None if it would not; on the Hub, give up soon."""
+        if self._remote and self._missed >= MOST_MISSED:
+            return None
+        address = self._address(name)
+        self._missed += address is None
+        return address
 
     def _address(self, name: str) -> str | None:
-        """Return the path or the address of a regular file, or None if it is not beside the data."""
+        """Return the path or the address of a regular file, or None if it is not beside the data.
+
+        On this disk, a name may lack its ending.
+        """
         if name.startswith(self._root) and self._remote:
             return name
         if self._anywhere and Path(name).is_absolute() and Path(name).is_file():
@@ -68,8 +81,12 @@ class NamedFiles:
         for folder in self._folders:
             for spelling in dict.fromkeys((name, name.replace("\\", "/"))):
                 beside = _beside(spelling.removeprefix(folder))
-                if beside is not None and self._exists(folder + beside):
-                    return folder + beside
+                if beside is None:
+                    continue
+                endings = ("",) if self._remote or posixpath.splitext(beside)[1] else ("", *ENDINGS)
+                for address in (folder + beside + ending for ending in endings):
+                    if self._exists(address):
+                        return address
         return None
 
     def _exists(self, address: str) -> bool:
@@ -133,6 +150,6 @@ def from_nowhere(name: str) -> bytes:
     raise FileNotFoundError(name)
 
 
-def nowhere(name: str) -> bool:
+def nowhere(name: str) -> None:
     """Return that there is no such file."""
-    return False
+    return
