@@ -46,19 +46,20 @@ def grey(content: bytes, background: str = "white") -> npt.NDArray[np.uint8]:
     return pixels[..., 0]
 
 
-def tiff(values: npt.NDArray[Any], bits: int, sample_format: int, photometric: int = 1) -> bytes:
+def tiff(
+    values: npt.NDArray[Any],
+    bits: int,
+    sample_format: int,
+    photometric: int = 1,
+    more: Sequence[tuple[int, int, int, int]] = (),
+) -> bytes:
     """Return an uncompressed TIFF file with these tags, also those that Pillow would not write."""
     data, (height, width) = values.tobytes(), values.shape
-    tags = [
-        (256, width),
-        (257, height),
-        (258, bits),
-        (259, 1),
-        (262, photometric),
-        (273, 8 + 2 + 12 * 10 + 4),
-    ]
-    tags += [(277, 1), (278, height), (279, len(data)), (339, sample_format)]
-    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags)
+    size = 8 + 2 + 12 * (10 + len(more)) + 4
+    values_of = {256: width, 257: height, 258: bits, 259: 1, 262: photometric, 273: size}
+    values_of |= {277: 1, 278: height, 279: len(data), 339: sample_format}
+    tags = sorted([*((tag, 4, 1, value) for tag, value in values_of.items()), *more])
+    entries = b"".join(struct.pack("<HHII", *tag) for tag in tags)
     return b"II*\0" + struct.pack("<IH", 8, len(tags)) + entries + struct.pack("<I", 0) + data
 
 
@@ -106,6 +107,11 @@ def test_orientations_beyond_eight_and_broken_blocks_turn_nothing() -> None:
         exif = Image.Exif()
         exif[0x0112] = orientation
         assert decode(stored(upright, "PNG", exif=exif)).size == upright.size
+
+
+def test_a_broken_block_of_a_tiff_file_does_not_drop_the_image() -> None:
+    for entry in ((0x8769, 4, 1, 99_999), (0x8769, 2, 7, 3), (274, 2, 1, 65), (0x8825, 4, 1, 8)):
+        assert np.array_equal(grey(tiff(IN_8_BITS, 8, 1, more=[entry])), IN_8_BITS)
 
 
 def test_deep_and_transparent_images_are_turned_too() -> None:
@@ -158,6 +164,9 @@ def test_pixels_that_pillow_does_not_know_are_not_called_no_image() -> None:
     for bits, values in ((64, RAMP), (16, RAMP.astype(np.float16))):
         with pytest.raises(ImageError, match="unsupported or damaged image"):
             decode(tiff(values, bits, 3))
+    for content in (b"\0\0\0\x18ftypheic" + bytes(99), b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n"):
+        with pytest.raises(ImageError, match="unsupported or damaged image"):
+            decode(content)
 
 
 def test_resampled_floats_do_not_leave_their_range() -> None:

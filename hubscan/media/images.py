@@ -7,6 +7,7 @@ more than 8 bits are scaled as `hubscan.media.brightness` says.
 from __future__ import annotations
 
 import io
+import re
 import warnings
 from dataclasses import dataclass
 from typing import Final
@@ -20,6 +21,8 @@ from hubscan.media.brightness import Range, is_deep, is_faint, range_of, scaled,
 VERSION: Final = 2  # raise it when a change gives an image other pixels: it is part of the cache's key
 LARGEST_IMAGE: Final = 100_000_000  # pixels; more counts as a decompression bomb
 COMMON: Final = ("PNG", "JPEG", "GIF", "WEBP", "TIFF")  # formats with pixels that Pillow may not know
+HEIF: Final = re.compile(rb"....ftyp(hei[cmsx]|hev[cmsx]|mif1|msf1)", re.DOTALL)
+PROGRAMS: Final = ("EPS",)  # formats that another program would have to run
 UNMARKED: Final = ("TGA", "PCX")  # formats that other bytes may look like
 ORIENTATION: Final = 0x0112  # the EXIF tag
 UPRIGHT: Final = {
@@ -160,7 +163,7 @@ def _upright(image: Image.Image, pixels: Image.Image | None = None) -> Image.Ima
 
 def _opened(content: bytes) -> Image.Image:
     try:
-        return Image.open(io.BytesIO(content))
+        opened = Image.open(io.BytesIO(content))
     except UnidentifiedImageError as error:
         raise ImageError(
             "unsupported or damaged image" if _begins_as_image(content) else "not an image"
@@ -169,11 +172,15 @@ def _opened(content: bytes) -> Image.Image:
         raise ImageError("too many pixels") from error
     except Exception as error:  # Pillow's readers raise what they like for damaged files
         raise ImageError("corrupt image") from error
+    if opened.format in PROGRAMS:
+        raise ImageError("unsupported or damaged image")
+    return opened
 
 
 def _begins_as_image(content: bytes) -> bool:
     accepts = (Image.OPEN[kind][1] for kind in COMMON if kind in Image.OPEN)
-    return any(accept is not None and accept(content[:16]) is True for accept in accepts)
+    known = any(accept is not None and accept(content[:16]) is True for accept in accepts)
+    return known or HEIF.match(content) is not None
 
 
 def _loaded(image: Image.Image) -> Image.Image:
