@@ -75,8 +75,10 @@ class OnePass:
         numbers = [self._stratum(place, len(names)) for place in range(len(names))]
         uniform = self._first_of_all()
         picks = [self._picks(stratum, uniform[stratum]) for stratum in numbers]
-        of_class = self._coder.counts if self._columns.kind == "token" else [self._counts[s] for s in numbers]
-        weights = class_weights(np.array(of_class, np.int64), balanced=not self._proportional)
+        token = self._columns.kind == "token"
+        rows = self._coder.counts if token else [self._counts[stratum] for stratum in numbers]
+        of_class = np.array(rows, np.int64)
+        weights = class_weights(of_class, balanced=not self._proportional)
         order, size = class_order(self._request.seed, names), self._size(len(names))
         kept = np.array([len(rows) for rows in picks], np.int64)
         most = np.where([self._has_all(stratum) for stratum in numbers], kept, np.maximum(of_class, kept))
