@@ -8,6 +8,8 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from hubscan.errors import DatasetError
+
 SIMPLER: Final[tuple[tuple[Callable[[pa.DataType], bool], pa.DataType], ...]] = (
     (pa.types.is_string_view, pa.large_string()),
     (pa.types.is_binary_view, pa.large_binary()),
@@ -36,14 +38,26 @@ def plain_type(kind: pa.DataType) -> pa.DataType:
 
 
 def plain_table(table: pa.Table) -> pa.Table:
-    """Return *table* with its columns as `plain` makes them."""
+    """Return *table* with its columns as `plain` makes them.
+
+    Raises:
+        DatasetError: if Arrow cannot convert a column; names it.
+    """
     if all(plain_type(kind) == kind for kind in table.schema.types):
         return table
     columns = [
-        pa.chunked_array([plain(chunk) for chunk in column.chunks], plain_type(column.type))
-        for column in table.columns
+        _plain_column(column, name) for name, column in zip(table.column_names, table.columns, strict=True)
     ]
     return pa.Table.from_arrays(columns, names=table.column_names)
+
+
+def _plain_column(column: pa.ChunkedArray, name: str) -> pa.ChunkedArray:
+    try:
+        return pa.chunked_array([plain(chunk) for chunk in column.chunks], plain_type(column.type))
+    except pa.ArrowException as error:
+        raise DatasetError(
+            f"column {name!r}: values of type {column.type} cannot be read; save it as text or numbers"
+        ) from error
 
 
 def plain(array: pa.Array) -> pa.Array:
@@ -58,7 +72,7 @@ def plain(array: pa.Array) -> pa.Array:
     if isinstance(kind, pa.BaseExtensionType):
         return array.storage.cast(target) if kind == pa.bool8() else plain(array.storage)
     if pa.types.is_dictionary(kind):
-        return plain(array.dictionary_decode())
+        return plain(array.dictionary).take(array.indices)  # Arrow cannot decode a dictionary of views
     if pa.types.is_run_end_encoded(kind):
         return plain(pc.run_end_decode(array))
     if is_list(kind):
