@@ -195,8 +195,11 @@ def test_a_label_that_changes_its_type_far_down_is_named_too(tmp_path: Path) -> 
 
 def test_whole_floats_among_integers_are_the_same_class(tmp_path: Path) -> None:
     content = mixed(lambda i, v: i % 2 if i % 3 else float(i % 2), "label")
-    sample = of(tmp_path, content, "rows.jsonl", label_kind="class")
-    assert list(sample.draw.classes.values()) == [20, 20]
+    assert of(tmp_path, content, "rows.jsonl").draw.classes == {"0": 20, "1": 20}
+    late = [{"text": f"t{i}", "label": i % 2 if i < 30_000 else float(i % 2)} for i in range(30_010)]
+    assert list(of(tmp_path, lines(late), "rows.jsonl").draw.classes) == ["0", "1"]
+    fractions = mixed(lambda i, v: i if i % 3 else i + 0.5, "label")
+    assert of(tmp_path, fractions, "rows.jsonl").draw.label_kind == "number"
 
 
 @pytest.mark.parametrize("other", [42, 4.5, True, ["a"], {"a": "b"}, float("nan")])

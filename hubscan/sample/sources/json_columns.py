@@ -38,12 +38,16 @@ def same_kind(kind: str, other: str) -> bool:
 
 def main_kind(values: Iterable[Any]) -> str | None:
     """Return the kind of most of *values*, None if all are null."""
-    counts = Counter(map(kind_of_value, values))
+    counts, fractions = Counter[str | None](), 0
+    for value in values:
+        counts[kind_of_value(value)] += 1
+        fractions += type(value) is float and not value.is_integer()
     del counts[None]
     if not counts:
         return None
-    if counts["number"]:  # 1 among 2.5 is a number
-        counts["number"] += counts.pop("integer", 0)
+    if counts["number"]:  # 1 among 2.5 is a number, and 1.0 among 2 is an integer
+        kind, other = ("integer", "number") if counts["integer"] and not fractions else ("number", "integer")
+        counts[kind] += counts.pop(other, 0)
     return max(counts, key=counts.__getitem__)
 
 
@@ -68,7 +72,7 @@ def type_of(values: Sequence[Any]) -> pa.DataType:
 
 
 def _integers(values: Sequence[Any]) -> pa.DataType:
-    whole = [value for value in values if type(value) is int]
+    whole = [int(value) for value in values if type(value) in (int, float)]
     least, most = min(whole), max(whole)
     if most < 2**63 and least >= -(2**63):
         return pa.int64()
@@ -108,7 +112,10 @@ def column(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
     if pa.types.is_string(kind) or pa.types.is_timestamp(kind):
         return text_array(values)
     if pa.types.is_integer(kind) and any(type(value) is float for value in values):
-        kind = pa.float64()
+        if all(type(value) is not float or value.is_integer() for value in values):
+            values = [int(value) if type(value) is float else value for value in values]
+        else:
+            kind = pa.float64()
     if pa.types.is_list(kind) and pa.types.is_string(kind.value_type):
         return _lists_of_texts(values)
     try:
