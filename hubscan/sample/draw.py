@@ -69,7 +69,7 @@ class OpenSplit:
         except NotClasses as error:
             raise DatasetError(
                 f"{error.where}: {error.problem}; pass --label-column {self._likelier_columns()}"
-                f"{error.otherwise}{_hints(self.source)}"
+                f"{error.otherwise}{_hints(self.source, '')}"
             ) from error
         except AreNumbers as note:  # a stream is read again, with the whole byte budget again
             notes = (*self.columns.notes, *filter(None, [str(note)]))
@@ -122,12 +122,12 @@ def _opened(request: SampleRequest, opening: Callable[[SampleRequest], Source]) 
 
 def _hinted(error: DatasetError, source: Source) -> DatasetError:
     """Return *error*, with what may be wrong with the header or a column of a csv file."""
-    return DatasetError(f"{error}{_hints(source)}")
+    return DatasetError(f"{error}{_hints(source, str(error))}")
 
 
-def _hints(source: Source) -> str:
+def _hints(source: Source, said: str) -> str:
     hints = source.rows.hints if isinstance(source.rows, DelimitedStream) else ()
-    return "".join(f"; {hint}" for hint in hints)
+    return "".join(f"; {hint}" for hint in hints if not ("header" in hint and "is a header" in said))
 
 
 def draw(request: SampleRequest) -> Sample:

@@ -122,7 +122,7 @@ class CsvFile:
         for name in header.names:
             if byte := undecodable(name):
                 raise DatasetError(
-                    f"{self._name}: line {self._place[1]}: the name of a column has the byte {byte}, "
+                    f"{self._name}, line {self._place[1]}: the name of a column has the byte {byte}, "
                     "which is not UTF-8; save the file as UTF-8, for example with `iconv -f CP1252 -t UTF-8`"
                 )
         return header
@@ -163,16 +163,22 @@ class CsvFile:
         width, separator = len(self.header.names), self._dialect.separator
         if len(row) <= width:
             return
-        where = f"{self._name}: line {line} has {len(row)} fields, but the header has {width}"
+        where, found = f"{self._name}, line {line}", f"{len(row)} fields, but the header has {width}"
         shown = "a tab" if separator == "\t" else repr(separator)
         if not any(row[width:]):
-            raise DatasetError(f"{where}; remove {shown} at the end of the rows, or add it to the header")
+            raise DatasetError(
+                f"{where}: {found}; remove {shown} at the end of the rows, or add it to the header"
+            )
         if not self._dialect.quotes:
-            raise DatasetError(f"{where}; remove {shown} within a text, or save the file as csv with quotes")
+            raise DatasetError(
+                f"{where}: {found}; remove {shown} within a text, or save the file as csv with quotes"
+            )
         if any(str(cell).lstrip(" ").startswith('"') and str(cell).startswith(" ") for cell in row):
-            raise DatasetError(f"{where}; remove the space before a quote, or the quote is part of the text")
+            raise DatasetError(
+                f"{where}: {found}; remove the space before a quote, else the quote is a letter"
+            )
         raise DatasetError(
-            f"{where}; put a text with {shown} in quotes, pass --separator, or name every column"
+            f"{where}: {found}; write texts with {shown} in quotes, pass --separator, or name every column"
         )
 
     @contextmanager
@@ -184,8 +190,8 @@ class CsvFile:
             self._refuse_quotes(error)
         except UnicodeDecodeError as error:
             raise DatasetError(
-                f"{self._name}: line {self._place[1]} or later is not {self._encoding} ({error.reason}); "
-                "save the file as UTF-8"
+                f"{self._name}, line {self._place[1]}: it or a later line is not {self._encoding}, "
+                f"{error.reason}; save the file as UTF-8"
             ) from error
         except UNREADABLE as error:
             raise DatasetError(
@@ -196,18 +202,18 @@ class CsvFile:
         begins, number, line = self._place
         if "expected after" not in str(error):
             raise DatasetError(
-                f"{self._name}: line {begins}: a quote opens a field and is never closed; close it, or "
-                'put the text in quotes and write its own quotes twice ("")'
+                f"{self._name}, line {begins}: a quote opens a field and is never closed; write its end, or "
+                'put the text in quotes and its own quotes twice ("")'
             ) from error
-        row = f" of the row that begins in line {begins}" if number != begins else ""
+        row = f" that begins in line {begins}" if number != begins else ""
         if '\\"' in line:
             raise DatasetError(
-                f'{self._name}: line {number}{row}: has a quote written as \\", at {shortened(line)}; '
+                f'{self._name}, line {number}: a quote{row} is written as \\", at {shortened(line)}; '
                 'write it twice ("") instead'
             ) from error
         raise DatasetError(
-            f"{self._name}: line {number}{row}: text follows the closing quote of a field, in "
-            f'{shortened(line)}; put the whole text in quotes and write its own quotes twice ("")'
+            f"{self._name}, line {number}: text follows the closing quote of a field{row}, in "
+            f'{shortened(line)}; write the whole text in quotes and its own quotes twice ("")'
         ) from error
 
 

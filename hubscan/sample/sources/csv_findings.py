@@ -41,7 +41,7 @@ class Findings:
                 yield f"in column {column!r}, {listed} is {treatment}"
 
 
-KEPT: Final = "a text or class of its own; leave the cell empty if the value is missing"
+KEPT: Final = "kept as a text; leave the cell empty if there is none"
 READ_AS_MISSING: Final = "a missing number; write the numbers without a decimal point if it is a class"
 SHORT: Final = (
     "{rows} with fewer fields than the header, the first in {first}: the cells at the end are missing; "

@@ -92,7 +92,7 @@ def decoded(name: str, content: IO[bytes]) -> tuple[TextIO, str]:
     nulls = max(start[0::2].count(0), start[1::2].count(0))
     if nulls > len(start) // 3 and start.strip(b"\0"):
         raise DatasetError(
-            f"{name}: line 1: every other byte is zero, as in UTF-16 without a byte order mark; save the "
+            f"{name}, line 1: every other byte is zero, as in UTF-16 without a byte order mark; save the "
             "file as UTF-8, for example with `iconv -f UTF-16LE -t UTF-8`"
         )
     text = io.TextIOWrapper(cast(Any, raw), encoding="utf-8-sig", errors="surrogateescape", newline="")

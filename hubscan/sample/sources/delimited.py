@@ -49,6 +49,7 @@ class DelimitedStream:
         """
         self._files, self._name, self._declared = files, name, declared or Declared()
         self._findings = Findings()
+        self._added: Sequence[str] = ()  # notes of others
         self._forms: dict[str, None] = {}  # notes about the form of the files
         self._begun: Iterator[Batch] | None = self._batches()
         self._head, ended = _typed_rows(self._begun)
@@ -61,7 +62,11 @@ class DelimitedStream:
     @property
     def notes(self) -> Sequence[str]:
         """Return what was decided while reading, each with how to change it, for `SampleInfo.notes`."""
-        return [*self._forms, *self._findings.notes()]
+        return [*self._forms, *self._findings.notes(), *self._added]
+
+    @notes.setter
+    def notes(self, notes: Sequence[str]) -> None:
+        self._added = [note for note in notes if note not in self.notes]
 
     @property
     def hints(self) -> Sequence[str]:
@@ -111,9 +116,12 @@ class DelimitedStream:
         found = {}
         for name in self._first.header.places:
             declared = csv_types.declared(features[name]) if features and name in features else None
-            cells = itertools.chain.from_iterable(
-                batch.columns[at] for batch in self._head if (at := batch.header.places.get(name)) is not None
-            )
+            cells = [
+                cell
+                for batch in self._head
+                if (at := batch.header.places.get(name)) is not None
+                for cell in batch.columns[at]
+            ]
             found[name] = declared or csv_types.inferred(cells, ended=ended)
         return found
 
@@ -137,12 +145,12 @@ class DelimitedStream:
         for name in columns:
             if name in header.repeated:
                 raise DatasetError(
-                    f"{self._first.name}: columns {header.numbers(name)} are both called {name!r}; rename "
-                    "or remove one"
+                    f"{self._first.name}, line 1: columns {header.numbers(name)} are both called {name!r}; "
+                    "rename or remove one"
                 )
             if name in header.unnamed:
                 raise DatasetError(
-                    f"{self._first.name}: column {header.numbers(name)} has no name in the header; add one"
+                    f"{self._first.name}, line 1: column {header.numbers(name)} has no name; add one"
                 )
 
     def _table(self, batch: Batch, columns: Sequence[str], findings: Findings) -> pa.Table:
@@ -168,18 +176,18 @@ class DelimitedStream:
     ) -> None:
         """Raise a `DatasetError` for the first of *cells* that does not fit."""
         for line, cell in zip(batch.lines, cells, strict=True):
-            where = f"{batch.name}: line {line}, column {name!r}"
+            where = f"{batch.name}, line {line}, column {name!r}"
             try:
                 kind.array([cell])
             except Unfit as error:
                 if kind.declared:
                     raise DatasetError(
-                        f"{where}: {shortened(str(cell))} is not {error}; correct it, or leave it empty if "
+                        f"{where}: {shortened(str(cell))} is not {error}; replace it, or leave it empty if "
                         "the value is missing"
                     ) from error
                 raise DatasetError(
                     f"{where}: {shortened(str(cell))} is not {error}, unlike the first cells of this column; "
-                    "correct it, leave it empty if the value is missing, or move this row to the top if the "
+                    "replace it, leave it empty if the value is missing, or move this row to the top if the "
                     "column holds texts"
                 ) from error
             except UnicodeEncodeError as error:
@@ -189,7 +197,7 @@ class DelimitedStream:
                 ) from error
             except (pa.ArrowException, OverflowError) as error:
                 raise DatasetError(
-                    f"{where}: {shortened(str(cell))} is not of the declared type {kind.arrow}; correct it"
+                    f"{where}: {shortened(str(cell))} is not of the declared type {kind.arrow}; replace it"
                 ) from error
         raise AssertionError("a cell that does not fit is among the cells")
 
@@ -216,7 +224,8 @@ def _note(batch: Batch, columns: Mapping[str, tuple[pa.Array, ColumnType]], find
         if None in cells:
             short |= {row for row, cell in enumerate(cells) if cell is None}
         if kind.values is None:
-            findings.add_words((name, KEPT), cells)
+            if kind.varied:
+                findings.add_words((name, KEPT), cells)
             letters = [] if batch.quotes else [row for row, cell in enumerate(cells) if _seems_quoted(cell)]
             _add(findings, LETTERS, batch, letters)
         elif pa.types.is_integer(kind.arrow) and pa.types.is_floating(found.type):

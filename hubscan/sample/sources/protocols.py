@@ -50,11 +50,7 @@ class Stream(Protocol):
     """A split that can only be read from the beginning."""
 
     features: Features
-
-    @property
-    def notes(self) -> Sequence[str]:
-        """Return what was decided while reading, each with how to change it, for `SampleInfo.notes`."""
-        ...
+    notes: Sequence[str]  # what was decided while reading, each with how to change it; for `SampleInfo.notes`
 
     def head(self, columns: Sequence[str]) -> pa.Table:
         """Return the first rows of *columns*."""
