@@ -96,6 +96,7 @@ def test_only_an_empty_cell_is_missing(tmp_path: Path, empty: str) -> None:
         (["007", "7"], "string", ["007", "7"]),
         (["1", "NA"], "string", ["1", "NA"]),
         (["nan", "NA"], "string", ["nan", "NA"]),
+        (["0.5", "\\N"], "float64", [0.5, None]),
         (["1,000", "2"], "string", ["1,000", "2"]),
         (["1_000", "2"], "string", ["1_000", "2"]),
         (["9223372036854775808", "1"], "string", ["9223372036854775808", "1"]),
@@ -247,7 +248,7 @@ def test_rows_with_fewer_fields_are_counted(tmp_path: Path) -> None:
 
 def test_empty_lines_and_repeated_headers_are_no_rows(tmp_path: Path) -> None:
     lines = PLAIN.splitlines()
-    content = "\n\n".join([*lines[:30], "text,label", "  ", *lines[30:]])
+    content = "\n\n".join([*lines[:30], "\ufefftext,label", "  ", *lines[30:]])
     sample = drawn(stored(tmp_path, content))
     assert sample.draw.classes == {"a": 30, "b": 30} and sample.draw.rows_seen == ROWS
     assert sample.draw.notes == ("1 row equal to the header, the first in line 61 of rows.csv, left out",)

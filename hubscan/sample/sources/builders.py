@@ -71,6 +71,7 @@ def opened(builder: Any, split: str, separator: str | None = None) -> tuple[Tabl
         if form and typed_form(builder.info.features):
             return DelimitedStream(files, addresses[0], form, builder.info.features), files
         only_empty_is_missing(builder.config)
+        builder.config.sep = separator or builder.config.sep
     return _from_first_to_last(builder, split, addresses), ()
 
 

@@ -144,7 +144,7 @@ def _even(rows: Sequence[Sequence[str]]) -> bool:
 def _skips_spaces(head: Sequence[str], dialect: Dialect) -> bool:
     """Return whether a space follows each separator: in the header, or before the quotes of most rows."""
     rows = list(_rows(head, dialect))
-    if not rows or len(rows[0]) < 2:
+    if not rows or len(rows[0]) < 2 or dialect.separator == " ":
         return False
     if all(name.startswith(" ") and name.strip() for name in rows[0][1:]):
         return True

@@ -128,7 +128,8 @@ class CsvFile:
         return header
 
     def _rows(self) -> Iterator[tuple[int, list[Cell]]]:
-        records, cells, width = self._records, self.header.cells, len(self.header.names)
+        records, header = self._records, self.header
+        width, last = len(header.names), header.cells[-1] if header.cells else None
         assert records is not None
         with self._damage():
             for row in self._fields:
@@ -138,7 +139,7 @@ class CsvFile:
                         continue
                     self._refuse_long(row, line)
                     row += [None] * (width - len(row))
-                elif row == cells:
+                elif row[-1] == last and header.repeated_by(row):
                     self._findings.add(REPEATED_HEADER, located(line, self._name))
                     continue
                 if records.quoted:

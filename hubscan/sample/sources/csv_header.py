@@ -25,6 +25,10 @@ class Header:
         for place, name in enumerate(self.names):
             self.places.setdefault(name, place)
 
+    def repeated_by(self, row: Sequence[Cell]) -> bool:
+        """Return whether *row* is the header once more, as in files that were put together."""
+        return len(row) > 1 and row[-1] == self.cells[-1] and Header([*map(str, row)]).names == self.names
+
     def numbers(self, name: str) -> str:
         """Return the numbers of the columns called *name*, the first being 1, such as `2 and 3`."""
         found = [str(place) for place, other in enumerate(self.names, start=1) if other == name]

@@ -21,8 +21,8 @@ LARGEST: Final = 2**63
 LARGEST_EXACT: Final = 2**53  # beyond it, a float cannot hold every integer
 TRUTH: Final = {"True": True, "TRUE": True, "true": True, "False": False, "FALSE": False, "false": False}
 MISSING: Final = frozenset(
-    ["NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "-nan", "-NaN", "NULL", "Null", "null", "None", "none"]
-)
+    ("NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "-nan", "-NaN", "None", "none", "NULL", "Null", "null")
+) | {"\\N"}  # as some databases write it
 LEAST_VARIED, SHARE_VARIED = 10, 0.2  # more different cells than this are texts
 MOST_REMEMBERED: Final = 100_000
 

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from hubscan.sample.sources.sequential import SequentialFile
 
 HEAD_ROWS: Final = 100
-TYPED_ROWS: Final = 10_000  # the first rows, which decide the types, and the most characters in them
-TYPED_CHARACTERS: Final = 2**25
+TYPED_ROWS: Final = 10_000  # the first rows, which decide the types, and the most text in them
+TYPED_CHARACTERS, TYPED_CELLS = 2**25, 2**21
 
 
 class DelimitedStream:
@@ -205,13 +205,15 @@ class DelimitedStream:
 def _typed_rows(batches: Iterator[Batch]) -> tuple[list[Batch], bool]:
     """Return the first rows, and whether these are all."""
     head: list[Batch] = []
-    rows = characters = 0
+    rows = characters = cells = 0
     for batch in batches:
         head.append(batch)
         rows += len(batch.lines)
+        cells += len(batch.lines) * len(batch.columns)
         characters += sum(len(cell) for column in batch.columns for cell in column if cell)
         file_ended = rows >= BATCH_ROWS and len(batch.lines) < BATCH_ROWS
-        if rows >= TYPED_ROWS or characters >= TYPED_CHARACTERS or file_ended:
+        enough = rows >= TYPED_ROWS or characters >= TYPED_CHARACTERS or cells >= TYPED_CELLS
+        if enough or file_ended:
             return head, False
     return head, True
 

@@ -172,7 +172,7 @@ def open_cached(request: SampleRequest, because: str, error: HubError) -> Source
         files = [Path(address).relative_to(found.folder) for address in builder.config.data_files[split]]
         if cached.missing(found, "dataset", [file.as_posix() for file in files]):
             raise HubError(absent) from error
-        rows, parts = opened(builder, split)
+        rows, parts = opened(builder, split, named_separator(request.separator))
     notes = (f"commit {found.commit[:7]} from the Hub's cache, as {because}",)
     config = request.config or builder.config.name
     named = NamedFiles(str(found.folder), str(builder.config.data_files[split][0]))
