@@ -10,10 +10,12 @@ from tests.support import error_catalogue
 from tests.support.error_catalogue import CHECKPOINTS, REASONS, Raised, raised_in
 
 ADVICE = re.compile(
-    r"; (pass|save|convert|check|remove|run|replace|choose|name|leave|try|unpack|write|use|download|install|make|"
+    r"; (put|correct|raise|pass|save|convert|check|remove|run|replace|choose|name|leave|try|unpack|write|use|download|install|make|"
     r"rename|set|accept|add|give|rewrite|sort|split|move|wait|copy)\b"
 )
-PLACE = re.compile(r"^(--[a-z-]+|[A-Z_]+|dataset)( [A-Z_]+)?(, (row|line|column|rows|lines) \S+)*: ")
+PLACE = re.compile(
+    r"^(--[a-z-]+|[A-Z_]+|dataset)( [A-Z_]+)?( and later)?(, (after )?(row|line|column) \S+|, [A-Z_]+)*: "
+)
 DATA = [raised for raised in raised_in("sample") if raised.kind not in REASONS]
 DROPPED = [raised for raised in raised_in("sample", "media") if raised.kind in REASONS]
 SKIPPED = [raised for raised in raised_in(*CHECKPOINTS) if raised.kind == "CheckpointError"]
@@ -43,7 +45,10 @@ def test_a_checkpoint_is_skipped_for_a_reason_that_says_what_to_do_if_anything_c
     raised: Raised,
 ) -> None:
     message = raised.message
-    assert message and "\n" not in message and message[-1] not in ".;", raised.place
+    if message is None:  # from a table of reasons, or from transformers
+        assert raised.module in ("hub/eligibility.py", "encoders/weights.py")
+        return
+    assert "\n" not in message and message[-1] not in ".;", raised.place
     assert "; " not in message or ADVICE.search(message), message
 
 

@@ -57,17 +57,12 @@ def load_model(folder: Path, modality: Modality, dtype: Precision) -> tuple[torc
         key for key in report["missing_keys"] if not key.endswith(UNUSED) and _reached(model, tower, key)
     )
     poolers = frozenset(key for key in missing if "pooler" in key.split("."))
-    _refuse("weights missing from the file", missing - poolers, "save the whole model again")
-    _refuse(
-        "weights whose shape contradicts the config",
-        (key for key, *_ in report["mismatched_keys"]),
-        "correct config.json",
-    )
-    _refuse(
-        "weights that the config does not provide for",
-        _surplus(model, report["unexpected_keys"]),
-        "correct config.json",
-    )
+    if lost := _first_of(missing - poolers):
+        raise CheckpointError(f"weights missing from the file: {lost}; save the whole model again")
+    if misfits := _first_of(key for key, *_ in report["mismatched_keys"]):
+        raise CheckpointError(f"weights whose shape contradicts the config: {misfits}; correct config.json")
+    if surplus := _first_of(_surplus(model, report["unexpected_keys"])):
+        raise CheckpointError(f"weights that the config does not provide for: {surplus}; correct config.json")
     return tower.eval().requires_grad_(False), poolers
 
 
@@ -94,11 +89,10 @@ def _surplus(model: Any, unexpected: Iterable[str]) -> list[str]:
     ]
 
 
-def _refuse(fault: str, keys: Iterable[str], action: str) -> None:
+def _first_of(keys: Iterable[str]) -> str:
+    """Return the first three of *keys* for a message, "" if there are none."""
     named = sorted(keys)
-    if named:
-        more = f" and {len(named) - 3} more" if len(named) > 3 else ""
-        raise CheckpointError(f"{fault}: {', '.join(named[:3])}{more}; {action}")
+    return ", ".join(named[:3]) + (f" and {len(named) - 3} more" if len(named) > 3 else "")
 
 
 def _tower(model: PreTrainedModel, modality: Modality) -> torch.nn.Module:

@@ -116,16 +116,13 @@ def _opened(request: SampleRequest, opening: Callable[[SampleRequest], Source]) 
                 lambda kinds: find(rows.features, kinds, rows.head, request), rows.head, source.dataset
             )
         except DatasetError as error:
-            raise _hinted(error, source) from error
+            error.args = (f"{error}{_hints(source, str(error))}",)
+            raise
     return OpenSplit(request, source, columns, traffic)
 
 
-def _hinted(error: DatasetError, source: Source) -> DatasetError:
-    """Return *error*, with what may be wrong with the header or a column of a csv file."""
-    return DatasetError(f"{error}{_hints(source, str(error))}")
-
-
 def _hints(source: Source, said: str) -> str:
+    """Return what may be wrong with the header or a column of a csv file, to follow the message *said*."""
     hints = source.rows.hints if isinstance(source.rows, DelimitedStream) else ()
     return "".join(f"; {hint}" for hint in hints if not ("header" in hint and "is a header" in said))
 

@@ -56,7 +56,8 @@ def _plain_column(column: pa.ChunkedArray, name: str) -> pa.ChunkedArray:
         return pa.chunked_array([plain(chunk) for chunk in column.chunks], plain_type(column.type))
     except pa.ArrowException as error:
         raise DatasetError(
-            f"column {name!r}: values of type {column.type} cannot be read; save it as text or numbers"
+            f"--dataset: column {name!r} has values of type {column.type}, which cannot be read; save "
+            "them as text or numbers"
         ) from error
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 import hubscan
+from hubscan.hub import eligibility
 from hubscan.sample import label_codes
 
 PACKAGE: Final = Path(hubscan.__file__).parent
@@ -51,7 +52,7 @@ A checkpoint that cannot be used is skipped, and the others are ranked. The rank
 
 @dataclass(frozen=True, slots=True)
 class Raised:
-    """One `raise` statement with a message of its own."""
+    """One exception with a message of its own."""
 
     kind: str
     module: str  # path in the package
@@ -71,15 +72,12 @@ def raised_in(*folders: str) -> Iterator[Raised]:
         for file in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
             module = str(file.relative_to(PACKAGE))
             tree = ast.parse(file.read_text(encoding="utf-8"))
-            raises = sorted(
-                (node for node in ast.walk(tree) if isinstance(node, ast.Raise)), key=lambda node: node.lineno
-            )
-            for node in raises:
-                kind, message = _kind(node.exc), None
-                if kind is not None and isinstance(node.exc, ast.Call):
-                    parts = [_text(part, module) for part in node.exc.args]
+            calls = sorted((n for n in ast.walk(tree) if isinstance(n, ast.Call)), key=lambda n: n.lineno)
+            for call in calls:
+                if kind := _kind(call):
+                    parts = [_text(part, module) for part in call.args]
                     message = f"WHERE: {parts[1]}; {OTHER_COLUMN}" if kind == "NotClasses" else parts[0]
-                    yield Raised(kind, module, node.lineno, message)
+                    yield Raised(kind, module, call.lineno, message)
 
 
 def page() -> str:
@@ -91,8 +89,16 @@ def page() -> str:
         + DROPPED
         + _listed(reasons | {label_codes.MISSING, label_codes.UNKNOWN})
         + SKIPPED
-        + _listed({r.message for r in raised_in(*CHECKPOINTS) if r.kind == "CheckpointError"})
+        + _listed({r.message for r in raised_in(*CHECKPOINTS) if r.kind == "CheckpointError"} | _by_config())
     )
+
+
+def _by_config() -> set[str | None]:
+    """Return the reasons that tables give for what a checkpoint's listing or config states."""
+    tables = (eligibility.TAGS, eligibility.LIBRARIES, eligibility.OTHER_WEIGHTS)
+    purposes = {*eligibility.FOR_OTHER_TASKS.values(), *eligibility.FOR_IMAGES.values()}
+    reasons: set[str | None] = {why for table in tables for why in table.values()}
+    return reasons | {f"MODEL_TYPE is {purpose}, not an encoder" for purpose in purposes}
 
 
 CHECKPOINTS: Final = ("encoders", "hub/eligibility.py", "hub/listing.py", "hub/fetch.py")
@@ -103,10 +109,9 @@ def _listed(messages: set[str | None]) -> str:
     return "\n" + "".join(f"- ``{line}``\n" if "`" in line else f"- `{line}`\n" for line in lines)
 
 
-def _kind(node: ast.expr | None) -> str | None:
-    """Return the class of the exception that *node* makes, if it is one of ours with a message."""
-    name = node.func.id if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) else None
-    return name if name in KINDS and isinstance(node, ast.Call) and node.args else None
+def _kind(call: ast.Call) -> str | None:
+    """Return the class of the exception that *call* makes, if it is one of ours with a message."""
+    return call.func.id if isinstance(call.func, ast.Name) and call.func.id in KINDS and call.args else None
 
 
 def _text(node: ast.expr, module: str) -> str | None:
@@ -116,6 +121,9 @@ def _text(node: ast.expr, module: str) -> str | None:
     if isinstance(node, ast.JoinedStr):
         return "".join(_text(part, module) or "" for part in node.values)
     if isinstance(node, ast.FormattedValue):
+        constant = _constant(node.value, module) if isinstance(node.value, ast.Name) else None
+        if constant is not None:
+            return constant
         name = _placeholder(node.value)
         return f"'{name}'" if node.conversion == ord("r") else name
     if isinstance(node, ast.Name | ast.Attribute):

@@ -27,8 +27,10 @@ FEATHER_V1: Final = b"FEA1"
 class ArrowTable:
     """An Arrow table, whose rows can be read one by one at no cost."""
 
-    def __init__(self, table: pa.Table, features: Features | None = None) -> None:
+    def __init__(self, table: pa.Table, features: Features | None = None, name: str = "the split") -> None:
+        """Read nothing yet; *name* names the table in messages."""
         self._table = table
+        self._name = name
         self.notes: Sequence[str] = ()
         self.schema: pa.Schema = table.schema
         self.differing: Mapping[str, tuple[str, str]] = {}
@@ -38,13 +40,13 @@ class ArrowTable:
 
     def head(self, columns: Sequence[str]) -> pa.Table:
         """Return the first rows of *columns*."""
-        return validated(self._table.select(list(columns)).slice(0, HEAD_ROWS))
+        return validated(self._table.select(list(columns)).slice(0, HEAD_ROWS), self._name)
 
     def labels(self, columns: Sequence[str]) -> Iterator[pa.Table]:
         """Yield *columns* of each group of rows."""
         table = self._table.select(list(columns))
         for start in self.starts[:-1].tolist():
-            yield validated(table.slice(start, GROUP_ROWS))
+            yield validated(table.slice(start, GROUP_ROWS), self._name)
 
     def costs(self, columns: Sequence[str]) -> Rows:
         """Return zeros (G,): nothing is downloaded, and rows are read one by one."""
@@ -55,12 +57,14 @@ class ArrowTable:
         table = self._table.select(list(columns))
         for group in sorted(wanted):
             rows = self.starts[group] + wanted[group]
-            found = pa.concat_tables([validated(table.slice(row, 1)) for row in rows.tolist()])
+            found = pa.concat_tables([validated(table.slice(row, 1), self._name) for row in rows.tolist()])
             yield rows, found.combine_chunks()
 
 
-def validated(table: pa.Table) -> pa.Table:
+def validated(table: pa.Table, name: str) -> pa.Table:
     """Return *table* if its offsets are valid; reading through an invalid one would crash the process.
+
+    *name* names the file in the message.
 
     Does not check that text is UTF-8: a row whose text is not is dropped, and counted, when it is read.
 
@@ -72,7 +76,7 @@ def validated(table: pa.Table) -> pa.Table:
             _bare(column).validate(full=True)
     except pa.ArrowException as error:
         reason = " ".join(str(error).split())[:200]
-        raise DatasetError(f"the Arrow data is corrupt: {reason}; replace the file") from error
+        raise DatasetError(f"{name}: the Arrow data is corrupt: {reason}; replace the file") from error
     return table
 
 
@@ -116,15 +120,19 @@ def _refuse_other_types(schema: pa.Schema, first: pa.Schema, file: Path) -> None
             )
 
 
-def spooled(tables: Iterator[pa.Table]) -> pa.Table:
-    """Return *tables* as one table, kept in an unnamed temporary file and not in memory."""
+def spooled(tables: Iterator[pa.Table], name: str) -> pa.Table:
+    """Return *tables* as one table, kept in an unnamed temporary file and not in memory.
+
+    Raises:
+        DatasetError: if there are none; *name* names the split in the message.
+    """
     file = tempfile.NamedTemporaryFile(prefix="hubscan-rows-", suffix=".arrow")  # noqa: SIM115 - mapped below
     writer = None
     for table in tables:
         writer = writer or pa.ipc.new_stream(file, table.schema)
         writer.write_table(table)
     if writer is None:
-        raise DatasetError("the split has no rows; check --dataset and --split")
+        raise DatasetError(f"{name}: the split has no rows; check --dataset and --split")
     writer.close()
     file.flush()
     found = pa.ipc.open_stream(pa.memory_map(file.name)).read_all()

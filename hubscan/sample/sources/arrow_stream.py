@@ -66,7 +66,7 @@ class ArrowStream:
         rows = itertools.chain([first] if first else [], begun) if begun is not None else self._read()
         for name, table in rows:
             self._check(table.schema, columns, name)
-            yield plain_table(validated(table.select(list(columns))))
+            yield plain_table(validated(table.select(list(columns)), name))
 
     def _check(self, schema: pa.Schema, columns: Sequence[str], file: str) -> None:
         for name in columns:

@@ -57,14 +57,14 @@ def opened(builder: Any, split: str, separator: str | None = None) -> tuple[Tabl
     """
     addresses = [str(address) for address in builder.config.data_files[split]]
     if not addresses:
-        raise DatasetError(f"split {split!r}: no file fits its data_files; correct them in README.md")
+        raise DatasetError(f"--split {split}: no file fits its data_files; correct them in README.md")
     files = [open_file(address) for address in addresses]
     if isinstance(builder, Parquet):
         return PlainTable(ParquetTable(files), addresses[0], builder.info.features), files
     if isinstance(builder, WebDataset):
         return TarStream(files), files
     if isinstance(builder, Arrow) and all(Path(address).exists() for address in addresses):
-        table = ArrowTable(mapped([Path(address) for address in addresses]))
+        table = ArrowTable(mapped([Path(address) for address in addresses]), name=addresses[0])
         return PlainTable(table, addresses[0], builder.info.features), files
     if isinstance(builder, Csv):
         form = declared_form(builder.config, separator)
@@ -87,7 +87,7 @@ def _from_first_to_last(builder: Any, split: str, addresses: Sequence[str]) -> T
     metadata = CsvMetadata(builder) if isinstance(builder, FolderBasedBuilder) else None
     stream = DatasetStream(builder.as_streaming_dataset(split=split), addresses[0])
     if metadata:
-        table = ArrowTable(spooled(stream.tables(list(stream.features))), stream.features)
+        table = ArrowTable(spooled(stream.tables(list(stream.features)), addresses[0]), stream.features)
         table.notes = list(metadata.notes)
         return table
     if isinstance(builder, Csv):
@@ -115,7 +115,7 @@ class DatasetStream:
         self._begun: Iterator[pa.Table] | None = self._read()
         first = next(self._begun, None)
         if first is None:
-            raise DatasetError(f"{name}: the split has no rows")
+            raise DatasetError(f"{name}: the split has no rows; check --dataset and --split")
         self._head: pa.Table = first
         self.features = rows.features or features_of(first.schema)
 
@@ -137,7 +137,10 @@ class DatasetStream:
         """Return *columns* with the types of the first rows: text readers guess types for each batch."""
         missing = [name for name in columns if name not in table.schema.names]
         if missing:
-            raise DatasetError(f"{self._name}: column {missing[0]!r} is missing in later rows")
+            raise DatasetError(
+                f"{self._name}: column {missing[0]!r} is missing in later rows; give all files the "
+                "same columns"
+            )
         return pa.table({name: self._column(table[name], name) for name in columns})
 
     def _column(self, column: pa.ChunkedArray, name: str) -> pa.ChunkedArray:
@@ -151,13 +154,13 @@ class DatasetStream:
                 return column  # floats are acceptable where integers were seen
             raise DatasetError(
                 f"{self._name}: column {name!r} holds {kind} values in its first rows, but later "
-                f"{column.type}: {one_line(error)}"
+                f"{column.type} ({one_line(error)}); save the column in one type"
             ) from error
 
     def _read(self) -> Iterator[pa.Table]:
         with damage(self._name):
             for table in self._rows.iter(BATCH_ROWS):
-                yield plain_table(validated(table))
+                yield plain_table(validated(table, self._name))
 
 
 def _as_files(rows: IterableDataset) -> IterableDataset:

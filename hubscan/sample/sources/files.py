@@ -66,7 +66,7 @@ class StoredFile:
         with _backend_errors(self.name, "cannot be read"):
             found = bytes(self._system.cat_file(self._path, start=start, end=stop)) if stop > start else b""
         if len(found) != stop - start:
-            raise DatasetError(f"{self.name}: cannot be read: the file ends before byte {stop}")
+            raise DatasetError(f"{self.name}: the file ends before byte {stop}; check that it is complete")
         if not self.local:
             with self._lock:
                 self.bytes_read += len(found)
@@ -104,10 +104,12 @@ def _backend_errors(address: str, problem: str) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError as error:
-        raise DatasetError(f"{address}: no such file") from error
+        raise DatasetError(f"{address}: no such file; check --dataset") from error
     except Exception as error:  # botocore and gcsfs raise types of their own, not OSError
         reason = " ".join(str(error).split())[:300] or type(error).__name__
-        raise DatasetError(f"{address}: {problem}: {reason}") from error
+        raise DatasetError(
+            f"{address}: {problem}: {reason}; check --dataset and your access to it"
+        ) from error
 
 
 def open_file(address: str) -> File:

@@ -124,7 +124,7 @@ def open_split(request: SampleRequest) -> Source:
         DatasetError: if a file, config or split does not exist; names the configs or splits that do.
     """
     if request.dataset is None:
-        raise DatasetError("no dataset: pass --dataset ID_OR_PATH, or set it in the recipe")
+        raise DatasetError("--dataset: not given; pass an id, a path or a URL, or set dataset in the recipe")
     if "://" in request.dataset:
         return _at_url(request, request.dataset)
     name = request.dataset
@@ -310,7 +310,7 @@ def _labels_at(address: str) -> tuple[pa.Table, datasets.Features]:
         rows, _ = opened(_builder(reader, data_files=_as_given(address), **options), SINGLE_SPLIT)
         names = list(rows.features)
         tables = rows.labels(names) if isinstance(rows, Table) else rows.tables(names)
-        return spooled(tables), rows.features
+        return spooled(tables, address), rows.features
 
 
 def _as_given(address: str) -> Any:
@@ -346,7 +346,7 @@ def _open_saved(request: SampleRequest, path: Path) -> Source:
     if dataset._indices is not None:  # a selection of rows is stored as indices
         dataset = dataset.flatten_indices()
     files = files_in(path)
-    table = PlainTable(ArrowTable(dataset.data.table, dataset.features), name, dataset.features)
+    table = PlainTable(ArrowTable(dataset.data.table, dataset.features, name), name, dataset.features)
     named = NamedFiles(str(path.resolve()), anywhere=True)
     return Source(name, content_hash(path, files), None, split, table, named.fetch, (), named.locate)
 
@@ -366,9 +366,7 @@ def _plainly_named(path: Path) -> Iterator[Path]:
 def _at_url(request: SampleRequest, url: str) -> Source:
     """Open the files at *url*; `{000..012}` and, except for http, `*` stand for several."""
     if re.match(r"\w+://[^/]*:[^/]*@", url):
-        raise DatasetError(
-            "the URL in --dataset contains a password, which every result would show; remove it"
-        )
+        raise DatasetError("--dataset: the URL contains a password, which every result would show; remove it")
     found = _expanded(url)
     if not found:
         raise DatasetError(f"{url}: no such files; check --dataset")
@@ -438,7 +436,7 @@ def _reader(path: Path) -> tuple[str, dict[str, Any]]:
         if suffix in ARCHIVES:
             raise DatasetError(f"{path}: cannot read {suffix} archives; unpack it, and pass the folder")
         raise DatasetError(
-            f"{path}: cannot read {path.suffix or 'files without extension'}; supported are {known}, folders"
+            f"{path}: cannot read {path.suffix or 'files without extension'}; convert it to one of: {known}"
         )
     return READERS[suffix]
 
@@ -475,5 +473,5 @@ def _chosen_split(asked: str | None, dataset: str, splits: list[str]) -> str:
     if asked is None:
         return "train" if "train" in splits else splits[0]
     if asked not in splits:
-        raise DatasetError(f"{dataset}: no split {asked!r}; there are: {', '.join(splits)}")
+        raise DatasetError(f"{dataset}: no split {asked!r}; pass --split with one of: {', '.join(splits)}")
     return asked

@@ -55,7 +55,7 @@ class ParquetTable:
             HubError: if one cannot be read from the Hub.
         """
         if not files:
-            raise DatasetError("the split has no files; check --dataset and --split")
+            raise DatasetError("--split: the split has no files; check --dataset and --split")
         self._files = files
         self.notes: Sequence[str] = ()
         self.schema: pa.Schema = pa.schema([])  # of the first file

@@ -28,14 +28,10 @@ def read_errors(dataset: str) -> Iterator[None]:
     with explained(f"dataset {dataset}"):
         try:
             yield
-        except DatasetNotFoundError as error:
-            gated = "gated" in str(error)
-            advice = (
-                "gated; accept its terms on its page and log in" if gated else "not found; check --dataset"
-            )
-            raise DatasetError(f"dataset {dataset}: {advice}") from error
         except datasets.exceptions.DatasetsError as error:
-            raise DatasetError(f"dataset {dataset}: {one_line(error)}") from error
+            if isinstance(error, DatasetNotFoundError):
+                raise _not_found(dataset, error) from error
+            raise DatasetError(f"dataset {dataset}: {one_line(error)}; check --dataset") from error
         except RuntimeError as error:
             if "scripts are no longer supported" not in str(error):
                 raise
@@ -46,7 +42,11 @@ def read_errors(dataset: str) -> Iterator[None]:
         except BadZipFile as error:
             raise DatasetError(f"dataset {dataset}: a zip file in it is damaged; replace the file") from error
         except (ValueError, FileNotFoundError) as error:
-            raise DatasetError(f"dataset {dataset}: {_config_advice(error)}") from error
+            if configs := _configs_in(error):
+                raise DatasetError(
+                    f"dataset {dataset}: it has several configs; pass --config with one of {configs}"
+                ) from error
+            raise DatasetError(f"dataset {dataset}: {one_line(error)}; check --dataset") from error
 
 
 @contextmanager
@@ -56,7 +56,9 @@ def damage(name: str) -> Iterator[None]:
         try:
             yield
         except (*DAMAGE, *PACKED, datasets.exceptions.DatasetsError) as error:
-            raise DatasetError(f"{name}: cannot be read: {one_line(error)}") from error
+            raise DatasetError(
+                f"{name}: cannot be read: {one_line(error)}; check that the file is complete"
+            ) from error
 
 
 def one_line(error: Exception) -> str:
@@ -64,10 +66,15 @@ def one_line(error: Exception) -> str:
     return " ".join(str(error).split())[:300] or type(error).__name__
 
 
-def _config_advice(error: Exception) -> str:
-    """Return advice with the configs that a `ValueError` of `datasets` lists, or its message."""
+def _not_found(dataset: str, error: DatasetNotFoundError) -> DatasetError:
+    if "gated" in str(error):
+        return DatasetError(
+            f"dataset {dataset}: gated; accept its terms on its page, and log in with `hf auth login`"
+        )
+    return DatasetError(f"dataset {dataset}: not found; check --dataset")
+
+
+def _configs_in(error: Exception) -> str:
+    """Return the configs that a `ValueError` of `datasets` lists, or ""."""
     listed = re.search(r"(?:available configs|Available): (\[[^\]]*\])", str(error))
-    if listed is None:
-        return one_line(error)
-    names = ", ".join(re.findall(r"'([^']+)'", listed[1]))
-    return f"pick a config with --config; there are: {names}"
+    return ", ".join(re.findall(r"'([^']+)'", listed[1])) if listed else ""
