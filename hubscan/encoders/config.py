@@ -6,8 +6,6 @@ tuples or a dtype describes another machine or another caller.
 
 from __future__ import annotations
 
-import json
-import tempfile
 from collections.abc import Mapping
 from fnmatch import fnmatch
 from pathlib import Path
@@ -35,18 +33,20 @@ EAGER: Final = "eager"  # the one attention that is always there; some configs s
 
 
 def read_config(folder: Path) -> Any:
-    """Return the config in *folder*, as `AutoConfig` does.
+    """Return the config in *folder*, of the class that `AutoConfig` takes.
 
     Raises:
         Exception: whatever transformers raises for a damaged config.
     """
     whole, _ = PreTrainedConfig.get_config_dict(folder, local_files_only=True)
-    with tempfile.TemporaryDirectory() as other:
-        file = Path(other) / "config.json"
-        file.write_text(json.dumps(essential(whole)), encoding="utf-8")
-        config = AutoConfig.from_pretrained(file, trust_remote_code=False, local_files_only=True)
-    config.name_or_path = str(folder)
-    return config
+    config = essential(whole)
+    kind = str(config.get("model_type"))
+    if kind not in CONFIG_MAPPING or config.get("auto_map"):
+        # It says why not.
+        return AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+    if kind == "mistral" and "layer_types" in config:  # as AutoConfig does
+        config["model_type"] = kind = "ministral"
+    return CONFIG_MAPPING[kind].from_dict(config, name_or_path=str(folder))
 
 
 def config_for_processor(folder: Path) -> Any:
