@@ -181,6 +181,18 @@ def test_a_token_is_accepted_as_the_client_cleans_it(
     settings.check_token()
 
 
+def test_a_token_that_cannot_be_exchanged_is_named_by_its_variable(
+    no_token: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("HF_OIDC_ID_TOKEN", "GITHUB_ACTIONS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HF_OIDC_RESOURCE", "abc")
+    with pytest.raises(
+        SettingError, match=r"^HF_OIDC_RESOURCE: no token for it: .*; correct it, or unset it$"
+    ):
+        settings.check_token()
+
+
 def factory_with(monkeypatch: pytest.MonkeyPatch, **variables: str) -> httpx.Client:
     for name in (*settings.PROXIES, "no_proxy", *settings.CERTIFICATES):
         monkeypatch.delenv(name, raising=False)
@@ -244,6 +256,21 @@ def test_doctor_reports_what_is_wrong_and_goes_on(cli: Cli) -> None:
     assert TOKEN not in done.stdout and "torch" in found["versions"]
     done = cli("doctor", HF_ENDPOINT="hub.test")
     assert "HF_ENDPOINT='hub.test': not an http address" in done.stdout and "versions" in done.stdout
+
+
+@pytest.mark.parametrize("ending", ["/", "//"])
+def test_an_endpoint_may_end_in_a_slash(hub: LabHub, tmp_path: Path, ending: str) -> None:
+    code = """
+from hubscan.hub import listing
+from hubscan.records import Query, SampleRequest
+from hubscan.sample import draw
+print(draw(SampleRequest("tester/lines-csv", samples=4)).draw.rows)
+print(draw(SampleRequest("tester/reviews", samples=20)).draw.rows)
+print(next(listing.named(["tester/plain-bert"], Query(), "text")).model)
+"""
+    variables = hub_environment(hub.endpoint + ending, tmp_path / "home")
+    done = programs.run(("-c", code), variables, tmp_path, timeout=120)
+    assert done.stdout.split() == ["4", "20", "tester/plain-bert"], done.stderr
 
 
 # -- folders --------------------------------------------------------------------------------------

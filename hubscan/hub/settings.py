@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 from urllib.request import proxy_bypass
 
-from huggingface_hub import constants
+from huggingface_hub import constants, get_token
 from huggingface_hub.utils import httpx  # type: ignore[attr-defined]
 
 from hubscan.environment import deciding, shown, why_not_writable
@@ -28,6 +28,9 @@ def check_token() -> None:
     Raises:
         SettingError: naming the variable or the file, if it cannot be a token.
     """
+    if os.environ.get("HF_OIDC_RESOURCE"):
+        _check_exchange()
+        return
     name = next((name for name in TOKENS if os.environ.get(name)), None)
     if name is not None:
         _check_token(name, os.environ[name], "correct it, or unset it")
@@ -117,6 +120,15 @@ def _check_token(where: str, token: str, advice: str) -> None:
     else:
         return
     raise SettingError(f"{where}: the token contains {problem}; {advice}")
+
+
+def _check_exchange() -> None:
+    """Check that a continuous integration gets a token for the resource that it names."""
+    try:
+        get_token()
+    except Exception as error:  # OIDCError, or whatever the provider's endpoint answers
+        reason = " ".join(str(error).split())[:200]
+        raise SettingError(f"HF_OIDC_RESOURCE: no token for it: {reason}; correct it, or unset it") from error
 
 
 def _problem_of_proxy(value: str) -> str | None:

@@ -95,6 +95,8 @@ def open_dataset(request: SampleRequest) -> OpenSplit | KeptSplit:
     """
     # A server that keeps truncating its answers would otherwise block a scan for nine minutes.
     datasets.config.STREAMING_READ_MAX_RETRIES = 5
+    # As the Hub's client reads it; with two slashes after the host, the Hub would know no dataset.
+    datasets.config.HF_ENDPOINT = datasets.config.HF_ENDPOINT.rstrip("/")
     try:
         return _opened(request, open_split)
     except HubError as error:

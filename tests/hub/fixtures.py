@@ -46,6 +46,7 @@ def environment(endpoint: str, home: Path, token: str | None = None) -> dict[str
     new = {
         "HF_ENDPOINT": endpoint,
         "HF_HOME": str(home),
+        "HUBSCAN_CACHE": str(home / "hubscan"),
         "HF_HUB_DISABLE_XET": "1",
         "HF_HUB_DISABLE_TELEMETRY": "1",
         "HF_HUB_DISABLE_PROGRESS_BARS": "1",
