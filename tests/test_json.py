@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import io
 import json
+import lzma
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from hubscan import recipe
@@ -202,7 +206,7 @@ def test_whole_floats_among_integers_are_the_same_class(tmp_path: Path) -> None:
     assert of(tmp_path, fractions, "rows.jsonl").draw.label_kind == "number"
 
 
-@pytest.mark.parametrize("other", [42, 4.5, True, ["a"], {"a": "b"}, float("nan")])
+@pytest.mark.parametrize("other", [42, 4.5, True, ["a"], {"a": "b"}, float("inf")])
 @pytest.mark.parametrize("form", ["lines", "list", "split"])
 def test_a_text_that_is_no_text_is_dropped_and_counted(tmp_path: Path, other: Any, form: str) -> None:
     rows = [{**row, "text": other} if i % 10 == 0 else row for i, row in enumerate(ROWS)]
@@ -223,11 +227,15 @@ def test_a_pair_of_texts_is_read_loosely_too(tmp_path: Path) -> None:
 
 def test_absent_keys_and_nulls_are_missing(tmp_path: Path) -> None:
     rows: list[dict[str, Any]] = [dict(row) for row in ROWS]
+    rows[5]["label"], rows[6]["text"] = float("nan"), float("nan")
     del rows[0]["label"]
     del rows[1]["text"]
     rows[2]["label"], rows[3]["text"], rows[4]["text"] = None, None, ""
     sample = of(tmp_path, lines(rows))
-    assert sample.draw.rows == 35 and sample.draw.dropped == {"missing label": 2, "empty input": 3}
+    assert sample.draw.rows == 33 and sample.draw.dropped == {"missing label": 3, "empty input": 4}
+    for i, row in enumerate(rows):
+        row["label"] = float("nan") if i == 7 else i % 2
+    assert of(tmp_path, lines(rows)).draw.classes == {"0": 18, "1": 17}
 
 
 def test_a_key_that_comes_late_or_leaves_early_is_a_column(tmp_path: Path) -> None:
@@ -333,3 +341,30 @@ def test_a_stream_reads_only_what_it_must(tmp_path: Path) -> None:
     content: Any = io.BufferedReader(io.BytesIO(lines(ROWS * 20_000).encode()))
     next(json_parse.parsed(content, "rows.jsonl").numbered)
     assert content.tell() < 100_000
+
+
+@pytest.mark.parametrize("ending", ["gz", "bz2", "xz", "zst", "lz4", "zip"])
+@pytest.mark.parametrize("form", ["lines", "list", "pandas"])
+def test_a_packed_file_is_unpacked(tmp_path: Path, ending: str, form: str) -> None:
+    content = str(FORMS[form]).encode()
+    file = tmp_path / f"rows.json.{ending}"
+    if ending == "zip":
+        with zipfile.ZipFile(file, "w") as packed:
+            packed.writestr("inside/rows.json", content)
+    elif ending in ("zst", "lz4"):
+        with pa.CompressedOutputStream(str(file), "zstd" if ending == "zst" else "lz4") as stream:
+            stream.write(content)
+    else:
+        file.write_bytes({"gz": gzip, "bz2": bz2, "xz": lzma}[ending].compress(content))
+    assert is_whole(drawn(file)) and is_whole(drawn(tmp_path))
+
+
+def test_a_zip_of_several_files_is_to_be_unpacked(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "rows.jsonl.zip", "w") as packed:
+        packed.writestr("a.jsonl", lines(ROWS))
+        packed.writestr("b.jsonl", lines(ROWS))
+    with pytest.raises(DatasetError, match="a zip of 2 files; unpack it"):
+        drawn(tmp_path / "rows.jsonl.zip")
+    (tmp_path / "rows.parquet.zip").write_bytes((tmp_path / "rows.jsonl.zip").read_bytes())
+    with pytest.raises(DatasetError, match="a zip file; unpack it"):
+        drawn(tmp_path / "rows.parquet.zip")

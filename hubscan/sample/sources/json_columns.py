@@ -27,8 +27,13 @@ EXACT: Final = 2**53  # integers up to here are exact as floats
 
 
 def kind_of_value(value: Any) -> str | None:
-    """Return the kind of *value*, None if it is null."""
-    return None if value is None else KINDS.get(type(value), "object")
+    """Return the kind of *value*, None if it is null or NaN, which Python writes for missing values."""
+    return None if value is None or is_nan(value) else KINDS.get(type(value), "object")
+
+
+def is_nan(value: Any) -> bool:
+    """Return whether *value* is a float that is no number."""
+    return type(value) is float and value != value
 
 
 def same_kind(kind: str, other: str) -> bool:
@@ -41,7 +46,7 @@ def main_kind(values: Iterable[Any]) -> str | None:
     counts, fractions = Counter[str | None](), 0
     for value in values:
         counts[kind_of_value(value)] += 1
-        fractions += type(value) is float and not value.is_integer()
+        fractions += type(value) is float and not (value.is_integer() or is_nan(value))
     del counts[None]
     if not counts:
         return None
@@ -72,7 +77,7 @@ def type_of(values: Sequence[Any]) -> pa.DataType:
 
 
 def _integers(values: Sequence[Any]) -> pa.DataType:
-    whole = [int(value) for value in values if type(value) in (int, float)]
+    whole = [int(value) for value in values if type(value) in (int, float) and not is_nan(value)]
     least, most = min(whole), max(whole)
     if most < 2**63 and least >= -(2**63):
         return pa.int64()

@@ -16,6 +16,7 @@ from hubscan.sample.column_types import features_of
 from hubscan.sample.sources.json_columns import (
     SCALARS,
     column,
+    is_nan,
     kind_of_value,
     main_kind,
     same_kind,
@@ -106,7 +107,7 @@ class JsonRows:
         )
 
     def _column(self, batch: Sequence[Row], name: str) -> pa.Array:
-        values = [row.get(name) for _, row in batch]
+        values = [None if is_nan(value := row.get(name)) else value for _, row in batch]
         kind = self._kinds.get(name)
         self._refuse_repeated(batch, name)
         if kind is None:
@@ -146,7 +147,7 @@ class JsonRows:
 
     def _fits(self, value: Any, name: str) -> bool:
         kind = self._kinds[name]
-        if value is None or kind is None:
+        if value is None or is_nan(value) or kind is None:
             return value is None
         if kind in (*SCALARS, "list") and stray([value], kind) is not None:
             return False

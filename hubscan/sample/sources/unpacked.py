@@ -10,6 +10,8 @@ from collections.abc import Callable
 from typing import Any, Final, cast
 from zipfile import BadZipFile, ZipFile
 
+import pyarrow as pa
+
 from hubscan.errors import DatasetError
 from hubscan.lfs_pointer import is_lfs_pointer
 from hubscan.sample.sources.files import Window, open_file
@@ -19,10 +21,18 @@ BUFFER_BYTES: Final = 2**18
 POINTER_BYTES: Final = 200  # more than a pointer needs to be recognised
 ZIP: Final = b"PK\x03\x04"
 BOM: Final = b"\xef\xbb\xbf"
+
+
+def _by_arrow(codec: str) -> Callable[..., Any]:
+    return lambda raw: pa.CompressedInputStream(pa.PythonFile(raw, mode="r"), codec)
+
+
 UNPACKED: Final[tuple[tuple[bytes, Callable[..., Any]], ...]] = (
     (b"\x1f\x8b", gzip.open),
     (b"BZh", bz2.open),
     (b"\xfd7zXZ", lzma.open),
+    (b"\x28\xb5\x2f\xfd", _by_arrow("zstd")),
+    (b"\x04\x22\x4d\x18", _by_arrow("lz4")),
 )
 
 
