@@ -23,10 +23,10 @@ log = logging.getLogger(__name__)
 
 
 def rank(
-    dataset: str,
+    dataset: str | Path,
     task: str | None = None,
     *,
-    models: str | Iterable[str] | None = None,
+    models: str | Path | Iterable[str | Path] | None = None,
     run: str | Path | None = None,
     progress: bool = True,
     **recipe_keys: Unpack[RecipeKeys],
@@ -51,7 +51,7 @@ def rank(
     from hubscan.progress import followed
     from hubscan.scan import scan
 
-    named = (models,) if isinstance(models, str) else tuple(models or ())
+    named = (models,) if isinstance(models, str | Path) else tuple(models or ())
     asked = {"dataset": dataset, "task": task, "models": named, **recipe_keys}
     keys = {key: _frozen(value) for key, value in asked.items() if value is not None}
     with tempfile.TemporaryDirectory(prefix="hubscan-run-") as temporary:

@@ -50,7 +50,7 @@ def resolve(asked: Mapping[str, Any], file: Path | None = None) -> Recipe:
         RecipeError: naming the file, the key and what is wrong with it.
     """
     written = read(file) if file else {}
-    keys = with_ids({**written, **asked})
+    keys = with_ids({key: _as_text(value) for key, value in {**written, **asked}.items()})
     try:
         recipe = Recipe(**keys)
     except ValidationError as error:
@@ -58,6 +58,13 @@ def resolve(asked: Mapping[str, Any], file: Path | None = None) -> Recipe:
         raise RecipeError("; ".join(_explained(problem, origin) for problem in error.errors())) from error
     _refuse_idle_keys(recipe, keys)
     return recipe
+
+
+def _as_text(value: Any) -> Any:
+    """Return a path as text, which is what a recipe holds, also in a sequence."""
+    if isinstance(value, tuple):
+        return tuple(_as_text(one) for one in value)
+    return str(value) if isinstance(value, Path) else value
 
 
 def find(name: str) -> Path:

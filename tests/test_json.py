@@ -132,6 +132,7 @@ def test_pandas_with_an_index_of_names_is_read_and_noted(tmp_path: Path, orient:
     ("content", "said"),
     [
         (json.dumps({"train": ROWS, "test": ROWS}), "under the keys 'train' (40), 'test' (40)"),
+        (json.dumps({"result": {"rows": ROWS}}), "the lists of objects are under 'result.rows'"),
         (written(orient="values"), "row 1: a list of texts where a row should be"),
         ("\n".join(json.dumps(list(row.values())) for row in ROWS), "row 1: the text 'row 0' where a row"),
         (json.dumps(["a", "b"]), "row 1: the text 'a' where a row should be"),

@@ -15,8 +15,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+import hubscan
 from hubscan import recipe
-from hubscan.errors import DatasetError
+from hubscan.errors import DatasetError, HubscanError
 from hubscan.records import Sample
 from hubscan.sample import draw
 from tests.hub.drawing import drawn as drawn_apart
@@ -194,6 +195,16 @@ def test_a_path_that_is_not_there_is_no_such_file(
     with pytest.raises(DatasetError) as refused:
         drawn(name)
     assert str(refused.value) == f"{name}: no such file or folder; check --dataset"
+
+
+def test_a_path_object_is_a_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a [1].jsonl").write_bytes(content("jsonl"))
+    request = recipe.resolve({"dataset": tmp_path / "a [1].jsonl", "models": (tmp_path / "m@1",)})
+    assert is_whole(draw(request.sample_request)) and request.models == (str(tmp_path / "m@1"),)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert is_whole(drawn("~/a [1].jsonl"))
+    with pytest.raises(HubscanError, match=r"nowhere \[1\]: no such file or folder"):
+        hubscan.rank(tmp_path / "nowhere [1]", models=tmp_path / "m@1", progress=False)
 
 
 def test_a_url_of_a_file_system_is_a_pattern_only_where_it_has_a_star(tmp_path: Path) -> None:

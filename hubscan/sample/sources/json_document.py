@@ -151,6 +151,13 @@ def _of_objects(document: Mapping[str, Mapping[str, Any]], name: str) -> tuple[O
     pandas writes the first by default and the second with orient="index". Which it is can be told if the
     names of the index are numbers or more than the columns.
     """
+    lists = [
+        f"{key}.{inner}" for key, value in document.items() for inner, rows in value.items() if _objects(rows)
+    ]
+    if lists:
+        raise DatasetError(
+            f"{name}: the lists of objects are under {_names(lists)}; save one as a file of its own"
+        )
     outer, inner = list(document), list(dict.fromkeys(key for value in document.values() for key in value))
     if _numbers(inner) and not _numbers(outer):
         by_column = True
