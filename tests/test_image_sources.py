@@ -615,3 +615,11 @@ def test_texts_beside_names_of_other_files_need_no_note(tmp_path: Path) -> None:
     rows = [{"source": f"{n}.pdf", "text": f"words {n}", "label": LABELS[n]} for n in range(ROWS)]
     sample = drawn(table(tmp_path / "data.csv", rows))
     assert sample.draw.columns == {"text": "text", "label": "label"} and sample.draw.notes == ()
+
+
+def test_long_and_strange_words_are_not_looked_up_in_vain(tmp_path: Path) -> None:
+    for texts in (["w" * 400 + str(n) for n in range(ROWS)], [f"a\0b{n}" for n in range(ROWS)]):
+        assert drawn(parquet(tmp_path, text=texts, label=LABELS)).draw.columns["text"] == "text"
+    names = ["w" * 400 + f"{n}.png" for n in range(ROWS)]
+    with pytest.raises(DatasetError, match="no such files beside the data"):
+        drawn(parquet(tmp_path, text=names, label=LABELS))

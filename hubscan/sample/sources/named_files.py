@@ -63,7 +63,7 @@ class NamedFiles:
 
     def locate(self, name: str) -> str | None:
         """Return where `fetch` would find *name*, or None if it would not; on the Hub, give up soon."""
-        if self._remote and self._missed >= MOST_MISSED:
+        if self._remote and (self._missed >= MOST_MISSED or not posixpath.splitext(name)[1]):
             return None
         address = self._address(name)
         self._missed += address is None
@@ -76,7 +76,7 @@ class NamedFiles:
         """
         if name.startswith(self._root) and self._remote:
             return name
-        if self._anywhere and Path(name).is_absolute() and Path(name).is_file():
+        if self._anywhere and Path(name).is_absolute() and _is_file(name):
             return name
         for folder in self._folders:
             for spelling in dict.fromkeys((name, name.replace("\\", "/"))):
@@ -91,7 +91,7 @@ class NamedFiles:
 
     def _exists(self, address: str) -> bool:
         if not self._remote:
-            return Path(address).is_file()
+            return _is_file(address)
         with suppress(HubscanError, OSError):
             return RemoteFile(address).size >= 0
         return False
@@ -136,6 +136,13 @@ def opened_zip(address: str) -> zipfile.ZipFile:
         zipfile.BadZipFile: if it is no zip file.
     """
     return zipfile.ZipFile(cast(Any, Window(open_file(address), read_ahead=AHEAD_BYTES)))
+
+
+def _is_file(path: str) -> bool:
+    try:
+        return Path(path).is_file()
+    except (OSError, ValueError):  # too long for a name, or with characters that none has
+        return False
 
 
 def _beside(name: str) -> str | None:
