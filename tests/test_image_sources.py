@@ -231,7 +231,7 @@ UNREAD = {
     "URLs": ([f"https://example.org/{name}_{row}.png" for row, name in enumerate(LABELS)], r"holds URLs of image files, such as 'https://example.org/dark_0.png'.*; download the files"),
     "URLs with a query": ([f"https://example.org/{name}_{row}.JPG?w=1&h=2" for row, name in enumerate(LABELS)], "holds URLs of image files.*; download the files"),
     "buckets": ([f"s3://bucket/{name}_{row}.jpeg" for row, name in enumerate(LABELS)], "holds URLs of image files"),
-    "missing files": ([f"photos/{name}_{row}.png" for row, name in enumerate(LABELS)], r"holds names of image files, such as 'photos/dark_0.png', and there are no such files.*; put them there"),
+    "missing files": ([f"photos/{name}_{row}.png" for row, name in enumerate(LABELS)], r"holds names of image files, such as 'photos/dark_0.png', and there are no such files.*; copy them there"),
     "files elsewhere": ([f"/nowhere/{name}_{row}.png" for row, name in enumerate(LABELS)], "holds names of image files.*no such files beside the data"),
     "objects": ([f"<PIL.PngImagePlugin.PngImageFile image mode=RGB size=8x8 at 0x7F{row}>" for row in range(ROWS)], "holds what Python prints for an image"),
     "URLs without an ending": ([f"https://example.org/{row}/200" for row in range(ROWS)], "holds URLs of image files"),
@@ -398,7 +398,7 @@ def test_a_zip_that_cannot_be_read_says_so_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "cut.zip").write_bytes(whole[:-40])
     with pytest.raises(DatasetError, match=r"cut\.zip: not a zip file, or damaged .*; replace the file"):
         drawn(tmp_path / "cut.zip")
-    with pytest.raises(DatasetError, match=r"the image files have no labels; put those of each class"):
+    with pytest.raises(DatasetError, match=r"the image files have no labels; move those of each class"):
         drawn(packed(tmp_path / "flat.zip", FLAT))
 
 
@@ -477,7 +477,7 @@ def test_images_without_labels_get_advice(tmp_path: Path) -> None:
     photos(tmp_path, names=[f"train/{row}.png" for row in range(ROWS)])
     with pytest.raises(
         DatasetError,
-        match=r"have no labels; put those of each class .* or add metadata\.csv with the columns",
+        match=r"have no labels; move those of each class .* or add metadata\.csv with the columns",
     ):
         drawn(tmp_path)
     (tmp_path / "labels.xlsx").write_bytes(b"PK")

@@ -165,9 +165,9 @@ def _opened(content: bytes) -> Image.Image:
     try:
         opened = Image.open(io.BytesIO(content))
     except UnidentifiedImageError as error:
-        raise ImageError(
-            "unsupported or damaged image" if _begins_as_image(content) else "not an image"
-        ) from error
+        if _begins_as_image(content):
+            raise ImageError("unsupported or damaged image") from error
+        raise ImageError("not an image") from error
     except Image.DecompressionBombError as error:
         raise ImageError("too many pixels") from error
     except Exception as error:  # Pillow's readers raise what they like for damaged files

@@ -250,7 +250,7 @@ def _refuse(name: str, held: Held, where: str) -> NoReturn:
         )
     raise DatasetError(
         f"{where}: column {name!r} holds names of {held.modality} files, such as {example!r}, and there are "
-        "no such files beside the data; put them there, with their paths relative to the data file"
+        "no such files beside the data; copy them there, with their paths relative to the data file"
     )
 
 

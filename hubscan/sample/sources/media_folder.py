@@ -118,11 +118,11 @@ class MediaFiles:
             raise DatasetError(
                 f"{self.dataset}: the {self.modality} files have no labels, and no column of "
                 f"{', '.join(map(repr, sorted(self.tables)[:3]))} names them; add metadata.csv with columns "
-                "file_name and label, or put the files of each class in a folder of its own"
+                "file_name and label, or move the files of each class into a folder of their own"
             )
         raise DatasetError(
-            f"{self.dataset}: the {self.modality} files have no labels; put those of each class in a folder "
-            "of its own, or add metadata.csv with the columns file_name and label"
+            f"{self.dataset}: the {self.modality} files have no labels; move those of each class into a "
+            "folder of their own, or add metadata.csv with the columns file_name and label"
         )
 
     def _joined(self, name: str, read_table: ReadTable) -> _Joined | None:
