@@ -50,7 +50,7 @@ class TarStream:
                 f"{name}: no files that make rows, such as 0001.jpg and 0001.cls; check --dataset"
             )
         self._schema = _schema(first)
-        if all(kind == STORED for kind in self._schema.types):
+        if set(self._schema.types) == {STORED}:
             raise DatasetError(
                 f"{files[0].name}: a tar file whose images or audio have no labels in files of the same "
                 "name, such as 0001.cls; unpack it, and pass the folder"
