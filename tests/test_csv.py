@@ -384,7 +384,7 @@ def zipped(*members: tuple[str, str]) -> bytes:
         (CAFE.encode("utf-16")[:-1], r"line \d+: it or a later line is not UTF-16"),
         (
             b"version https://git-lfs.github.com/spec/v1\noid sha256:ab\nsize 1\n",
-            r"is a Git LFS pointer.*; run",
+            r"a Git LFS pointer.*; run",
         ),
         (b"", r"the file is empty"),
         (b"text,label\n", r"the split has no rows"),

@@ -364,8 +364,8 @@ def test_a_zip_of_several_files_is_to_be_unpacked(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "rows.jsonl.zip", "w") as packed:
         packed.writestr("a.jsonl", lines(ROWS))
         packed.writestr("b.jsonl", lines(ROWS))
-    with pytest.raises(DatasetError, match="a zip of 2 files; unpack it"):
+    with pytest.raises(DatasetError, match="unpack it"):
         drawn(tmp_path / "rows.jsonl.zip")
     (tmp_path / "rows.parquet.zip").write_bytes((tmp_path / "rows.jsonl.zip").read_bytes())
-    with pytest.raises(DatasetError, match="a zip file; unpack it"):
+    with pytest.raises(DatasetError, match="unpack it"):
         drawn(tmp_path / "rows.parquet.zip")

@@ -19,7 +19,7 @@ from hubscan.sample.columns import Columns
 from hubscan.sample.groups import Numbers, linked, numbered
 from hubscan.sample.label_codes import Coder
 from hubscan.sample.select.drawn_rows import DrawnRows, Pick
-from hubscan.sample.sources.open import Source
+from hubscan.sample.sources.source import Source
 
 HOW_NOT_WHAT = {
     *("bytes_read", "requests", "groups", "groups_read", "block_rows", "notes", "fingerprint"),

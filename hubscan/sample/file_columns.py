@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from hubscan.errors import DatasetError
 from hubscan.records import TASKS, Modality, SampleRequest
+from hubscan.sample.column_names import plain_name
 from hubscan.sample.column_types import STORED_FILE
 from hubscan.sample.columns import Columns
 from hubscan.sample.embedded_files import inside, modality_of, named, single
@@ -132,10 +133,11 @@ def recognised(
         request: the columns that were named.
     """
     found, unread, as_texts = dict(kinds), {}, []
-    aside = {*request.label_columns, request.group_column}
+    asked = {plain_name(name) for name in request.input_columns}
+    aside = {plain_name(name) for name in (*request.label_columns, request.group_column or "")}
     present = set(kinds.values())
     for name, held in _held(kinds, peek, locate, aside):
-        if held.place != "inside" and name in request.input_columns and _wants_texts(request):
+        if held.place != "inside" and plain_name(name) in asked and _wants_texts(request):
             as_texts.append(name)
         elif held.place == "inside" or (held.place == "file" and any(locate(one) for one in held.names)):
             found[name] = held.modality
@@ -143,29 +145,37 @@ def recognised(
             unread[name] = held
     for name, held in list(unread.items()):
         # Beside files that can be read, names and URLs only repeat where those came from.
-        alone = held.modality not in {*present, *found.values()} or name in request.input_columns
+        alone = held.modality not in {*present, *found.values()} or plain_name(name) in asked
         found[name] = held.modality if alone and held.place != "other file" else "names of files"
     return FileColumns(found, unread, tuple(as_texts))
 
 
 def _held(
-    kinds: Mapping[str, str], peek: Peek, locate: Locate, aside: set[str | None]
+    kinds: Mapping[str, str], peek: Peek, locate: Locate, aside: set[str]
 ) -> Iterator[tuple[str, Held]]:
     for name, kind in kinds.items():
-        if name not in aside and LOOKED_AT.fullmatch(kind):
-            values = _values(peek([name])[name])
+        if plain_name(name) not in aside and LOOKED_AT.fullmatch(kind):
+            values = _first_values(peek, name)
             held = _what(values, OF_IMAGES.search(name) is not None) or _found(values, locate)
             if held is not None:
                 yield name, held
 
 
+def _first_values(peek: Peek, name: str) -> list[Any]:
+    """Return the first values of a column; none if it cannot be read, which is an error when it matters."""
+    try:
+        return _values(peek([name])[name])
+    except DatasetError:
+        return []
+
+
 def _values(column: pa.ChunkedArray) -> list[Any]:
-    """Return the values of *column* that can be read; others have text that is not UTF-8."""
+    """Return the values of *column* that can be read."""
     found = []
     for cell in column:
         try:
             found.append(cell.as_py())
-        except UnicodeDecodeError:
+        except ValueError:  # text that is not UTF-8, or two fields of one name
             found.append("")
     return [value for value in found if value is not None and value != ""]
 

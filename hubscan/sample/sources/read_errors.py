@@ -15,7 +15,7 @@ import pyarrow as pa
 from datasets.exceptions import DatasetNotFoundError
 
 from hubscan.errors import DatasetError
-from hubscan.hub.client import explained
+from hubscan.hub.client import explained, is_unreachable
 
 # Raised for damaged data. A bug of ours, such as an undefined name, keeps its traceback.
 DAMAGE: Final = (pa.ArrowException, ValueError, TypeError, KeyError, OverflowError, OSError, EOFError)
@@ -56,6 +56,8 @@ def damage(name: str) -> Iterator[None]:
         try:
             yield
         except (*DAMAGE, *PACKED, datasets.exceptions.DatasetsError) as error:
+            if is_unreachable(error):  # an OSError too
+                raise
             raise DatasetError(
                 f"{name}: cannot be read: {one_line(error)}; check that the file is complete"
             ) from error

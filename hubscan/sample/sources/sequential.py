@@ -1,26 +1,19 @@
 """Read a file once, from the first byte to the last, while counting, hashing and decompressing it.
 
-The readers of `datasets` open such files at a `hubscan-sequential://` address. So a csv at any URL gives
-the same rows as on this disk, and every byte is counted.
+So a csv at any URL gives the same rows as on this disk, and every byte is counted.
 """
 
 from __future__ import annotations
 
 import hashlib
 import io
-import itertools
-from collections.abc import Sequence
-from typing import IO, Any, ClassVar, Final
-from weakref import WeakValueDictionary
-
-import fsspec
+from typing import Final
 
 from hubscan.errors import DatasetError
 from hubscan.hub.stream import RemoteStream
 from hubscan.sample.sources.files import StoredFile, Window
 from hubscan.sample.sources.unpacked import AHEAD_BYTES, BUFFER_BYTES, unpacked
 
-PROTOCOL: Final = "hubscan-sequential"
 KEPT_BYTES: Final = 2**24  # first bytes kept, since readers inspect them and start over
 
 
@@ -136,34 +129,3 @@ class _SequentialReader(io.RawIOBase):
         buffer[: len(found)] = found
         self._at += len(found)
         return len(found)
-
-
-class _SequentialFiles(fsspec.AbstractFileSystem):  # type: ignore[misc]
-    """Sequential files as `datasets` opens them: `hubscan-sequential://<number>/rows`."""
-
-    protocol = PROTOCOL
-    cachable = False
-    numbers = itertools.count()
-    known: ClassVar[WeakValueDictionary[str, SequentialFile]] = WeakValueDictionary()
-
-    def info(self, path: str, **_: Any) -> dict[str, Any]:
-        path = self._strip_protocol(path)
-        if path not in self.known:
-            raise FileNotFoundError(path)
-        return {"name": path, "size": None, "type": "file"}
-
-    def _open(self, path: str, mode: str = "rb", **_: Any) -> IO[bytes]:
-        return self.known[path].open()
-
-
-fsspec.register_implementation(PROTOCOL, _SequentialFiles, clobber=True)
-
-
-def addresses(files: Sequence[SequentialFile], ending: str) -> list[str]:
-    """Return addresses at which `datasets` can open *files* while they are referenced."""
-    found = []
-    for file in files:
-        path = f"{next(_SequentialFiles.numbers)}/rows{ending}"
-        _SequentialFiles.known[path] = file
-        found.append(f"{PROTOCOL}://{path}")
-    return found
