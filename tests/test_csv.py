@@ -16,9 +16,9 @@ from hubscan import recipe
 from hubscan.errors import DatasetError
 from hubscan.records import Sample
 from hubscan.sample import draw
-from hubscan.sample.sources import delimited
-from hubscan.sample.sources.csv_file import Declared
-from hubscan.sample.sources.delimited import DelimitedStream
+from hubscan.sample.sources.delimited import stream as delimited
+from hubscan.sample.sources.delimited.file import Declared
+from hubscan.sample.sources.delimited.stream import DelimitedStream
 from hubscan.sample.sources.files import open_file
 from tests.hub.large import noise
 

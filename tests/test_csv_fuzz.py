@@ -20,10 +20,10 @@ from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
 from hubscan.errors import DatasetError
-from hubscan.sample.sources.csv_dialect import Dialect
-from hubscan.sample.sources.csv_file import Declared
-from hubscan.sample.sources.csv_records import Records
-from hubscan.sample.sources.delimited import DelimitedStream
+from hubscan.sample.sources.delimited.dialect import Dialect
+from hubscan.sample.sources.delimited.file import Declared
+from hubscan.sample.sources.delimited.records import Records
+from hubscan.sample.sources.delimited.stream import DelimitedStream
 from hubscan.sample.sources.files import open_file
 
 FUZZ = settings(max_examples=50, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))

@@ -21,7 +21,7 @@ from hubscan import recipe
 from hubscan.errors import DatasetError
 from hubscan.records import Sample
 from hubscan.sample import draw
-from hubscan.sample.sources import json_parse
+from hubscan.sample.sources.json_files import parse as json_parse
 
 ROWS = [{"text": f"row {i}", "label": "ab"[i % 2]} for i in range(40)]
 COLUMNS = {name: [row[name] for row in ROWS] for name in ("text", "label")}

@@ -22,7 +22,7 @@ from hubscan.sample.kept import KeptSplit, keep, kept
 from hubscan.sample.label_codes import AreNumbers, Coder, NotClasses
 from hubscan.sample.select import one_pass, random_access
 from hubscan.sample.select.one_pass import Spent
-from hubscan.sample.sources.delimited import DelimitedStream
+from hubscan.sample.sources.delimited.stream import DelimitedStream
 from hubscan.sample.sources.open import open_cached, open_split
 from hubscan.sample.sources.protocols import Table
 from hubscan.sample.sources.source import Source

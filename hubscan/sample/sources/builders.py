@@ -22,16 +22,16 @@ from hubscan.sample.column_types import features_of
 from hubscan.sample.plain_types import plain_table
 from hubscan.sample.sources.arrow import ArrowTable, mapped, spooled, validated
 from hubscan.sample.sources.arrow_stream import ArrowStream
-from hubscan.sample.sources.csv_metadata import CsvMetadata
-from hubscan.sample.sources.csv_options import (
+from hubscan.sample.sources.delimited.metadata import CsvMetadata
+from hubscan.sample.sources.delimited.options import (
     declared_form,
     only_empty_is_missing,
     refuse_surplus,
     typed_form,
 )
-from hubscan.sample.sources.delimited import DelimitedStream
+from hubscan.sample.sources.delimited.stream import DelimitedStream
 from hubscan.sample.sources.files import File, open_file
-from hubscan.sample.sources.json_rows import JsonRows
+from hubscan.sample.sources.json_files.rows import JsonRows
 from hubscan.sample.sources.parquet import ParquetTable
 from hubscan.sample.sources.plain_table import PlainTable
 from hubscan.sample.sources.protocols import Stream, Table

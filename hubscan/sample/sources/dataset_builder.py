@@ -18,8 +18,8 @@ from hubscan.hub import settings
 from hubscan.records import SampleRequest
 from hubscan.sample.sources.arrow import spooled
 from hubscan.sample.sources.builders import opened
-from hubscan.sample.sources.csv_dialect import named_separator
 from hubscan.sample.sources.declared import readable_features
+from hubscan.sample.sources.delimited.dialect import named_separator
 from hubscan.sample.sources.files import File
 from hubscan.sample.sources.formats import READER_NAMES, READERS, suffix_of
 from hubscan.sample.sources.local_folder import given_files, teach_extensions

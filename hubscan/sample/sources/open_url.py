@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from hubscan.errors import DatasetError
 from hubscan.records import SampleRequest
 from hubscan.sample.sources.arrow_stream import ArrowStream
-from hubscan.sample.sources.csv_dialect import named_separator
-from hubscan.sample.sources.csv_file import Declared
-from hubscan.sample.sources.delimited import DelimitedStream
+from hubscan.sample.sources.delimited.dialect import named_separator
+from hubscan.sample.sources.delimited.file import Declared
+from hubscan.sample.sources.delimited.stream import DelimitedStream
 from hubscan.sample.sources.files import names_like, open_file
 from hubscan.sample.sources.formats import IN_ONE_PASS, READERS, suffix_of
-from hubscan.sample.sources.json_rows import JsonRows
+from hubscan.sample.sources.json_files.rows import JsonRows
 from hubscan.sample.sources.named_files import from_nowhere
 from hubscan.sample.sources.parquet import ParquetTable
 from hubscan.sample.sources.plain_table import PlainTable

@@ -11,11 +11,18 @@ from datasets import Features
 
 from hubscan.errors import DatasetError
 from hubscan.sample.column_types import features_of
-from hubscan.sample.sources import csv_types
-from hubscan.sample.sources.csv_file import BATCH_ROWS, Batch, CsvFile, Declared, shortened
-from hubscan.sample.sources.csv_findings import FRACTIONS, KEPT, LETTERS, READ_AS_MISSING, SHORT, Findings
-from hubscan.sample.sources.csv_text import named_contents, undecodable
-from hubscan.sample.sources.csv_types import ColumnType, Unfit
+from hubscan.sample.sources.delimited import types as csv_types
+from hubscan.sample.sources.delimited.file import BATCH_ROWS, Batch, CsvFile, Declared, shortened
+from hubscan.sample.sources.delimited.findings import (
+    FRACTIONS,
+    KEPT,
+    LETTERS,
+    READ_AS_MISSING,
+    SHORT,
+    Findings,
+)
+from hubscan.sample.sources.delimited.text import named_contents, undecodable
+from hubscan.sample.sources.delimited.types import ColumnType, Unfit
 
 if TYPE_CHECKING:
     from hubscan.sample.sources.files import File

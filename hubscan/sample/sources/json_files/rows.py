@@ -13,7 +13,7 @@ from datasets.table import cast_array_to_feature
 
 from hubscan.errors import DatasetError
 from hubscan.sample.column_types import features_of
-from hubscan.sample.sources.json_columns import (
+from hubscan.sample.sources.json_files.columns import (
     SCALARS,
     column,
     is_nan,
@@ -24,8 +24,8 @@ from hubscan.sample.sources.json_columns import (
     texts_and_others,
     type_of,
 )
-from hubscan.sample.sources.json_document import Repeated, described
-from hubscan.sample.sources.json_parse import parsed
+from hubscan.sample.sources.json_files.document import Repeated, described
+from hubscan.sample.sources.json_files.parse import parsed
 from hubscan.sample.sources.read_errors import damage, one_line
 
 HEAD_ROWS: Final = 100

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final, NoReturn
 
 from hubscan.errors import DatasetError
-from hubscan.sample.sources.json_document import Repeated, described, rows_of
+from hubscan.sample.sources.json_files.document import Repeated, described, rows_of
 from hubscan.sample.sources.unpacked import BOM
 
 CHUNK_BYTES: Final = 2**20

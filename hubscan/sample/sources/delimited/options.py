@@ -9,8 +9,8 @@ from datasets import BuilderConfig, Features
 from datasets.packaged_modules.csv.csv import CsvConfig
 
 from hubscan.errors import DatasetError
-from hubscan.sample.sources.csv_file import Declared
-from hubscan.sample.sources.csv_types import declared as type_of
+from hubscan.sample.sources.delimited.file import Declared
+from hubscan.sample.sources.delimited.types import declared as type_of
 
 OURS: Final = {"sep", "delimiter", "names", "column_names", "header", "features", "encoding"}
 IRRELEVANT: Final = {

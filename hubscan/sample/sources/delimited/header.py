@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
-from hubscan.sample.sources.csv_types import INTEGER, NUMBER, TRUTH, Cell
+from hubscan.sample.sources.delimited.types import INTEGER, NUMBER, TRUTH, Cell
 
 MOST_WORDS: Final = 7  # a name with more is probably a text
 UNNAMED: Final = "Unnamed: "  # as pandas names such columns

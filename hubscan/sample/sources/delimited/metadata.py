@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from hubscan.sample.sources.delimited import DelimitedStream
+from hubscan.sample.sources.delimited.stream import DelimitedStream
 from hubscan.sample.sources.files import open_file
 
 

@@ -14,8 +14,8 @@ from typing import IO, Final, NoReturn, TextIO
 from zipfile import BadZipFile
 
 from hubscan.errors import DatasetError
-from hubscan.sample.sources.csv_dialect import dialect_of, excel_separator
-from hubscan.sample.sources.csv_findings import (
+from hubscan.sample.sources.delimited.dialect import dialect_of, excel_separator
+from hubscan.sample.sources.delimited.findings import (
     ESCAPED,
     JOINED,
     REPEATED_HEADER,
@@ -23,10 +23,10 @@ from hubscan.sample.sources.csv_findings import (
     escaped_quote,
     seems_joined,
 )
-from hubscan.sample.sources.csv_header import Header
-from hubscan.sample.sources.csv_records import Records
-from hubscan.sample.sources.csv_text import UTF8, decoded, undecodable
-from hubscan.sample.sources.csv_types import Cell
+from hubscan.sample.sources.delimited.header import Header
+from hubscan.sample.sources.delimited.records import Records
+from hubscan.sample.sources.delimited.text import UTF8, decoded, undecodable
+from hubscan.sample.sources.delimited.types import Cell
 from hubscan.sample.sources.read_errors import one_line
 
 BATCH_ROWS: Final = 1000

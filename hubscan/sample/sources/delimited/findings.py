@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from hubscan.sample.sources.csv_types import MISSING, Cell
+from hubscan.sample.sources.delimited.types import MISSING, Cell
 
 MOST_NOTED: Final = 3  # words of a column
 
