@@ -243,3 +243,12 @@ def test_classes_that_differ_only_in_case_or_spaces_are_noted(tmp_path: Path) ->
     assert sample.draw.notes[0].startswith(
         "the classes 'yes' and 'Yes ' differ only in case or in spaces; write"
     )
+
+
+def test_a_text_that_is_just_a_word_for_missing_is_kept_and_noted(tmp_path: Path) -> None:
+    texts = ["nan" if row % 4 == 0 else text for row, text in enumerate(TEXTS)]
+    sample = drawn({"text": texts, "label": ["EU", "AS"] * 60}, tmp_path, samples=ROWS)
+    assert sample.inputs["text"].count("nan") == 30 and sample.draw.dropped == {}
+    assert sample.draw.notes == (
+        "texts that are just 'nan' (30) are kept; leave the cell empty if it means that there is no text",
+    )

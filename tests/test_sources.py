@@ -20,7 +20,7 @@ from huggingface_hub.errors import RepositoryNotFoundError
 
 from hubscan import recipe
 from hubscan.errors import DatasetError, HubError
-from hubscan.records import Sample
+from hubscan.records import Sample, SampleRequest
 from hubscan.sample import draw
 from hubscan.sample.sources import open as source
 from tests.hub.drawing import drawn as drawn_apart
@@ -259,3 +259,21 @@ def test_labels_of_every_kind_come_out_of_one_pass(tmp_path: Path, kind: str) ->
         assert sample.draw.classes == {"O": 12, "X": 8} and sample.places is not None
     else:
         assert sample.draw.classes == {"a": 18, "b": 2}
+
+
+def test_texts_in_files_of_their_own_have_no_labels(tmp_path: Path) -> None:
+    for number in range(4):
+        file = tmp_path / ("pos", "neg")[number % 2] / f"{number}.txt"
+        file.parent.mkdir(exist_ok=True)
+        file.write_text("a text")
+    with pytest.raises(DatasetError, match="text files have no labels; write a csv or jsonl file"):
+        source.open_split(SampleRequest(str(tmp_path)))
+
+
+def test_a_separator_for_other_formats_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "a.jsonl"
+    file.write_text('{"text": "a", "label": 0}\n{"text": "b", "label": 1}\n')
+    with pytest.raises(
+        DatasetError, match=r"--separator: has no effect, as .*a\.jsonl is not csv; leave it out"
+    ):
+        draw(SampleRequest(str(file), separator=";"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
@@ -12,6 +13,7 @@ from hubscan.media import audio, images
 from hubscan.records import Input, LabelKind, Modality
 from hubscan.sample.embedded_files import inside, named
 from hubscan.sample.image_notes import ImageNotes
+from hubscan.sample.missing_words import means_missing, notes_about_texts
 
 MOST_CHARACTERS: Final = 500_000  # no encoder reads more, and a few longer texts would fill the memory
 EMPTY: Final = "empty input"
@@ -58,6 +60,7 @@ class Reader:
         self._fetch = fetch
         self._background = background
         self._of_images = ImageNotes(background)
+        self._words: Counter[str] = Counter()  # texts such as NA, which may mean that there is none
         self.cut = 0
         self.several = 0
         self.fetched = 0
@@ -70,6 +73,7 @@ class Reader:
         return [
             *([cut] if self.cut else []),
             *([several] if self.several else []),
+            *notes_about_texts(self._words),
             *self._of_images(),
         ]
 
@@ -98,6 +102,8 @@ class Reader:
         if value is None or not value.strip():
             raise Unusable(EMPTY)
         self.cut += len(value) > MOST_CHARACTERS
+        if means_missing(value):
+            self._words[value] += 1
         return value[:MOST_CHARACTERS]
 
     def _file(self, modality: Modality, value: Any) -> bytes:

@@ -22,6 +22,7 @@ from hubscan.sample.kept import KeptSplit, keep, kept
 from hubscan.sample.label_codes import AreNumbers, Coder, NotClasses
 from hubscan.sample.select import one_pass, random_access
 from hubscan.sample.select.one_pass import Spent
+from hubscan.sample.sources.builders import DatasetStream
 from hubscan.sample.sources.delimited.stream import DelimitedStream
 from hubscan.sample.sources.open import open_cached, open_split
 from hubscan.sample.sources.protocols import Table
@@ -113,6 +114,8 @@ def _opened(request: SampleRequest, opening: Callable[[SampleRequest], Source]) 
     with counted() as traffic:
         source = opening(request)
         rows = source.rows
+        if request.separator and not isinstance(rows, DelimitedStream | DatasetStream):
+            raise DatasetError(f"--separator: has no effect, as {source.dataset} is not csv; leave it out")
         try:
             files = recognised(kinds_of(rows.features), rows.head, source.locate, request)
             columns = files.of(

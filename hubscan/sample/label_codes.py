@@ -13,8 +13,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from hubscan.errors import DatasetError
-from hubscan.sample.class_names import notes_about_classes
+from hubscan.sample.class_names import notes_about_spelling
 from hubscan.sample.columns import Columns
+from hubscan.sample.missing_words import notes_about_classes
 from hubscan.sample_size import LEAST_OF_CLASS, MOST
 
 Codes = npt.NDArray[np.int32]
@@ -127,7 +128,8 @@ class Coder:
     @property
     def notes(self) -> Sequence[str]:
         """Return what was decided about the labels, each with how to change it, for `SampleInfo.notes`."""
-        notes = list(notes_about_classes(self.names())) if self.columns.kind != "number" else []
+        names = self.names() if self.columns.kind != "number" else []
+        notes = [*notes_about_classes(names), *notes_about_spelling(names)]
         if self._may_be_numbers and (self._floats or self._like_quantities):
             stored = "whole numbers stored as floats" if self._floats else "whole numbers"
             notes.append(

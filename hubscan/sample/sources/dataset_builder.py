@@ -13,7 +13,9 @@ from typing import Any
 import datasets
 import pyarrow as pa
 from datasets import DatasetBuilder, load_dataset_builder
+from datasets.packaged_modules.text.text import Text
 
+from hubscan.errors import DatasetError
 from hubscan.hub import settings
 from hubscan.records import SampleRequest
 from hubscan.sample.sources.arrow import spooled
@@ -67,6 +69,11 @@ def rows_of(
         builder: of the dataset.
         files: the names and addresses of everything in its folder.
     """
+    if isinstance(builder, Text):
+        raise DatasetError(
+            f"{name}: text files have no labels; write a csv or jsonl file with a text and a label in "
+            "each row"
+        )
     outer, inner = [str(split) for split in builder.config.data_files], splits_in_zips(builder)
     split = chosen_split(request.split, name, inner or outer)
     media = read_by_us(

@@ -19,29 +19,28 @@ class Findings:
 
     counts: Counter[str] = field(default_factory=Counter)
     first: dict[str, str] = field(default_factory=dict)  # finding to its first line
-    words: dict[tuple[str, str], Counter[str]] = field(default_factory=dict)  # by column and treatment
+    words: dict[str, Counter[str]] = field(default_factory=dict)  # words in columns of numbers, by column
 
     def add(self, finding: str, where: str, count: int = 1) -> None:
         """Count *finding*, one of the texts below."""
         self.counts[finding] += count
         self.first.setdefault(finding, where)
 
-    def add_words(self, what: tuple[str, str], cells: Sequence[Cell]) -> None:
-        """Count words such as NA in a column; *what* is its name, and whether they are kept."""
+    def add_words(self, column: str, cells: Sequence[Cell]) -> None:
+        """Count words such as NA in a *column* of numbers."""
         found = Counter(word for word in cells if word in MISSING)
-        self.words.setdefault(what, Counter()).update(found)
+        self.words.setdefault(column, Counter()).update(found)
 
     def notes(self) -> Iterator[str]:
         """Yield what to know about the rows, and what to change."""
         for finding, count in self.counts.items():
             yield finding.format(rows=f"{count:,} row" + "s" * (count > 1), first=self.first[finding])
-        for (column, treatment), words in self.words.items():
+        for column, words in self.words.items():
             if words:
                 listed = ", ".join(f"{word!r} ({count:,})" for word, count in words.most_common(MOST_NOTED))
-                yield f"in column {column!r}, {listed} is {treatment}"
+                yield f"in column {column!r}, {listed} is {READ_AS_MISSING}"
 
 
-KEPT: Final = "kept as a text; leave the cell empty if there is none"
 READ_AS_MISSING: Final = "a missing number; write the numbers without a decimal point if it is a class"
 SHORT: Final = (
     "{rows} with fewer fields than the header, the first in {first}: the cells at the end are missing; "

@@ -15,9 +15,7 @@ from hubscan.sample.sources.delimited import types as csv_types
 from hubscan.sample.sources.delimited.file import BATCH_ROWS, Batch, CsvFile, Declared, shortened
 from hubscan.sample.sources.delimited.findings import (
     FRACTIONS,
-    KEPT,
     LETTERS,
-    READ_AS_MISSING,
     SHORT,
     Findings,
 )
@@ -233,15 +231,13 @@ def _note(batch: Batch, columns: Mapping[str, tuple[pa.Array, ColumnType]], find
         if None in cells:
             short |= {row for row, cell in enumerate(cells) if cell is None}
         if kind.values is None:
-            if kind.varied:
-                findings.add_words((name, KEPT), cells)
             letters = [] if batch.quotes else [row for row, cell in enumerate(cells) if _seems_quoted(cell)]
             _add(findings, LETTERS, batch, letters)
         elif pa.types.is_integer(kind.arrow) and pa.types.is_floating(found.type):
             fractions = [row for row, value in enumerate(found.to_pylist()) if value and value % 1]
             _add(findings, FRACTIONS, batch, fractions)
         elif kind.whole:
-            findings.add_words((name, READ_AS_MISSING), cells)
+            findings.add_words(name, cells)
     _add(findings, SHORT, batch, sorted(short))
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 
 import pyarrow as pa
@@ -23,7 +23,6 @@ TRUTH: Final = {"True": True, "TRUE": True, "true": True, "False": False, "FALSE
 MISSING: Final = frozenset(
     ("NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "-nan", "-NaN", "None", "none", "NULL", "Null", "null")
 ) | {"\\N"}  # as some databases write it
-LEAST_VARIED, SHARE_VARIED = 10, 0.2  # more different cells than this are texts
 MOST_REMEMBERED: Final = 100_000
 
 Cell = str | None  # None: the row is too short to have this cell
@@ -54,7 +53,6 @@ class ColumnType:
     arrow: pa.DataType
     values: Parsed | None  # None: texts, which stay as they are
     declared: bool = False  # rather than inferred from the first cells
-    varied: bool = True  # whether many of its first cells differ, as texts do, unlike classes
     whole: bool = False  # whether its first cells are whole numbers with a decimal point, perhaps classes
 
     def array(self, cells: Sequence[Cell]) -> pa.Array:
@@ -91,7 +89,7 @@ def inferred(cells: Sequence[Cell], *, ended: bool) -> ColumnType:
     if fractions and all(map(_is_number, numbers)) and any(map(NUMBER.fullmatch, fractions)):
         whole = all(float(number).is_integer() for number in numbers)
         return ColumnType(pa.float64(), Parsed(_number), whole=whole)
-    return replace(TEXT, varied=len(values) > max(LEAST_VARIED, len(cells) * SHARE_VARIED))
+    return TEXT
 
 
 def declared(feature: Any) -> ColumnType | None:
