@@ -217,6 +217,12 @@ _TOWERS: Final[Mapping[tuple[str, Modality], Tower]] = {
 }
 
 
+def loaded_as(config: Mapping[str, object]) -> str:
+    """Return the model type that transformers takes for *config*, which may not be the stated one."""
+    stated = str(config.get("model_type"))
+    return "ministral" if stated == "mistral" and "layer_types" in config else stated
+
+
 def family_of(model_type: object) -> Family:
     """Return the entry of the type that a `config.json` states; an empty one for a type without an entry."""
     family = FAMILIES.get(model_type) if isinstance(model_type, str) else None

@@ -340,7 +340,7 @@ def test_a_dataset_saved_to_disk_is_drawn_from_with_its_splits_and_its_selection
     )
     assert sample.draw.classes == {"no": 10, "yes": 10}
     assert sample.inputs["text"] == tuple(f"t{89 - i}" for i in sample.row_ids)
-    with pytest.raises(DatasetError, match="no split 'dev'; there are: fit, held"):
+    with pytest.raises(DatasetError, match="no split 'dev'; pass --split with one of: fit, held"):
         draw(recipe.resolve({"dataset": str(tmp_path / "saved"), "split": "dev"}).sample_request)
 
 

@@ -127,7 +127,7 @@ def test_broken_checkpoints_are_lines_under_skipped_and_never_loaded_where_the_l
 ) -> None:
     answer, _, _ = text_scan
     skipped = {s["model"]: s for s in answer["skipped"]}
-    assert skipped["broken/truncated"]["stage"] == "load"
+    assert skipped["broken/truncated"]["stage"] == "fetch"
     assert skipped["broken/missing-layer"]["stage"] == "load"
     assert skipped["broken/nan"]["stage"] == "embed"
     assert "NaN" in skipped["broken/nan"]["reason"]
@@ -238,7 +238,7 @@ def test_vision_encoders_rank_on_pictures_and_a_corrupt_one_is_counted(cli: Cli)
     with_torchvision = {"broken/needs-torchvision"} if torchvision.installed() else set()
     assert set(models(answer)) == read | with_torchvision
     assert {entry["modality"] for entry in answer["ranking"]} == {"image"}
-    assert answer["sample"]["dropped"] == {"not an image": 1}
+    assert answer["sample"]["dropped"] == {"unsupported or damaged image": 1}
     skipped = {skip["model"]: skip["reason"] for skip in answer["skipped"]}
     if not with_torchvision:
         said = "its DINOv3ViTImageProcessor needs torchvision: pip install torchvision"
@@ -298,13 +298,13 @@ def test_search_lists_candidates_with_reasons_and_downloads_nothing(cli: Cli, hu
 
 BAD_DATA: dict[str, tuple[list[str], str]] = {
     "unknown dataset": (["--dataset", "no/such"], "not on the Hub"),
-    "unknown split": (["--dataset", "reviews", "--split", "dev"], "no split 'dev'; there are: train, test"),
-    "unknown column": (["--dataset", "reviews", "--label-column", "stars"], "--label-column stars: no such column in tester/reviews; pass one of 'text' (text), 'label' (class)"),
+    "unknown split": (["--dataset", "reviews", "--split", "dev"], "no split 'dev'; pass --split with one of: train, test"),
+    "unknown column": (["--dataset", "reviews", "--label-column", "stars"], "--label-column stars: no such column in reviews; pass one of 'text' (text), 'label' (class)"),
     "no labels": (["--dataset", "tester/unlabelled"], "no label column"),
     "hidden labels": (["--dataset", "tester/hidden-labels", "--split", "test"], "no usable labelled row"),
     "one class": (["--dataset", "tester/one-class"], "one class only"),
-    "which config": (["--dataset", "tester/two-configs"], "pick a config with --config; there are: plain, shouted"),
-    "unknown config": (["--dataset", "tester/two-configs", "--config", "loud"], "there are: plain, shouted"),
+    "which config": (["--dataset", "tester/two-configs"], "pass --config with one of plain, shouted"),
+    "unknown config": (["--dataset", "tester/two-configs", "--config", "loud"], "pass --config with one of plain, shouted"),
     "gated dataset": (["--dataset", "acme/gated-reviews"], "gated"),
     "missing file": (["--dataset", "a/b/c"], "a/b/c: no such file"),
     "invalid id": (["--dataset", "not--valid"], "not a valid repository id"),

@@ -132,13 +132,13 @@ def test_what_gives_no_ranking_is_refused_with_advice(tmp_path: Path, name: str)
 
 
 def test_an_unknown_split_names_those_there_are(sorted_parquet: Path) -> None:
-    with pytest.raises(DatasetError, match="no split 'dev'; there are: train"):
+    with pytest.raises(DatasetError, match="no split 'dev'; pass --split with one of: train"):
         drawn(sorted_parquet, split="dev")
 
 
 def test_a_file_of_an_unknown_kind_names_the_known_ones(tmp_path: Path) -> None:
     (tmp_path / "data.xlsx").write_bytes(b"PK")
-    with pytest.raises(DatasetError, match=r"cannot read \.xlsx; supported are \.csv"):
+    with pytest.raises(DatasetError, match=r"cannot read \.xlsx; convert it to one of: \.csv"):
         drawn(tmp_path / "data.xlsx")
 
 

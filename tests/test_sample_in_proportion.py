@@ -20,7 +20,7 @@ from hubscan.sample.columns import Columns
 from hubscan.sample.label_codes import Coder
 from hubscan.sample.select import random_access
 from hubscan.sample.sources.open import open_split
-from hubscan.sample.sources.parquet import ParquetTable
+from hubscan.sample.sources.protocols import Table
 from tests.hub.drawing import drawn as drawn_apart
 
 
@@ -59,7 +59,7 @@ def test_over_a_thousand_seeds_every_row_of_a_class_is_drawn_equally_often(
     file = saved(tmp_path, {"text": [f"{i}" * 40 for i in range(120)], "label": labels}, group_rows=15)
     asked = SampleRequest(str(file), samples=12)
     source = open_split(asked)  # once: it is all but the draw that takes time
-    assert isinstance(source.rows, ParquetTable)
+    assert isinstance(source.rows, Table)
     columns = Columns({"text": ("text",)}, ("label",), "class", None)
     counts, blocks = np.zeros(120), set()
     for seed in range(1000):

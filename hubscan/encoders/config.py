@@ -14,6 +14,7 @@ from typing import Any, Final
 from transformers import CONFIG_MAPPING, AutoConfig, PreTrainedConfig
 
 from hubscan.encoders.declared import stated
+from hubscan.families import loaded_as
 
 HOW_IT_WAS_RUN: Final = (
     # what it returned
@@ -40,13 +41,11 @@ def read_config(folder: Path) -> Any:
     """
     whole, _ = PreTrainedConfig.get_config_dict(folder, local_files_only=True)
     config = essential(whole)
-    kind = str(config.get("model_type"))
+    kind = loaded_as(config)
     if kind not in CONFIG_MAPPING or config.get("auto_map"):
         # It says why not.
         return AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
-    if kind == "mistral" and "layer_types" in config:  # as AutoConfig does
-        config["model_type"] = kind = "ministral"
-    return CONFIG_MAPPING[kind].from_dict(config, name_or_path=str(folder))
+    return CONFIG_MAPPING[kind].from_dict({**config, "model_type": kind}, name_or_path=str(folder))
 
 
 def config_for_processor(folder: Path) -> Any:

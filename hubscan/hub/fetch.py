@@ -58,6 +58,7 @@ def fetch(candidate: Candidate) -> Fetched:
         refuse_damaged(folder)
         eligibility.check(folder, candidate.modality)
         folder = _downloaded(candidate, *wanted(folder))
+        refuse_damaged(folder)
         arrived = _written_since(begun, folder)
     if not has_weights(folder):
         raise CheckpointError(eligibility.NO_SAFETENSORS)
