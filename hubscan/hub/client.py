@@ -40,7 +40,7 @@ def api() -> HfApi:
     """Return the client; its user agent names hubscan and its version.
 
     Raises:
-        SettingError: if the token that it would send is none.
+        SettingError: if the token in the environment is not valid.
     """
     settings.check_token()
     return HfApi(library_name="hubscan", library_version=__version__)
