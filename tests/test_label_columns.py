@@ -252,3 +252,23 @@ def test_a_text_that_is_just_a_word_for_missing_is_kept_and_noted(tmp_path: Path
     assert sample.draw.notes == (
         "texts that are just 'nan' (30) are kept; leave the cell empty if it means that there is no text",
     )
+
+
+def test_advice_names_only_columns_that_can_be_what_is_asked_for(tmp_path: Path) -> None:
+    columns = {"text": TEXTS, "raw": [b"x"] * ROWS, "stars": [1, 2] * 60}
+    with pytest.raises(
+        DatasetError, match=r"--label-column with one of 'text' \(text\), 'stars' \(integer\)$"
+    ):
+        drawn(columns, tmp_path)
+    with pytest.raises(
+        DatasetError, match=r"raw: holds binary values, not labels; pass one of 'text' .*, 'stars'"
+    ):
+        drawn(columns, tmp_path, label_columns=("raw",))
+    with pytest.raises(
+        DatasetError, match=r"none of the columns 'raw' \(binary\) can be a label; add a column"
+    ):
+        drawn({"raw": [b"x"] * ROWS}, tmp_path)
+    with pytest.raises(
+        DatasetError, match=r"no text column among 'raw' \(binary\); convert the data so that"
+    ):
+        drawn({"raw": [b"x"] * ROWS, "label": [0, 1] * 60}, tmp_path)

@@ -374,13 +374,13 @@ def test_what_does_not_go_with_labels_of_words_is_said(
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
-        ({"modalities": ("text",)}, "no text column for --modality text; pass"),
-        ({"task": "text-classification"}, "no text column for --task text-classification; pass"),
+        ({"modalities": ("text",)}, "no text column for --modality text among"),
+        ({"task": "text-classification"}, "no text column for --task text-classification among"),
         ({"task": "token-classification"}, "labels of kind class; pass --task"),
-        ({"modalities": ("image", "audio")}, "no audio column for --modality audio; pass"),
+        ({"modalities": ("image", "audio")}, "no audio column for --modality audio among"),
         (
             {"task": "image-classification", "modalities": ("text",)},
-            "no text column for --modality text; pass",
+            "no text column for --modality text among",
         ),
         (
             {"label_kind": "token"},

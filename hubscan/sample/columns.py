@@ -246,20 +246,26 @@ def _the_input(kinds: Mapping[str, str], modality: Modality, request: SampleRequ
             else ""
         )
         raise DatasetError(
-            f"{request.dataset}: no {modality} column{asked}; pass --input-column with one of {listed(kinds)}"
+            f"{request.dataset}: no {modality} column{asked} among {listed(kinds)}; convert the data so that "
+            f"a column holds {OF_MODALITY[modality]}"
         )
     raise DatasetError(
         f"{request.dataset}: several columns could be the {modality}; pass --input-column"
-        f"{' (twice for a pair)' if modality == 'text' else ''} with one of {listed(kinds)}"
+        f"{' (twice for a pair)' if modality == 'text' else ''} with one of "
+        f"{listed({name: kinds[name] for name in fitting})}"
     )
 
 
 def _check(column: str, kinds: Mapping[str, str], fitting: object, flag: str, what: str) -> None:
     assert isinstance(fitting, set | Mapping)
-    if kinds[column] not in fitting:
+    if kinds[column] in fitting:
+        return
+    others = {name: kind for name, kind in kinds.items() if kind in fitting}
+    if others:
         raise DatasetError(
-            f"{flag} {column}: holds {kinds[column]} values, not {what}; pass another column: {listed(kinds)}"
+            f"{flag} {column}: holds {kinds[column]} values, not {what}; pass one of {listed(others)}"
         )
+    raise DatasetError(f"{flag} {column}: holds {kinds[column]} values, not {what}; convert the column")
 
 
 def likelier_labels(kinds: Mapping[str, str], peek: Peek, columns: Columns) -> list[str]:

@@ -45,14 +45,18 @@ def the_label(kinds: Mapping[str, str], request: SampleRequest) -> str:
     named = called(LABEL_NAMES, declared or usable)
     if named:
         return named[0]
-    likely = declared or [name for name in usable if kinds[name] not in ("text", "number", "numbers")]
-    if not likely:
+    if not usable:
         raise DatasetError(
-            f"{request.dataset}: no label column found; pass --label-column with one of {listed(kinds)}"
+            f"{request.dataset}: none of the columns {listed(kinds)} can be a label; add a column with the "
+            "class of each row"
+        )
+    choice = listed({name: kinds[name] for name in usable})
+    if not declared and all(kinds[name] in ("text", "number", "numbers") for name in usable):
+        raise DatasetError(
+            f"{request.dataset}: no label column found; pass --label-column with one of {choice}"
         )
     raise DatasetError(
-        f"{request.dataset}: several columns could be the label; pass --label-column with one of "
-        f"{listed(kinds)}"
+        f"{request.dataset}: several columns could be the label; pass --label-column with one of {choice}"
     )
 
 
