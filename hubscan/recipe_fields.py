@@ -148,7 +148,7 @@ class Recipe(BaseModel):
         group=DATA,
         metavar="CHAR",
         shown="inferred from its first lines",
-        pattern=r"^([^\r\n\"]|tab)$",
+        pattern=r"^([^\r\n\"]|tab|\\t)$",
     )
     samples: int | None = _key(
         None,

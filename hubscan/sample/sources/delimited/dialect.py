@@ -46,8 +46,12 @@ class Dialect:
 
 
 def named_separator(asked: str | None) -> str | None:
-    """Return the character that --separator names."""
-    return "\t" if asked == "tab" else asked
+    r"""Return the character that --separator names, where `tab` and `\t` mean a tab.
+
+    >>> named_separator("tab") == named_separator(r"\t") == "\t"
+    True
+    """
+    return "\t" if asked in ("tab", r"\t") else asked
 
 
 def excel_separator(line: str) -> str | None:
