@@ -202,6 +202,10 @@ _CHECKS: Final[Mapping[str, Callable[[str], str | None]]] = {
     "HF_HUB_DOWNLOAD_TIMEOUT": _whole_number(1),
     "HF_HUB_ETAG_TIMEOUT": _whole_number(1),
     "HF_DATASETS_IN_MEMORY_MAX_SIZE": _number,
+    # tqdm, whose progress bars the Hub's client imports, reads the defaults of its arguments from these.
+    **{f"TQDM_{name}": _number for name in ("MININTERVAL", "MAXINTERVAL", "SMOOTHING", "MINITERS")},
+    **{f"TQDM_{name}": _number for name in ("DELAY", "INITIAL", "TOTAL")},
+    **{f"TQDM_{name}": _whole_number(0) for name in ("NCOLS", "NROWS", "POSITION", "UNIT_DIVISOR")},
     "OMP_NUM_THREADS": _threads,
     "MKL_NUM_THREADS": _threads,
     "OPENBLAS_NUM_THREADS": _threads,

@@ -45,6 +45,8 @@ TOKEN = "hf_SeCrEt"
         ("HF_HUB_ETAG_TIMEOUT", "1.5", "not a whole number"),
         ("HF_HUB_ETAG_TIMEOUT", "-1", "not a whole number"),
         ("HF_DATASETS_IN_MEMORY_MAX_SIZE", "5GB", "not a number; correct it, or unset it"),
+        ("TQDM_MININTERVAL", "abc", "not a number; correct it, or unset it"),
+        ("TQDM_NCOLS", "wide", "not a whole number from 0; correct it, or unset it"),
         ("OMP_NUM_THREADS", "abc", "not a number of threads; correct it, or unset it"),
         ("OMP_NUM_THREADS", "0", "not a number of threads"),
         ("MKL_NUM_THREADS", "many", "not a number of threads"),
