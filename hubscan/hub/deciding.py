@@ -138,7 +138,7 @@ def _in_index(index: Path) -> Iterable[Path]:
 
 
 def _inside(path: object) -> str | None:
-    """Return a relative *path* in its shortest form; None if it is none, or leads elsewhere."""
+    """Return *path* in its shortest form, or None unless it is relative and stays in its folder."""
     if not isinstance(path, str) or "\\" in path or "\0" in path:
         return None
     parts = PurePosixPath(path)

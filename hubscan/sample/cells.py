@@ -18,7 +18,6 @@ from hubscan.sample.missing_words import means_missing, notes_about_texts
 MOST_CHARACTERS: Final = 500_000  # no encoder reads more, and a few longer texts would fill the memory
 EMPTY: Final = "empty input"
 NOT_TEXT: Final = "not a text"
-CUT: Final = "text cut"
 POINTER: Final = "Git LFS pointer instead of the file"
 
 Fetch = Callable[[str], bytes]

@@ -20,6 +20,7 @@ from hubscan.sample.column_names import plain_name
 from hubscan.sample.column_types import STORED_FILE
 from hubscan.sample.columns import Columns
 from hubscan.sample.embedded_files import inside, modality_of, named, single
+from hubscan.sample.label_columns import Peek
 
 MOSTLY: Final = 0.9  # of the first values must name files, as texts may end in a file name too
 OFTEN: Final = 0.5  # of the first values must hold files, as some may be damaged
@@ -54,8 +55,6 @@ OF_IMAGES: Final = re.compile(r"image|img|photo|picture|pic\b|thumb|avatar|poste
 OBJECT: Final = re.compile(r"<PIL\.\S+ (image )?mode=\S+ size=\S+.*>")
 
 Place = Literal["inside", "file", "URL", "object", "other file"]
-Peek = Callable[[Sequence[str]], pa.Table]
-"""Return the first rows of some columns."""
 Locate = Callable[[str], str | None]
 """Return where the file of a name is, or None if it cannot be read."""
 

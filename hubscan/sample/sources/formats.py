@@ -61,6 +61,11 @@ def is_data_file(name: str) -> bool:
     return suffix_of(name) in READERS or PurePosixPath(name.lower()).suffix in (*PACKED, *UNREADABLE)
 
 
+def is_hidden(name: str) -> bool:
+    """Return whether *name* was left by an operating system or is hidden."""
+    return any(part.startswith((".", "__MACOSX")) for part in PurePosixPath(name).parts)
+
+
 def holds_text(path: Path) -> bool:
     """Return whether the zip file at *path* has one csv, tsv or json file, or several csv or tsv files."""
     suffixes = _suffixes_in(path)
@@ -73,10 +78,10 @@ def _suffixes_in(path: Path) -> list[str]:
     """Return the extensions of the files in a zip file, apart from hidden ones."""
     try:
         with ZipFile(path) as archive:
-            members = [PurePosixPath(m.filename) for m in archive.infolist() if not m.is_dir()]
+            names = [member.filename for member in archive.infolist() if not member.is_dir()]
     except (BadZipFile, OSError):
         return []
-    return [suffix_of(m.name) for m in members if not any(p.startswith((".", "__MACOSX")) for p in m.parts)]
+    return [suffix_of(PurePosixPath(name).name) for name in names if not is_hidden(name)]
 
 
 def _read_as_text(suffix: str) -> bool:

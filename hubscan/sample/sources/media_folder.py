@@ -24,6 +24,7 @@ from hubscan.records import Modality
 from hubscan.sample.file_columns import FILE_NAME
 from hubscan.sample.sources.arrow import ArrowTable
 from hubscan.sample.sources.files import open_file
+from hubscan.sample.sources.formats import is_hidden
 from hubscan.sample.sources.named_files import opened_zip
 
 TABLES: Final = (".csv", ".tsv", ".jsonl", ".json", ".parquet")
@@ -273,11 +274,6 @@ def _archives(addresses: Sequence[str]) -> list[str]:
 def modality_by_name(name: str) -> Modality | None:
     """Return the modality of a file by the ending of its name; None for other files."""
     return next((modality for modality, pattern in FILE_NAME.items() if pattern.fullmatch(name)), None)
-
-
-def is_hidden(name: str) -> bool:
-    """Return whether *name* was left by an operating system or is hidden."""
-    return any(part.startswith((".", "__MACOSX")) for part in PurePosixPath(name).parts)
 
 
 def split_of(name: str) -> str | None:

@@ -22,7 +22,11 @@ class Table(Protocol):
     features: Features
     starts: Rows  # (G + 1,) first row of each row group, then the number of rows
     total_bytes: int  # of the split, as stored
-    notes: Sequence[str]  # what was decided while reading, each with how to change it; for `SampleInfo.notes`
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """Return what was decided while reading, each with how to change it, for `SampleInfo.notes`."""
+        ...
 
     def head(self, columns: Sequence[str]) -> pa.Table:
         """Return the first rows of *columns*."""
@@ -50,7 +54,11 @@ class Stream(Protocol):
     """A split that can only be read from the beginning."""
 
     features: Features
-    notes: Sequence[str]  # what was decided while reading, each with how to change it; for `SampleInfo.notes`
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """Return what was decided while reading, each with how to change it, for `SampleInfo.notes`."""
+        ...
 
     def head(self, columns: Sequence[str]) -> pa.Table:
         """Return the first rows of *columns*."""

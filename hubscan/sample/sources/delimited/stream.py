@@ -54,7 +54,6 @@ class DelimitedStream:
         """
         self._files, self._name, self._declared = files, name, declared or Declared()
         self._findings = Findings()
-        self._added: Sequence[str] = ()  # notes of others
         self._forms: dict[str, None] = {}  # notes about the form of the files
         self._begun: Iterator[Batch] | None = self._batches()
         self._head, ended = _typed_rows(self._begun)
@@ -67,11 +66,7 @@ class DelimitedStream:
     @property
     def notes(self) -> Sequence[str]:
         """Return what was decided while reading, each with how to change it, for `SampleInfo.notes`."""
-        return [*self._forms, *self._findings.notes(), *self._added]
-
-    @notes.setter
-    def notes(self, notes: Sequence[str]) -> None:
-        self._added = [note for note in notes if note not in self.notes]
+        return [*self._forms, *self._findings.notes()]
 
     @property
     def hints(self) -> Sequence[str]:

@@ -10,6 +10,7 @@ from typing import IO, Any, Final, TextIO, cast
 
 from hubscan.errors import DatasetError
 from hubscan.sample.sources.files import File, Window
+from hubscan.sample.sources.formats import is_hidden
 from hubscan.sample.sources.sequential import SequentialFile
 from hubscan.sample.sources.unpacked import AHEAD_BYTES, BUFFER_BYTES, unpacked
 
@@ -70,8 +71,7 @@ def _members(name: str, raw: IO[bytes]) -> Iterator[tuple[str, IO[bytes]]]:
 
 
 def _is_data(member: PurePosixPath) -> bool:
-    hidden = any(part.startswith((".", "__MACOSX")) for part in member.parts)
-    return not hidden and any(suffix.lower() in ENDINGS for suffix in member.suffixes[-2:])
+    return not is_hidden(str(member)) and any(suffix.lower() in ENDINGS for suffix in member.suffixes[-2:])
 
 
 def decoded(name: str, content: IO[bytes]) -> tuple[TextIO, str]:

@@ -23,7 +23,6 @@ TYPES: Final[dict[str, pa.DataType]] = {
     "number": pa.float64(),
     "boolean": pa.bool_(),
 }
-EXACT: Final = 2**53  # integers up to here are exact as floats
 
 
 def kind_of_value(value: Any) -> str | None:
