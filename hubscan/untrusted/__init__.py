@@ -1,0 +1,16 @@
+"""Read what strangers wrote: parse it within limits, and open files that it names only inside a folder."""
+
+from hubscan.untrusted.files import Refused, bytes_inside, open_inside
+from hubscan.untrusted.parse import Malformed, check_yaml, front_matter, json_of, record_of, yaml_of
+
+__all__ = [
+    "Malformed",
+    "Refused",
+    "bytes_inside",
+    "check_yaml",
+    "front_matter",
+    "json_of",
+    "open_inside",
+    "record_of",
+    "yaml_of",
+]
