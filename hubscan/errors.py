@@ -1,8 +1,16 @@
 """The exceptions that hubscan explains to the user in one line; any other exception is a bug."""
 
+from __future__ import annotations
+
+from hubscan.plain_text import plain_lines
+
 
 class HubscanError(Exception):
     """Base class of all errors that hubscan explains in one line; the command line exits with 1."""
+
+    def __str__(self) -> str:
+        """Return the message without control characters and of bounded length: it may quote strangers."""
+        return plain_lines(super().__str__())
 
 
 class RecipeError(HubscanError):

@@ -14,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 
 from hubscan.engines import Progress as Stage
 from hubscan.hub import rate_limits
+from hubscan.plain_text import plain
 from hubscan.records import Scored, Skipped, Tuned
 from hubscan.report.accuracy import named
 from hubscan.report.formatting import speed
@@ -96,19 +97,19 @@ class _Display:
     def _waited(self, reason: str, seconds: float) -> None:
         """Say that this process waits; called while it does, so no event can say it."""
         if seconds:
-            self._console.print(f"{reason}: waiting {seconds:.0f} s", markup=False)
+            self._say(f"{reason}: waiting {seconds:.0f} s")
 
     def show(self, event: object) -> None:
         """Show one event."""
         match event:
             case Entered(step):
-                self._console.print(f"{step[:1].upper()}{step[1:]} …")
+                self._say(f"{step[:1].upper()}{step[1:]} …")
             case Plan():
                 self._planned(event)
             case Stage(model, stage, done, rows, wait):
                 self._moved(model, wait or stage, done, rows)
                 if wait and not self._live:
-                    self._console.print(f"{model}: {wait}", markup=False)
+                    self._say(f"{model}: {wait}")
             case Scored():
                 self._finished(event.candidate.name, _numbers(event))
             case Tuned():
@@ -123,9 +124,9 @@ class _Display:
         self._count = len(plan.lock.candidates) + plan.recipe.fuse
         self._left = TimeLeft(self._count)
         classes = f", {len(drawn.classes)} classes" if drawn.classes else ""
-        rows = f"{drawn.rows:,} rows of {escape(drawn.dataset)}{classes}"
+        rows = f"{drawn.rows:,} rows of {drawn.dataset}{classes}"
         number = len(plan.lock.candidates)
-        self._console.print(f"{number} checkpoint{'s' if number != 1 else ''}, {rows}")
+        self._say(f"{number} checkpoint{'s' if number != 1 else ''}, {rows}")
         self._all = self._bars.add_task("checkpoints", total=self._count, note="")
 
     def _moved(self, model: str, stage: str, done: int, rows: int) -> None:
@@ -134,7 +135,7 @@ class _Display:
         bar = self._running[model]
         if rows:
             self._shares[model] = done / rows
-        words = f"{escape(model)}: {stage}"
+        words = escape(plain(f"{model}: {stage}"))
         self._bars.update(bar, description=words, completed=done, total=rows or None)
         rate = next(task.speed for task in self._bars.tasks if task.id == bar)
         self._bars.update(bar, note=f"{speed(rate)} rows/s" if rows and rate else "")
@@ -147,7 +148,10 @@ class _Display:
             self._bars.remove_task(self._running.pop(model))
         left = self._show_time_left()
         said = f"[{self._done}/{self._count}] {model}: {words}" + (f" ({left})" if left else "")
-        self._console.print(said, markup=False)
+        self._say(said)
+
+    def _say(self, line: str) -> None:
+        self._console.print(plain(line), markup=False)
 
     def _show_time_left(self) -> str:
         left = self._left.words(self._done, self._shares.values())

@@ -18,6 +18,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from hubscan.errors import RecipeError
 from hubscan.hub_pages import with_ids
+from hubscan.plain_text import visible
 from hubscan.recipe_fields import QUERY_KEYS as QUERY_KEYS
 from hubscan.recipe_fields import Recipe as Recipe
 from hubscan.records import TASKS as TASKS
@@ -119,8 +120,15 @@ def to_yaml(recipe: Recipe) -> str:
         if title and title != group:
             keys.yaml_set_comment_before_after_key(key, before=str(title))
             group = title
+    shown = _dumped(keys, allow_unicode=True)
+    # Characters that reverse or hide text are escaped, so that the file shows what is in it.
+    return shown if visible(shown) == shown else _dumped(keys, allow_unicode=False)
+
+
+def _dumped(keys: CommentedMap, *, allow_unicode: bool) -> str:
     written = io.StringIO()
     yaml = YAML()
+    yaml.allow_unicode = allow_unicode
     yaml.width = 4096  # a folded name would read back as another one where it has two spaces
     yaml.representer.add_representer(type(None), lambda dumper, _: dumper.represent_scalar(_NULL, "null"))
     yaml.dump(keys, written)

@@ -27,6 +27,7 @@ from pydantic import AfterValidator, TypeAdapter, ValidationError
 from hubscan import ranking, recipe, recommendation
 from hubscan.environment import why_not_writable
 from hubscan.errors import RunError
+from hubscan.plain_text import visible
 from hubscan.records import (
     Candidate,
     Identity,
@@ -82,7 +83,9 @@ class Lock:
     def to_yaml(self) -> str:
         """Return the text of `lock.yaml`."""
         plain = json.loads(json.dumps(asdict(self)))
-        return yaml.safe_dump(plain, sort_keys=False, allow_unicode=True)
+        shown = yaml.safe_dump(plain, sort_keys=False, allow_unicode=True)
+        # Characters that reverse or hide text are escaped, so that the file shows what is in it.
+        return shown if visible(shown) == shown else yaml.safe_dump(plain, sort_keys=False)
 
 
 @dataclass(frozen=True, slots=True)

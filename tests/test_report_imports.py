@@ -69,5 +69,8 @@ libraries = {name.split(".")[0] for name in new} - set(sys.stdlib_module_names)
 ours = {".".join(name.split(".")[:2]) for name in new if name.startswith("hubscan.")}
 print(sorted(libraries), sorted(ours))
 """
-    libraries, ours = ["hubscan", "rich"], ["hubscan.errors", "hubscan.records", "hubscan.report"]
+    libraries, ours = (
+        ["hubscan", "rich"],
+        ["hubscan.errors", "hubscan.plain_text", "hubscan.records", "hubscan.report"],
+    )
     assert run_python(code, os.environ, cold=True).stdout.split("\n")[0] == f"{libraries} {ours}"

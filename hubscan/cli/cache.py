@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from hubscan.cli.options import common_options
+from hubscan.cli.say import say
 
 
 @click.group("cache")
@@ -21,7 +22,7 @@ def ls() -> None:
 
     store = LocalStore(default_folder())
     sizes = [file.stat().st_size for file in store.entries()]
-    click.echo(f"{store.folder}: {len(sizes)} features, {byte_count(sum(sizes))}")
+    say(f"{store.folder}: {len(sizes)} features, {byte_count(sum(sizes))}")
 
 
 @command.command("prune")
@@ -38,4 +39,4 @@ def prune(keep: str) -> None:
     limit = byte_size(keep)
     if not isinstance(limit, int):
         raise RecipeError(f"--keep {keep}: not a size such as 500MB or 5G")
-    click.echo(f"{byte_count(LocalStore(default_folder()).prune(limit))} freed")
+    say(f"{byte_count(LocalStore(default_folder()).prune(limit))} freed")

@@ -13,6 +13,7 @@ import click
 
 from hubscan import environment
 from hubscan.cli.options import common_options, format_option
+from hubscan.cli.say import say
 from hubscan.errors import HubscanError, SettingError
 
 PACKAGES = [
@@ -46,9 +47,9 @@ def command(form: str) -> None:
     }
     answers = {name: _answer(check) for name, check in checks.items()}
     if form == "json":
-        click.echo(json.dumps(answers, indent=2))
+        say(json.dumps(answers, indent=2))
     else:
-        click.echo("\n".join(f"{name:10}{words}" for name, words in answers.items()))
+        say("\n".join(f"{name:10}{words}" for name, words in answers.items()))
     if "not reachable" in answers["endpoint"]:
         click.get_current_context().exit(1)
 

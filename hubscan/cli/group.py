@@ -13,6 +13,7 @@ from typing import Any, Final
 import click
 
 from hubscan import __version__, environment
+from hubscan.cli.say import say, show_warnings
 from hubscan.errors import HubscanError, RecipeError
 
 COMMANDS: Final = {
@@ -69,10 +70,10 @@ class Explained(click.Group):
         except HubscanError as error:
             if ctx.meta.get("hubscan.verbose"):
                 traceback.print_exc()
-            click.echo(f"Error: {error}", err=True)
+            say(f"Error: {error}", err=True)
             ctx.exit(2 if isinstance(error, RecipeError) else 1)
         except KeyboardInterrupt:
-            click.echo("Interrupted", err=True)
+            say("Interrupted", err=True)
             ctx.exit(INTERRUPTED)
 
 
@@ -83,6 +84,7 @@ def main() -> None:
 
     hubscan rank --dataset imdb
     """
+    show_warnings()
     # Names can be in any script; a terminal that cannot show one should not end a scan.
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):

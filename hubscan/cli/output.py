@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from hubscan.cli.say import say
 from hubscan.report import FORMATS
 
 if TYPE_CHECKING:  # for annotations alone: `--help` should not wait for the records
@@ -23,7 +24,10 @@ def write(ranking: Ranking, form: str) -> None:
     from hubscan.report.human import as_text
 
     coloured = form == "human" and sys.stdout.isatty() and not _is_plain()
-    click.echo(as_text(ranking, color=True) if coloured else FORMATS[form](ranking))
+    if coloured:
+        click.echo(as_text(ranking, color=True))  # whose escape sequences are those of the colours alone
+    else:
+        say(FORMATS[form](ranking))
 
 
 def write_next_steps(ranking: Ranking, form: str) -> None:
@@ -31,7 +35,7 @@ def write_next_steps(ranking: Ranking, form: str) -> None:
     from hubscan.report.answer import next_steps
 
     for step in next_steps(ranking) if form != "quiet" else ():
-        click.echo(step, err=True)
+        say(step, err=True)
 
 
 @contextmanager
@@ -41,7 +45,7 @@ def waits_shown() -> Iterator[None]:
 
     def show(reason: str, seconds: float) -> None:
         if seconds:
-            click.echo(f"{reason}: waiting {seconds:.0f} s", err=True)
+            say(f"{reason}: waiting {seconds:.0f} s", err=True)
 
     with rate_limits.heard(show):
         yield

@@ -8,6 +8,7 @@ import click
 
 from hubscan.cli.options import common_options
 from hubscan.cli.output import waits_shown
+from hubscan.cli.say import say
 
 
 @click.command("publish")
@@ -36,11 +37,11 @@ def command(folder: Path, repo: str, private: bool, dry_run: bool, force: bool) 
     if dry_run:
         check_repo(repo)
         files = contents(run, repo)
-        click.echo(files[CARD].decode().rstrip("\n"))
-        click.echo(f"Not sent. These files would be published to {repo}: {', '.join(files)}", err=True)
+        say(files[CARD].decode().rstrip("\n"))
+        say(f"Not sent. These files would be published to {repo}: {', '.join(files)}", err=True)
         return
     with waits_shown():
         published = publish(run, repo, private=private, force=force)
     if not published.changed:
-        click.echo("Nothing to do: the repository is up to date", err=True)
-    click.echo(published.url)
+        say("Nothing to do: the repository is up to date", err=True)
+    say(published.url)

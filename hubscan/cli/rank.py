@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import click
@@ -19,6 +20,7 @@ from hubscan.cli.options import (
     recipe_options,
 )
 from hubscan.cli.output import FORMS, write, write_next_steps
+from hubscan.cli.say import say
 from hubscan.errors import RecipeError
 
 SKIPPED_EXIT = 3
@@ -84,14 +86,14 @@ def command(
         plan = followed(prepare(recipe, lock), quiet=form == "quiet")
         found = plan.lock
         yaml = recipes.to_yaml(plan.recipe)
-        click.echo(as_text(plan.sample, found.candidates, found.unresolved, yaml, fuse=plan.recipe.fuse))
+        say(as_text(plan.sample, found.candidates, found.unresolved, yaml, fuse=plan.recipe.fuse))
         return
     folder = folder or default_folder(recipe)
     with _resumable(folder):
         ranking = followed(scan(recipe, folder, lock=lock, resume=resume, fresh=fresh), quiet=form == "quiet")
     write(ranking, form)
     if form != "quiet":
-        click.echo(f"Saved in {folder}", err=True)
+        say(f"Saved in {folder}", err=True)
     write_next_steps(ranking, form)
     if fail_on and ranking.skipped:
         click.get_current_context().exit(SKIPPED_EXIT)
@@ -104,5 +106,5 @@ def _resumable(folder: Path) -> Iterator[None]:
         yield
     except KeyboardInterrupt:
         if (folder / "lock.yaml").exists():
-            click.echo(f"To continue: hubscan rank --run {folder} --resume", err=True)
+            say(f"To continue: hubscan rank --run {quote(str(folder))} --resume", err=True)
         raise

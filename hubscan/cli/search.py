@@ -17,6 +17,7 @@ from hubscan.cli.options import (
     query_options,
 )
 from hubscan.cli.output import waits_shown
+from hubscan.cli.say import say
 from hubscan.errors import RankingError, RecipeError
 from hubscan.report import LISTING_FORMATS
 
@@ -42,4 +43,4 @@ def command(recipe_file: Path | None, form: str, **flags: Any) -> None:
         rows = list(listing.search(recipe.query, *dict.fromkeys(modalities)))
     if not rows:
         raise RankingError("no checkpoint matches the query; widen it")
-    click.echo(LISTING_FORMATS[form](rows).rstrip("\n"))
+    say(LISTING_FORMATS[form](rows).rstrip("\n"))

@@ -8,6 +8,7 @@ import click
 
 from hubscan.cli.options import common_options, format_option
 from hubscan.cli.output import FORMS, write
+from hubscan.cli.say import say
 
 
 @click.command("show")
@@ -21,5 +22,5 @@ def command(folder: Path, form: str) -> None:
     run = load_run(folder)
     left = len(run.unfinished())
     if left:
-        click.echo(f"{left} of {len(run.lock.candidates)} checkpoints have no result yet", err=True)
+        say(f"{left} of {len(run.lock.candidates)} checkpoints have no result yet", err=True)
     write(run.ranking, form)

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from hubscan.cli.options import Duration, common_options
+from hubscan.cli.say import say
 
 HOWS = click.Choice(["full", "lora", "head"])
 PRECISIONS = click.Choice(["auto", "float32", "mixed"])
@@ -122,6 +123,6 @@ def command(
     events = verify(run, candidates, training, device=device, workers=workers)
     verdict = followed(events, quiet=form == "quiet", count=len(candidates))
     if form == "quiet":
-        click.echo(verdict.best.candidate.model)
+        say(verdict.best.candidate.model)
     else:
-        click.echo(as_json(verdict) if form == "json" else as_text(verdict, run.ranking))
+        say(as_json(verdict) if form == "json" else as_text(verdict, run.ranking))

@@ -10,12 +10,13 @@ from huggingface_hub import EvalResult, ModelCardData
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from hubscan.errors import RankingError
+from hubscan.plain_text import cleaned
 from hubscan.publish.public import Public, public
 from hubscan.publish.renamed import renamed, renamed_verdict
 from hubscan.records import Candidate, Ranking, SampleInfo
 from hubscan.records.joined import outcome
 from hubscan.report.answer import answer, recommended
-from hubscan.report.formatting import byte_count, plain
+from hubscan.report.formatting import byte_count
 from hubscan.report.json_form import provenance
 from hubscan.report.markdown import Markdown, escaped, legend_list, ranking_table, skipped_table, table
 from hubscan.report.verified import legend, lists_table, said, tuned_table
@@ -39,6 +40,7 @@ def as_card(run: Run, repo: str | None = None) -> str:
 
 def card_of(shown: Public, repo: str | None = None) -> str:
     """Return the card of *shown*, as in `as_card`."""
+    shown = cleaned(shown)
     environment = Environment(
         loader=PackageLoader("hubscan.publish", "."),
         finalize=escaped,  # applies to every expression that is not `Markdown`
@@ -63,7 +65,7 @@ def _metadata(ranking: Ranking) -> ModelCardData:
         chosen = joined.better
     base = chosen.scored.candidate if chosen else None
     ranked = [entry.scored.candidate for entry in ranking]
-    data_id = None if draw.local else plain(draw.dataset)
+    data_id = None if draw.local else draw.dataset
     return ModelCardData(
         license=LICENSE,
         tags=TAGS,
@@ -71,8 +73,8 @@ def _metadata(ranking: Ranking) -> ModelCardData:
         # The Hub lists a card under each base model as derived from it, and with several as a "merge". A
         # model in this repository would start from the recommended checkpoint. The others were only
         # evaluated; `ranked` below has their commits.
-        base_model=plain(base.model) if isinstance(base, Candidate) and not base.local else None,
-        model_name=plain(ranking.first.model),
+        base_model=base.model if isinstance(base, Candidate) and not base.local else None,
+        model_name=ranking.first.model,
         eval_results=[_result(ranking)],
         hubscan={
             "version": str(ranking.provenance.get("hubscan", "")) or None,
@@ -80,7 +82,7 @@ def _metadata(ranking: Ranking) -> ModelCardData:
             "seed": draw.seed,
             "rows": draw.rows,
             "fingerprint": draw.fingerprint,
-            "ranked": [f"{plain(c.model)}@{plain(c.revision)}" for c in ranked if isinstance(c, Candidate)],
+            "ranked": [f"{c.model}@{c.revision}" for c in ranked if isinstance(c, Candidate)],
         },
     )
 
@@ -92,13 +94,13 @@ def _result(ranking: Ranking) -> EvalResult:
     if not all(abs(number) < float("inf") for number in numbers.values()):
         raise RankingError(f"{ranking.first.model}: its {ranking.metric} is not a finite number: {numbers}")
     return EvalResult(
-        task_type=plain(ranking.task),
+        task_type=ranking.task,
         # The Hub expects a dataset id here, and the name of a local folder could be somebody else's.
-        dataset_type="local" if draw.local else plain(draw.dataset),
-        dataset_name=plain(draw.dataset),
-        dataset_config=plain(draw.config) if draw.config else None,
-        dataset_split=plain(draw.split),
-        dataset_revision=plain(draw.revision),
+        dataset_type="local" if draw.local else draw.dataset,
+        dataset_name=draw.dataset,
+        dataset_config=draw.config or None,
+        dataset_split=draw.split,
+        dataset_revision=draw.revision,
         metric_type=score.name,
         metric_name=score.label,
         metric_value=numbers.pop("value"),
@@ -113,7 +115,7 @@ def _variables(shown: Public, repo: str | None) -> dict[str, Any]:
         "metadata": Markdown(_metadata(ranking).to_yaml()),
         "ranking": ranking,
         "draw": ranking.draw,
-        "data_name": plain(ranking.draw.dataset),
+        "data_name": ranking.draw.dataset,
         "local_dataset": shown.local_dataset,
         "local_models": any(candidate.local for candidate in shown.lock.candidates),
         "unfinished": shown.unfinished,
@@ -128,7 +130,7 @@ def _variables(shown: Public, repo: str | None) -> dict[str, Any]:
         "more_classes": max(0, len(ranking.draw.classes) - SHOWN_CLASSES),
         "commits": _commit_table(ranking),
         "skipped": skipped_table(ranking) if ranking.skipped else None,
-        "repo": Markdown(plain(repo)) if repo else None,
+        "repo": Markdown(repo) if repo else None,
         "provenance": _provenance_table(ranking),
         "verified": _verified(ranking),
         "score": ranking.first.scored.leading,

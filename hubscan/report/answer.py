@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from shlex import quote
 from typing import Final
 
+from hubscan.plain_text import cleaned
 from hubscan.records import Candidate, Ranked, Ranking
 from hubscan.records.joined import STAGE, outcome
 from hubscan.report import accuracy
-from hubscan.report.formatting import decimals, factor, magnitude, plain, shown_names, with_interval
+from hubscan.report.formatting import decimals, factor, magnitude, shown_names, with_interval
 
 CLEARLY: Final = 1.5  # how many times smaller a tied checkpoint must be for its size to be worth naming
 NAMED: Final = 3  # tied checkpoints in a sentence
@@ -36,12 +38,13 @@ def recommended(ranking: Ranking) -> Ranked | None:
 
 def next_steps(ranking: Ranking) -> list[str]:
     """Return what to do next, one line each: check the ranking, and load the recommended checkpoint."""
+    ranking = cleaned(ranking)
     chosen = recommended(ranking)
     if chosen is None or ranking.run is None:
         return []
     candidate = chosen.scored.candidate
     enough = sum(not entry.scored.parts for entry in ranking) > 1
-    verify = f"hubscan verify {plain(ranking.run)} --top {VERIFIED}"
+    verify = f"hubscan verify {quote(ranking.run)} --top {VERIFIED}"
     steps = [f"Check it by fine-tuning: {verify}"] if enough and ranking.verdict is None else []
     if isinstance(candidate, Candidate):
         steps.append(f"Load it: {_loaded(candidate)}")
@@ -50,7 +53,7 @@ def next_steps(ranking: Ranking) -> list[str]:
 
 def _loaded(candidate: Candidate) -> str:
     """Return the Python that loads *candidate*."""
-    name = plain(candidate.model)
+    name = candidate.model
     if candidate.local:
         return f"hubscan.embed({name!r}, inputs)"
     if candidate.library not in AUTOMODEL:
@@ -60,7 +63,7 @@ def _loaded(candidate: Candidate) -> str:
 
 def _use(ranking: Ranking, chosen: Ranked, names: dict[int, str]) -> list[str]:
     scored = chosen.scored
-    license = plain(scored.candidate.license or "licence not stated")
+    license = scored.candidate.license or "licence not stated"
     only = ", the only checkpoint ranked" if len(ranking) == 1 else ""
     size = magnitude(scored.parameters)
     use = f"Use {names[chosen.rank]} ({size} parameters, {license}){only}."
@@ -95,7 +98,7 @@ def _no_use(ranking: Ranking, names: dict[int, str]) -> str:
     score = first.scored.leading
     shown = with_interval(score, digits)
     return (
-        f"No checkpoint is clearly better than chance on {plain(ranking.draw.dataset)}: no interval is "
+        f"No checkpoint is clearly better than chance on {ranking.draw.dataset}: no interval is "
         f"entirely above the score of shuffled labels. The first, {names[first.rank]}, has {shown}."
     )
 
@@ -117,7 +120,7 @@ def _tied(ranking: Ranking, chosen: Ranked, names: dict[int, str]) -> list[str]:
 
 def _disagreement(ranking: Ranking, chosen: Ranked, names: dict[int, str]) -> str:
     """Say where the score and the accuracy prefer different checkpoints."""
-    first, metric = ranking.first, plain(ranking.metric.partition("@")[0])
+    first, metric = ranking.first, ranking.metric.partition("@")[0]
     if not first.scored.above_chance:
         return f"{names[first.rank]} ranks higher, but its interval includes the score of shuffled labels."
     known = [entry for entry in ranking if entry.scored.accuracy]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from hubscan.plain_text import cleaned
 from hubscan.records import Ranked, Ranking
 from hubscan.report import accuracy
 from hubscan.report.answer import answer
-from hubscan.report.formatting import decimals, magnitude, plain, shown_names, with_interval
+from hubscan.report.formatting import decimals, magnitude, shown_names, with_interval
 from hubscan.report.markdown import escaped, table
 from hubscan.report.sentences import score_title
 
@@ -14,8 +15,9 @@ SHOWN = 3  # checkpoints in the repr
 
 def as_repr(ranking: Ranking) -> str:
     """Return what is ranked, the first few and the recommended one, one line each."""
+    ranking = cleaned(ranking)
     draw = ranking.draw
-    head = f"Ranking of {len(ranking)} by {ranking.metric}, {draw.rows:,} rows of {plain(draw.dataset)}"
+    head = f"Ranking of {len(ranking)} by {ranking.metric}, {draw.rows:,} rows of {draw.dataset}"
     names, digits = shown_names(ranking), decimals(ranking)
     lines = [
         f"  {_mark(ranking, entry)}{entry.rank}  {name}  {with_interval(entry.scored.leading, digits)}"
@@ -30,6 +32,7 @@ def as_repr(ranking: Ranking) -> str:
 
 def as_markdown(ranking: Ranking) -> str:
     """Return the answer in words and a table of five columns; `str` gives the whole report."""
+    ranking = cleaned(ranking)
     names, digits = shown_names(ranking), decimals(ranking)
     titles = ["rank", "model", "params", accuracy.title(ranking), score_title(ranking)]
     rows = (

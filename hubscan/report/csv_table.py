@@ -1,21 +1,29 @@
-"""A ranking as comma-separated values: a header, then one line per checkpoint."""
+"""Rankings and listings as comma-separated values: a header, then one line per checkpoint."""
 
 from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Mapping, Sequence
+from typing import Any
 
+from hubscan.plain_text import cell, cleaned
 from hubscan.records import Ranking
 from hubscan.records.flat import flat_rows
-from hubscan.report.formatting import plain
 
 
 def as_csv(ranking: Ranking) -> str:
     """Return the columns of `flat_rows`, with numbers in full; unknown values are empty."""
-    rows = flat_rows(ranking)
+    return as_table(flat_rows(cleaned(ranking)))
+
+
+def as_table(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return a header and one line for each of *rows*; no cell is a formula for a spreadsheet."""
     written = io.StringIO()
-    table = csv.DictWriter(written, fieldnames=list(rows[0]), lineterminator="\n")
+    table = csv.DictWriter(written, fieldnames=list(rows[0]) if rows else [], lineterminator="\n")
     table.writeheader()
-    # A folder name may contain a line break, which would break every tool that reads by line.
-    table.writerows({k: plain(v) if isinstance(v, str) else v for k, v in row.items()} for row in rows)
+    table.writerows(
+        {name: cell(value) if isinstance(value, str) else value for name, value in row.items()}
+        for row in rows
+    )
     return written.getvalue().removesuffix("\n")

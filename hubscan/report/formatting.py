@@ -3,26 +3,11 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 
+from hubscan.plain_text import plain
 from hubscan.records import Ranking, Score, Scored
 
-ELLIPSIS = "…"
 COMMIT_DIGITS = 8
-
-# Joiners shape letters and emoji in many scripts; the other format characters reverse or hide text.
-_JOINERS = "\u200c\u200d"
-_HIDDEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
-
-
-def plain(text: object) -> str:
-    r"""Return *text* on one line, without control characters.
-
-    >>> plain("evil/\x1b[31mred\nx")
-    'evil/ [31mred x'
-    """
-    shown = (" " if unicodedata.category(c) in _HIDDEN and c not in _JOINERS else c for c in str(text))
-    return " ".join("".join(shown).split())
 
 
 def as_sentence(text: str) -> str:
@@ -32,11 +17,6 @@ def as_sentence(text: str) -> str:
     'No rows dropped.'
     """
     return f"{text[:1].upper()}{text[1:].rstrip('.')}."
-
-
-def cut(text: str, characters: int) -> str:
-    """Return *text*, cut and ended by an ellipsis if it has more than *characters*."""
-    return text if len(text) <= characters else text[: characters - 1].rstrip() + ELLIPSIS
 
 
 def wrapped(name: str, room: int) -> str:

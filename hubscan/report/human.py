@@ -11,17 +11,16 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from hubscan.plain_text import cleaned, cut
 from hubscan.records import Ranked, Ranking
 from hubscan.report import accuracy, sentences
 from hubscan.report.answer import answer
 from hubscan.report.formatting import (
     beside,
-    cut,
     decimals,
     magnitude,
     number,
     others,
-    plain,
     shown_names,
     speed,
     tied_ranks,
@@ -58,7 +57,7 @@ def as_text(ranking: Ranking, width: int | None = None, color: bool = False) -> 
 
     Without *color* it has no escape sequences, whatever the names contain.
     """
-    width = width or shutil.get_terminal_size((80, 24)).columns
+    ranking, width = cleaned(ranking), width or shutil.get_terminal_size((80, 24)).columns
     return shown(_parts(ranking, width), width, color)
 
 
@@ -89,7 +88,7 @@ def _table(ranking: Ranking, columns: Sequence[Column], width: int) -> Table:
         cells = [wrapped(c.cells[place], room) if c.title == MODEL else c.cells[place] for c in columns]
         table.add_row(*map(Text, cells), style="green" if ranking.recommends(entry) else "")
         if entry.scored.flags:
-            notes = ", ".join(plain(flag) for flag in entry.scored.flags)
+            notes = ", ".join(entry.scored.flags)
             under = [notes if column.title == MODEL else "" for column in columns]
             table.add_row(*(Text(note, style="dim") for note in under))
     return table
@@ -125,11 +124,11 @@ def _columns(ranking: Ranking) -> list[Column]:
         Column("params", of(lambda e: magnitude(e.scored.parameters))),
         *([Column(accuracy.title(ranking).replace("balanced ", "balanced\n"), right)] if any(right) else []),
         Column(sentences.score_title(ranking), of(lambda e: with_interval(e.scored.leading, digits))),
-        *(Column(plain(name), other(name), gives_way=1) for name in others(ranking)),
+        *(Column(name, other(name), gives_way=1) for name in others(ranking)),
         Column("null", of(lambda e: number(e.scored.leading.null, digits)), gives_way=2),
         Column("rows/s", of(lambda e: speed(e.scored.cost.rows_per_second)), gives_way=3),
         Column("width", of(lambda e: str(e.scored.width)), gives_way=5),
-        Column("pooling", of(lambda e: plain(e.scored.pooling)), "left", gives_way=6),
+        Column("pooling", of(lambda e: str(e.scored.pooling)), "left", gives_way=6),
     ]
 
 
@@ -153,6 +152,6 @@ def _skipped(ranking: Ranking, room: int) -> Table:
     table.add_column("at", no_wrap=True)
     table.add_column("reason", overflow="fold", ratio=1)
     for skipped in ranking.skipped:
-        reason = cut(plain(skipped.reason), LONGEST_REASON)
-        table.add_row(*map(Text, (wrapped(plain(skipped.name), room), plain(skipped.stage), reason)))
+        reason = cut(skipped.reason, LONGEST_REASON)
+        table.add_row(*map(Text, (wrapped(skipped.name, room), skipped.stage, reason)))
     return table

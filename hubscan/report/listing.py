@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -11,8 +9,10 @@ from typing import Any
 
 from rich.text import Text
 
+from hubscan.plain_text import cleaned
 from hubscan.records import Listed
-from hubscan.report.formatting import magnitude, plain
+from hubscan.report.csv_table import as_table
+from hubscan.report.formatting import magnitude
 from hubscan.report.terminal import bare_table, shown
 
 Rows = Sequence[Listed]
@@ -20,6 +20,7 @@ Rows = Sequence[Listed]
 
 def as_text(rows: Rows) -> str:
     """Return a count and a table: size, licence, and the reason if one is excluded."""
+    rows = cleaned(rows)
     table = bare_table()
     table.add_column("model", overflow="fold", ratio=3)
     mixed = len({row.candidate.modality for row in rows}) > 1
@@ -40,7 +41,7 @@ def as_text(rows: Rows) -> str:
             f"{candidate.downloads or 0:,}",
             row.excluded or "",
         ]
-        table.add_row(*(Text(plain(cell)) for cell in cells), style="dim" if row.excluded else "")
+        table.add_row(*(Text(cell) for cell in cells), style="dim" if row.excluded else "")
     return shown([Text(_counted(rows)), "", table])
 
 
@@ -51,25 +52,20 @@ def as_json(rows: Rows) -> str:
 
 def as_csv(rows: Rows) -> str:
     """Return a header and one line per row."""
-    flat = [_flat(row) for row in rows]
-    written = io.StringIO()
-    table = csv.DictWriter(written, fieldnames=list(flat[0]), lineterminator="\n")
-    table.writeheader()
-    table.writerows(flat)
-    return written.getvalue()
+    return as_table(_flat(rows))
 
 
 def as_markdown(rows: Rows) -> str:
     """Return a table."""
     from hubscan.report.markdown import table
 
-    flat = [_flat(row) for row in rows]
+    flat = _flat(rows)
     return str(table(list(flat[0]), [list(row.values()) for row in flat]))
 
 
 def as_ids(rows: Rows) -> str:
     """Return the ids of the candidates, one per line."""
-    return "\n".join(plain(row.candidate.model) for row in rows if row.excluded is None)
+    return "\n".join(row.candidate.model for row in cleaned(rows) if row.excluded is None)
 
 
 def _counted(rows: Rows) -> str:
@@ -78,16 +74,18 @@ def _counted(rows: Rows) -> str:
     return f"{kept} candidate{'s' if kept != 1 else ''}" + (f", {left_out} excluded" if left_out else "")
 
 
-def _flat(row: Listed) -> dict[str, Any]:
-    candidate = row.candidate
-    return {
-        "model": plain(candidate.model),
-        "revision": candidate.revision,
-        "modality": candidate.modality,
-        "parameters": candidate.parameters,
-        "license": plain(candidate.license or ""),
-        "downloads": candidate.downloads,
-        "pipeline_tag": candidate.pipeline_tag,
-        "library": candidate.library,
-        "excluded": plain(row.excluded or ""),
-    }
+def _flat(rows: Rows) -> list[dict[str, Any]]:
+    return [
+        {
+            "model": row.candidate.model,
+            "revision": row.candidate.revision,
+            "modality": row.candidate.modality,
+            "parameters": row.candidate.parameters,
+            "license": row.candidate.license or "",
+            "downloads": row.candidate.downloads,
+            "pipeline_tag": row.candidate.pipeline_tag,
+            "library": row.candidate.library,
+            "excluded": row.excluded or "",
+        }
+        for row in cleaned(rows)
+    ]

@@ -5,17 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
+from hubscan.plain_text import cleaned, cut, plain
 from hubscan.records import Ranking
 from hubscan.report import accuracy, sentences
 from hubscan.report.answer import answer
 from hubscan.report.formatting import (
     beside,
-    cut,
     decimals,
     magnitude,
     number,
     others,
-    plain,
     shown_names,
     speed,
     tied_ranks,
@@ -25,6 +24,13 @@ LONGEST_REASON = 300
 
 # An underscore inside a word and an at sign after one have no effect in Markdown.
 _AT_WORK = re.compile(r"[\\`*\[\]<>|~&$]|(?<![^\W_])_|_(?![^\W_])|(?<!\w)@")
+
+
+# Where a renderer would find an address in plain text, before or after it decodes references.
+_ADDRESS = re.compile(
+    r"(?<=:)(?=//)|(?<=www)(?=\.)|(?<=[\w.+-])(?=@[\w-]+\.\w)|(?<=mailto:)|(?<=xmpp:)", re.I
+)
+_BREAK = "<!-- -->"  # invisible, and text on both sides of it is not read as one address
 
 
 class Markdown(str):
@@ -37,11 +43,13 @@ def escaped(text: object) -> str:
     """Return *text* as Markdown that shows exactly its characters, in a sentence or in a cell.
 
     It uses character references instead of backslashes, because tables are split at bars before backslashes
-    are read, and a reference never opens a tag, a link, a mention or a code span.
+    are read, and a reference never opens a tag, a link, a mention or a code span. Addresses do not become
+    links.
     """
     if isinstance(text, Markdown):
         return text
-    return _AT_WORK.sub(lambda match: f"&#{ord(match[0])};", plain(text))
+    parts = _ADDRESS.split(plain(text))
+    return _BREAK.join(_AT_WORK.sub(lambda match: f"&#{ord(match[0])};", part) for part in parts)
 
 
 def table(
@@ -84,7 +92,7 @@ def ranking_table(ranking: Ranking) -> Markdown:
 
 def skipped_table(ranking: Ranking) -> Markdown:
     """Return one line per skipped checkpoint, with the stage and the reason."""
-    rows = ([s.name, s.stage, cut(plain(s.reason), LONGEST_REASON)] for s in ranking.skipped)
+    rows = ([s.name, s.stage, cut(s.reason, LONGEST_REASON)] for s in ranking.skipped)
     return table(["skipped", "at", "reason"], rows)
 
 
@@ -97,6 +105,7 @@ def legend_list(ranking: Ranking) -> Markdown:
 
 def as_markdown(ranking: Ranking) -> str:
     """Return the answer in words, the table, its legend, the skipped checkpoints and the sample."""
+    ranking = cleaned(ranking)
     parts = [escaped(answer(ranking)), ranking_table(ranking), legend_list(ranking)]
     parts += [escaped(note) for note in sentences.notes(ranking)]
     if ranking.skipped:

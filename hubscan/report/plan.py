@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from hubscan.plain_text import cleaned, cut, plain
 from hubscan.records import Candidate, Input, Modality, Sample, Skipped
 from hubscan.report import sentences
-from hubscan.report.formatting import byte_count, cut, magnitude, plain, short
+from hubscan.report.formatting import byte_count, magnitude, short
 
 SHOWN_CHARACTERS = 72
 
@@ -20,24 +21,24 @@ def as_text(
     fuse: bool = False,
 ) -> str:
     """Return the sample, two of its rows, the candidates and the resolved recipe."""
-    drawn = sample.draw
-    source = f"{plain(drawn.dataset)}@{short(drawn.revision)}, split {plain(drawn.split)}"
+    drawn, candidates, unresolved = cleaned((sample.draw, candidates, unresolved))
+    source = f"{drawn.dataset}@{short(drawn.revision)}, split {drawn.split}"
     lines = [
         f"Sample      {drawn.rows:,} of {drawn.rows_seen:,} rows of {source}",
-        f"Columns     {', '.join(f'{role}: {plain(name)}' for role, name in drawn.columns.items())}",
+        f"Columns     {', '.join(f'{role}: {name}' for role, name in drawn.columns.items())}",
         f"Labels      {sentences.classes(drawn)}",
         *([f"Groups      {sentences.groups(drawn)}"] if drawn.group_count is not None else []),
-        *(f"Dropped     {plain(reason)}: {count:,}" for reason, count in drawn.dropped.items()),
+        *(f"Dropped     {reason}: {count:,}" for reason, count in drawn.dropped.items()),
         *(f"Note        {note}" for note in sentences.draw_notes(drawn)),
         *_examples(sample),
         "",
         f"Candidates  {len(candidates)}{', and the best two joined' if fuse else ''}",
         *(
-            f"  {plain(c.name)}@{short(c.revision)}  {c.modality}  {_size(c.parameters)}  "
-            f"{plain(', '.join((c.license or 'licence not stated', *c.flags)))}"
+            f"  {c.name}@{short(c.revision)}  {c.modality}  {_size(c.parameters)}  "
+            f"{', '.join((c.license or 'licence not stated', *c.flags))}"
             for c in candidates
         ),
-        *(f"  not found: {plain(s.model)}: {plain(s.reason)}" for s in unresolved),
+        *(f"  not found: {s.model}: {s.reason}" for s in unresolved),
         "",
         "Recipe",
         recipe_yaml,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Container
 
+from hubscan.plain_text import plain
 from hubscan.records import Ranking, SampleInfo
 from hubscan.report import accuracy
-from hubscan.report.formatting import as_sentence, byte_count, others, plain, short
+from hubscan.report.formatting import as_sentence, byte_count, others, short
 
 FEW_CLASSES = 6
 INTERVAL, PERCENT = " [95 %]", ", %"  # behind the titles of columns
@@ -37,8 +38,8 @@ def sample(ranking: Ranking) -> str:
     """Return what was drawn, from where, and what was dropped."""
     draw = ranking.draw
     words = " words" if draw.label_kind == "token" else ""
-    config = f"{plain(draw.config)}, " if draw.config else ""
-    source = f"{plain(draw.dataset)}@{short(draw.revision)} ({config}split {plain(draw.split)})"
+    config = f"{draw.config}, " if draw.config else ""
+    source = f"{draw.dataset}@{short(draw.revision)} ({config}split {draw.split})"
     read = f"{byte_count(draw.bytes_read)} read"
     if draw.block_rows > 1:
         read += f" from {draw.groups_read:,} of {draw.groups:,} row groups"
@@ -60,7 +61,7 @@ def draw_notes(draw: SampleInfo) -> list[str]:
         f"{draw.duplicates:,} {what}{' is an exact duplicate' if one else 's are exact duplicates'} of others"
     )
     notes = [*([copies] if draw.duplicates else []), *draw.notes]
-    return [as_sentence(plain(note)) for note in notes]
+    return [as_sentence(note) for note in notes]
 
 
 def classes(draw: SampleInfo) -> str:
@@ -70,10 +71,10 @@ def classes(draw: SampleInfo) -> str:
     """
     counts = draw.classes
     if draw.label_kind == "number":
-        return f"labels are the numbers in {plain(draw.columns.get('label', 'a column'))}"
+        return f"labels are the numbers in {draw.columns.get('label', 'a column')}"
     what = NAMES_OF_KIND[draw.label_kind]
     if len(counts) <= FEW_CLASSES:
-        listed = ", ".join(f"{plain(name)} ({rows:,})" for name, rows in counts.items())
+        listed = ", ".join(f"{name} ({rows:,})" for name, rows in counts.items())
         return f"{what}: {listed}{_split_majority(draw)}"
     fewest, most = min(counts.values()), max(counts.values())
     rows = "words" if draw.label_kind == "token" else "rows"
@@ -87,21 +88,19 @@ def _split_majority(draw: SampleInfo) -> str:
         return ""
     name, share = max(draw.split_shares.items(), key=lambda item: item[1])
     percent = f"{100 * share:.3g}" if share < 0.9995 else "over 99.9"
-    return f"; most frequent in the split: {plain(name)} ({percent} %)"
+    return f"; most frequent in the split: {name} ({percent} %)"
 
 
 def groups(draw: SampleInfo) -> str:
     """Return the number of groups, for a sample with a group column."""
-    return (
-        f"{draw.group_count:,} group{'' if draw.group_count == 1 else 's'} by {plain(draw.columns['group'])}"
-    )
+    return f"{draw.group_count:,} group{'' if draw.group_count == 1 else 's'} by {draw.columns['group']}"
 
 
 def dropped(draw: SampleInfo) -> str:
     """Return how many rows were dropped, by reason."""
     if not draw.dropped:
         return "No rows dropped"
-    reasons = ", ".join(f"{plain(reason)} {rows:,}" for reason, rows in draw.dropped.items())
+    reasons = ", ".join(f"{reason} {rows:,}" for reason, rows in draw.dropped.items())
     return f"Dropped {sum(draw.dropped.values()):,}: {reasons}"
 
 
@@ -126,7 +125,7 @@ def legend(ranking: Ranking, columns: Container[str]) -> list[tuple[str, str]]:
 
 def score_title(ranking: Ranking) -> str:
     """Return the title of the column of the score that ranks."""
-    return plain(ranking.metric) + INTERVAL
+    return ranking.metric + INTERVAL
 
 
 def _score(ranking: Ranking) -> str:
@@ -140,6 +139,6 @@ def _published(name: str) -> str:
 
 def notes(ranking: Ranking) -> list[str]:
     """Return what to know before trusting the ranking, and what could not be computed."""
-    failures = [f"{plain(e.name)}: {plain(why)}" for e in ranking for why in e.scored.failures.values()]
+    failures = [f"{e.name}: {why}" for e in ranking for why in e.scored.failures.values()]
     caveats = map(plain, ranking.first.scored.leading.notes)
     return [*map(as_sentence, caveats), *(f"{failure.rstrip('.')}." for failure in failures)]

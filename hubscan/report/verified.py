@@ -10,10 +10,11 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from hubscan.plain_text import cleaned
 from hubscan.records import Bounded, Ranking, Tuned, Verdict
 from hubscan.records.tuned import RECOMMENDED
 from hubscan.report.answer import answer
-from hubscan.report.formatting import plain, wrapped
+from hubscan.report.formatting import wrapped
 from hubscan.report.json_form import verified
 from hubscan.report.terminal import plain_table, shown
 
@@ -32,6 +33,7 @@ def as_json(verdict: Verdict) -> str:
 
 def as_text(verdict: Verdict, ranking: Ranking) -> str:
     """Return which checkpoint to use, the verdict in words and both tables, for a terminal."""
+    verdict, ranking = cleaned(verdict), cleaned(ranking)
     return shown([Text(answer(ranking), style="bold"), "", *as_parts(verdict, ranking)])
 
 
@@ -79,7 +81,7 @@ def tuned_table(verdict: Verdict, ranking: Ranking) -> Cells:
     rows = [
         [
             str(place),
-            plain(tuned.candidate.name),
+            tuned.candidate.name,
             _interval(value, _number),
             *cells,
             str(ranks.get(tuned.identity, "")),
@@ -128,8 +130,8 @@ def lists_table(verdict: Verdict) -> Cells:
     titles = ["chosen by", "choice", f"regret, {_unit(verdict)}", "weighted Kendall", "Pearson"]
     rows = [
         [
-            plain(agreement.followed),
-            plain(verdict.tuned[agreement.pick].candidate.name),
+            agreement.followed,
+            verdict.tuned[agreement.pick].candidate.name,
             _interval(agreement.regret, _lost(verdict)),
             _interval(agreement.kendall, _correlation),
             _interval(agreement.pearson, _correlation),
@@ -149,7 +151,7 @@ def _judged(verdict: Verdict) -> str:
         if verdict.advice.followed == RECOMMENDED
         else "first of the ranking"
     )
-    start = f"The {which}, {plain(picked.candidate.model)}, is the"
+    start = f"The {which}, {picked.candidate.model}, is the"
     if regret.value <= 0:
         return f"{start} best {of}."
     ordinal = ORDINALS[place] if place < len(ORDINALS) else f"{place + 1}th"
@@ -157,12 +159,12 @@ def _judged(verdict: Verdict) -> str:
     unsure = " Other test rows might reverse this." if regret.low <= 0 else ""
     return (
         f"{start} {ordinal} {of}, {lost(regret.value)} {_unit(verdict)} "
-        f"[{lost(regret.low)}, {lost(regret.high)}] behind {plain(best.candidate.name)}.{unsure}"
+        f"[{lost(regret.low)}, {lost(regret.high)}] behind {best.candidate.name}.{unsure}"
     )
 
 
 def _unsettled(verdict: Verdict) -> list[str]:
-    names = [plain(tuned.candidate.name) for tuned in verdict.tuned if not tuned.settled]
+    names = [tuned.candidate.name for tuned in verdict.tuned if not tuned.settled]
     if not names:
         return []
     were = "was" if len(names) == 1 else "were"
@@ -175,7 +177,7 @@ def _unsettled(verdict: Verdict) -> list[str]:
 def _worse(verdict: Verdict) -> list[str]:
     """Name the checkpoints that training made clearly worse: a fault of the training settings."""
     worse = [gain.high < 0 for gain in verdict.gains] if verdict.gains else map(_clearly_worse, verdict.tuned)
-    names = [plain(tuned.candidate.name) for tuned, is_ in zip(verdict.tuned, worse, strict=True) if is_]
+    names = [tuned.candidate.name for tuned, is_ in zip(verdict.tuned, worse, strict=True) if is_]
     if not names:
         return []
     their = "its" if len(names) == 1 else "their"

@@ -1,0 +1,31 @@
+"""Print text on stdout or stderr; commands print in no other way, so that no name acts on the terminal."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+import click
+
+from hubscan.plain_text import visible
+
+
+def say(text: str, *, err: bool = False) -> None:
+    """Print *text*, which may have several lines, without control characters."""
+    click.echo(visible(text), err=err)
+
+
+class Messages(logging.Handler):
+    """Prints the warnings of hubscan and of its libraries on stderr, one line each."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print *record*."""
+        try:
+            print(visible(self.format(record)), file=sys.stderr)
+        except Exception:
+            self.handleError(record)
+
+
+def show_warnings() -> None:
+    """Print warnings that no handler takes through `Messages`, instead of as they are."""
+    logging.lastResort = Messages(logging.WARNING)
