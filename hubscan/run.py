@@ -172,8 +172,9 @@ class Run:
         if isinstance(result, Scored) and result.left_out:
             self._write_predictions(result)
             result = replace(result, left_out={})
-        line = json.dumps(asdict(result)) + "\n"
-        with (self.folder / (VERIFIED if verifies else RESULTS)).open("a", encoding="utf-8") as file:
+        # A lone surrogate, which a name may contain, would make the line unreadable.
+        line = json.dumps(asdict(result), ensure_ascii=False).encode("utf-8", "replace") + b"\n"
+        with (self.folder / (VERIFIED if verifies else RESULTS)).open("ab") as file:
             file.write(line)
             file.flush()
             os.fsync(file.fileno())

@@ -146,6 +146,7 @@ def test_negative_numbers_in_a_csv_stay_numbers() -> None:
 @pytest.mark.parametrize("name", [name for name in EVIL if name != "a text of 5 MB"])
 def test_a_card_has_no_links_tags_or_control_characters_from_outside(name: str, tmp_path: Path) -> None:
     best = evil_ranking(EVIL[name])[0].scored  # a recipe refuses its name, so the other fields have to do
+    assert isinstance(best.candidate, Candidate)
     best = replace(best, candidate=replace(best.candidate, model="org/name"))
     run = make_run(tmp_path / "run", [best, MINILM], classes={EVIL[name]: 500, "pos": 500})
     card = as_card(run, "me/x")
