@@ -1,0 +1,209 @@
+"""Whatever is in a recipe, a README, a header, a listing row, a run folder or a dataset: one line, no traceback."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import struct
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+from safetensors.numpy import save
+
+from hubscan import recipe
+from hubscan.errors import CheckpointError, DatasetError, HubscanError, RankingError, RecipeError, RunError
+from hubscan.hub import eligibility, local_facts
+from hubscan.hub.damage import refuse_damaged
+from hubscan.report import FORMATS
+from hubscan.run import Run, load_run
+from hubscan.sample import draw
+from tests.fuzz import fuzz
+from tests.support.mutations import mutated, spoilt
+from tests.support.rankings import make_run
+
+RECIPE: Final = {
+    "dataset": "imdb", "task": "text-classification", "models": ["org/a", "org/b@main"], "samples": 100,
+    "metrics": ["transrate", "logme"], "label_columns": ["label"], "max_bytes": "1GB", "seed": 1,
+    "pooling": "mean", "device": "cpu", "balance": True, "languages": ["en"],
+}  # fmt: skip
+CARD: Final = {
+    "license": "other",
+    "license_name": "own",
+    "tags": ["a", "b"],
+    "base_model": "org/x",
+    "datasets": ["imdb"],
+    "language": ["en"],
+    "configs": [
+        {"config_name": "default", "data_files": [{"split": "train", "path": "rows.csv"}], "sep": ";"}
+    ],
+    "dataset_info": {
+        "features": [
+            {"name": "text", "dtype": "string"},
+            {"name": "label", "dtype": {"class_label": {"names": {"0": "neg", "1": "pos"}}}},
+        ],
+        "splits": [{"name": "train", "num_examples": 40}],
+    },
+}
+CONFIG: Final = {
+    "model_type": "bert", "architectures": ["BertModel"], "vocab_size": 30, "hidden_size": 8,
+    "quantization_config": {"quant_method": "awq"}, "auto_map": {"AutoModel": "x.X"}, "torch_dtype": "float32",
+}  # fmt: skip
+HEADER: Final = {
+    "__metadata__": {"format": "pt"},
+    "a.weight": {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]},
+    "b.bias": {"dtype": "F16", "shape": [4], "data_offsets": [24, 32]},
+}
+INDEX: Final = {
+    "metadata": {"total_size": 32},
+    "weight_map": {
+        "a.weight": "model-00001-of-00002.safetensors",
+        "b.bias": "model-00002-of-00002.safetensors",
+    },
+}
+
+
+@contextmanager
+def refused(*kinds: type[HubscanError]) -> Iterator[None]:
+    """Accept that the block raises one of *kinds*, in one short line without control characters."""
+    try:
+        yield
+    except kinds as error:
+        message = str(error)
+        assert message and len(message) <= 2_000
+        assert message.isprintable() or message.splitlines()[0]
+
+
+@pytest.fixture(scope="module")
+def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("fuzz")
+
+
+@fuzz()
+@given(st.data())
+def test_a_recipe(scratch: Path, data: st.DataObject) -> None:
+    file = scratch / "recipe.yaml"
+    text = yaml.safe_dump(data.draw(mutated(RECIPE))).encode("utf-8", "replace")
+    file.write_bytes(data.draw(st.just(text) | spoilt(text)))
+    with refused(RecipeError):
+        recipe.resolve({}, file)
+
+
+@fuzz()
+@given(st.data())
+def test_the_readme_of_a_checkpoint(scratch: Path, data: st.DataObject) -> None:
+    text = f"---\n{yaml.safe_dump(data.draw(mutated(CARD)))}---\n# Title\n".encode("utf-8", "replace")
+    (scratch / "README.md").write_bytes(data.draw(st.just(text) | spoilt(text)))
+    license = local_facts.license_in(scratch)
+    assert license is None or (license.isprintable() and len(license) <= local_facts.LONGEST_LICENSE)
+
+
+@fuzz()
+@given(st.data())
+def test_the_readme_of_a_dataset(data: st.DataObject) -> None:
+    text = f"---\n{yaml.safe_dump(data.draw(mutated(CARD)))}---\n# Title\n".encode("utf-8", "replace")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        rows = "".join(f"row {i};{i % 2}\n" for i in range(40))
+        (folder / "rows.csv").write_text("text;label\n" + rows)
+        (folder / "README.md").write_bytes(data.draw(st.just(text) | spoilt(text)))
+        with refused(DatasetError):
+            draw(recipe.resolve({"dataset": str(folder), "samples": 10}).sample_request)
+
+
+@fuzz()
+@given(st.data())
+def test_the_config_of_a_checkpoint(scratch: Path, data: st.DataObject) -> None:
+    folder = scratch / "config"
+    folder.mkdir(exist_ok=True)
+    text = json.dumps(data.draw(mutated(CONFIG))).encode()
+    (folder / "config.json").write_bytes(data.draw(st.just(text) | spoilt(text)))
+    with refused(CheckpointError):
+        eligibility.check(folder, "text")
+
+
+@fuzz()
+@given(st.data())
+def test_the_header_of_a_safetensors_file(data: st.DataObject) -> None:
+    header = json.dumps(data.draw(mutated(HEADER))).encode()
+    content = struct.pack("<Q", len(header)) + header + bytes(32)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "config.json").write_text("{}")
+        (folder / "model.safetensors").write_bytes(data.draw(st.just(content) | spoilt(content)))
+        with refused(CheckpointError):
+            refuse_damaged(folder)
+        count = local_facts.parameters_in(folder)
+        assert count is None or 0 <= count <= 8 * len(content) + 1000
+
+
+@fuzz()
+@given(st.data())
+def test_the_index_of_a_checkpoint(data: st.DataObject) -> None:
+    index = json.dumps(data.draw(mutated(INDEX))).encode()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "config.json").write_text("{}")
+        for shard in INDEX["weight_map"].values():  # type: ignore[attr-defined]
+            (folder / shard).write_bytes(save({"a.weight": np.zeros((2, 3), np.float32)}))
+        (folder / "model.safetensors.index.json").write_bytes(data.draw(st.just(index) | spoilt(index)))
+        with refused(CheckpointError):
+            refuse_damaged(folder)
+        local_facts.parameters_in(folder)
+
+
+@pytest.fixture(scope="module")
+def run(scratch: Path) -> Run:
+    return make_run(scratch / "run")
+
+
+@fuzz()
+@given(st.data())
+@pytest.mark.parametrize("name", ["recipe.yaml", "lock.yaml", "results.jsonl"])
+def test_a_run_folder(name: str, run: Run, data: st.DataObject) -> None:
+    content = (run.folder / name).read_bytes()
+    if name == "results.jsonl":
+        lines = [json.loads(line) for line in content.splitlines()]
+        texts = [json.dumps(line) for line in data.draw(mutated(lines)) or []] if lines else []
+        changed = ("\n".join(texts) + "\n").encode() if isinstance(texts, list) else content
+    else:
+        changed = yaml.safe_dump(data.draw(mutated(yaml.safe_load(content)))).encode("utf-8", "replace")
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place) / "run"
+        shutil.copytree(run.folder, folder)
+        (folder / name).write_bytes(data.draw(st.just(changed) | spoilt(changed)))
+        with refused(RunError, RecipeError, RankingError):
+            ranking = load_run(folder).ranking
+            for form in FORMATS.values():
+                form(ranking)
+        assert sorted(path.name for path in folder.iterdir()) == sorted(p.name for p in run.folder.iterdir())
+
+
+ROWS: Final = [{"text": f"row {i}", "label": "ab"[i % 2], "n": i} for i in range(40)]
+
+
+@fuzz()
+@given(st.data())
+@pytest.mark.parametrize("form", ["jsonl", "json"])
+def test_the_rows_of_a_dataset(form: str, data: st.DataObject) -> None:
+    rows: Any = data.draw(mutated(ROWS))
+    if form == "jsonl":
+        text = "\n".join(json.dumps(row) for row in (rows if isinstance(rows, list) else [rows])).encode()
+    else:
+        text = json.dumps(rows).encode()
+    with tempfile.TemporaryDirectory() as name:
+        file = Path(name) / f"rows.{form}"
+        file.write_bytes(data.draw(st.just(text) | spoilt(text)))
+        with refused(DatasetError):
+            draw(
+                recipe.resolve(
+                    {"dataset": str(file), "samples": 10, "label_columns": ("label",)}
+                ).sample_request
+            )
