@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import threading
 import time
@@ -247,12 +246,11 @@ def test_workers_wait_together_and_waiting_is_not_stalling(own_hub: LabHub, tmp_
 
 def test_a_worker_that_waits_is_neither_silent_nor_busy() -> None:
     engine = LocalEngine("cpu", stall_seconds=1.0, limit_seconds=1.0)
-    lines = [json.dumps({"kind": "waiting", "reason": "the Hub limits requests", "seconds": 200.0})]
-    process: Any = SimpleNamespace(stdout=lines, kill=lambda: pytest.fail("it was ended"))
-    worker = Worker("cpu", {}, process, io.BytesIO(), stage="fetch")
+    child: Any = SimpleNamespace(kill=lambda: pytest.fail("it was ended"), close=lambda: None)
+    worker = Worker("cpu", {}, child, stage="fetch")
     worker.begun = worker.last_message = time.monotonic() - 100
     worker.candidate = Candidate("a/b", "c" * 40, "text")
-    engine._listen(worker)
+    engine._listen(worker, {"kind": "waiting", "reason": "the Hub limits requests", "seconds": 200.0})
     engine._workers.append(worker)
     engine._end_overdue()
     assert not worker.overdue

@@ -6,37 +6,24 @@ import json
 import logging
 import os
 import queue
-import signal
-import subprocess
-import sys
-import tempfile
-import threading
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from pydantic import TypeAdapter
 
 from hubscan.engines.protocols import Progress, Result
 from hubscan.errors import HubscanError, RecipeError
+from hubscan.processes import DAMAGED, Child, Message, start, temporary_folder
 from hubscan.records import Candidate, Job, Scored, Skipped, Tuned
 
 log = logging.getLogger(__name__)
 
 START_SECONDS = 300.0  # importing torch from a cold disk can take minutes
 POLL_SECONDS = 0.5
-
-# By default glibc requests memory for every large tensor and returns it at once, so a convolution spends half
-# its time in page faults. With these settings it keeps the memory and is twice as fast. Other allocators
-# ignore them.
-KEEP_MEMORY = {
-    "MALLOC_MMAP_THRESHOLD_": str(2**30),
-    "MALLOC_TRIM_THRESHOLD_": str(2**32),
-    "MALLOC_TOP_PAD_": str(2**26),
-}
 
 
 @dataclass
@@ -45,16 +32,18 @@ class Worker:
 
     device: str
     environment: dict[str, str]
-    process: subprocess.Popen[str]
-    errors: IO[bytes]  # its stderr, whose last line explains a crash
+    child: Child | None = None  # None until it is started
     candidate: Candidate | None = None
     stage: str = "start"
     last_message: float = field(default_factory=time.monotonic)
     begun: float | None = field(default_factory=time.monotonic)  # None: it waits for this process
     overdue: str = ""  # why it was ended
 
-
-Message = dict[str, Any] | None  # None: the worker has ended
+    @property
+    def running(self) -> Child:
+        """Return its process."""
+        assert self.child is not None
+        return self.child
 
 
 class LocalEngine:
@@ -86,7 +75,7 @@ class LocalEngine:
         self._limit_seconds = limit_seconds
         self._messages: queue.Queue[tuple[Worker, Message]] = queue.Queue()
         self._workers: list[Worker] = []
-        self._folder = tempfile.TemporaryDirectory(prefix="hubscan-")
+        self._folder = temporary_folder()
         self._setup = ""
         self._grown = False
 
@@ -118,32 +107,38 @@ class LocalEngine:
     def close(self) -> None:
         """End all workers and remove the sample's file."""
         for worker in self._workers:
-            worker.process.kill()
-            worker.process.wait()
-            worker.errors.close()
+            worker.running.close()
         self._workers.clear()
         self._folder.cleanup()
 
     def _heard(
         self, worker: Worker, message: Message, waiting: deque[Candidate]
     ) -> Iterator[Progress | Result]:
-        """Handle one message, and give the worker its next candidate when it is free."""
+        """Handle one message; a process that sends anything else is ended, and its exit arrives later."""
         if message is None:
             yield from self._on_exit(worker, waiting)
-        elif message["kind"] == "broken":
-            raise HubscanError(message["reason"])
-        elif message["kind"] == "ready":
+            return
+        if message["kind"] == "broken":
+            raise HubscanError(str(message.get("reason")))
+        try:
+            yield from self._handled(worker, message, waiting)
+        except (KeyError, TypeError, ValueError):
+            worker.overdue = worker.overdue or f"{DAMAGED}, so it was ended"
+            worker.running.kill()
+
+    def _handled(
+        self, worker: Worker, message: dict[str, Any], waiting: deque[Candidate]
+    ) -> Iterator[Progress | Result]:
+        """Handle one message of a process, and give the worker its next candidate when it is free."""
+        kind = message["kind"]
+        if kind == "ready":
             self._join(worker, message["gpus"])
-        elif message["kind"] == "progress":
-            assert worker.candidate is not None
-            worker.stage = message["stage"]
-            yield Progress(worker.candidate.name, worker.stage, message["done"], message["rows"])
-        elif message["kind"] == "waiting":
+        elif kind in ("progress", "waiting"):
             if worker.candidate is not None:
-                yield Progress(worker.candidate.name, worker.stage, wait=waiting_words(**message))
+                yield _progress(worker, message)
         else:
-            if message["kind"] != "free":
-                yield _result(message)
+            if kind != "free":
+                yield _result(message, worker.candidate)
             self._employ(worker, waiting)
 
     def _employ(self, worker: Worker, waiting: deque[Candidate]) -> None:
@@ -179,33 +174,27 @@ class LocalEngine:
         return self._device, environment
 
     def _start(self, device: str, environment: dict[str, str]) -> None:
-        errors = tempfile.TemporaryFile(dir=self._folder.name)  # noqa: SIM115 - closed with its worker
-        process = subprocess.Popen(
-            [sys.executable, "-m", "hubscan.engines.worker", device],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            env=KEEP_MEMORY | os.environ | environment,
-            encoding="utf-8",
-            start_new_session=True,  # an interrupt at the keyboard is the parent's to handle
-        )
-        worker = Worker(device, environment, process, errors)
+        worker = Worker(device, environment)
         self._workers.append(worker)
-        threading.Thread(target=self._listen, args=(worker,), daemon=True).start()
+        worker.child = start(
+            "hubscan.engines.worker",
+            device,
+            folder=Path(self._folder.name),
+            hear=lambda message: self._listen(worker, message),
+            environment=environment,
+        )
 
-    def _listen(self, worker: Worker) -> None:
-        assert worker.process.stdout is not None
-        for line in worker.process.stdout:
-            message = json.loads(line)
-            # Set here, since the consumer of the results may ask for the next one much later.
+    def _listen(self, worker: Worker, message: Message) -> None:
+        """Note when a message came: the consumer of the results may ask for the next one much later."""
+        if message is not None:
             worker.last_message = time.monotonic()
             if message["kind"] == "waiting":  # it is neither silent nor busy meanwhile
-                worker.last_message += message["seconds"]
-                worker.begun = None if worker.begun is None else worker.begun + message["seconds"]
+                seconds = float(message.get("seconds") or 0.0)
+                worker.last_message += seconds
+                worker.begun = None if worker.begun is None else worker.begun + seconds
             elif message["kind"] != "progress":
                 worker.begun = None
-            self._messages.put((worker, message))
-        self._messages.put((worker, None))
+        self._messages.put((worker, message))
 
     def _shared(self, sample: Path | bytes) -> Path:
         """Return a file that every worker can read."""
@@ -228,13 +217,13 @@ class LocalEngine:
             elif not starting and limit is not None and now - worker.begun > limit:
                 worker.overdue = f"it took longer than {limit:.0f} s, so its process was ended"
             if worker.overdue:
-                worker.process.kill()
+                worker.running.kill()
 
     def _on_exit(self, worker: Worker, waiting: deque[Candidate]) -> Iterator[Skipped]:
         """Yield why *worker* ended, and start another in its place if candidates are waiting."""
-        reason = worker.overdue or _exit_reason(worker.process.wait(), _last_stderr_line(worker.errors))
+        reason = worker.overdue or worker.running.reason()
         self._workers.remove(worker)
-        worker.errors.close()
+        worker.running.close()
         if worker.stage == "start" and not self._workers:
             raise HubscanError(f"no worker could start: {reason}")
         if worker.stage == "start":
@@ -248,14 +237,8 @@ class LocalEngine:
 
 def _send(worker: Worker, line: str) -> bool:
     """Return whether *line* could be sent to *worker*; its exit arrives as a separate message."""
-    assert worker.process.stdin is not None
     worker.begun = worker.last_message = time.monotonic()
-    try:
-        worker.process.stdin.write(line + "\n")
-        worker.process.stdin.flush()
-    except OSError:
-        return False
-    return True
+    return worker.running.send(line)
 
 
 def waiting_words(reason: str, seconds: float, **_: Any) -> str:
@@ -263,9 +246,20 @@ def waiting_words(reason: str, seconds: float, **_: Any) -> str:
     return f"{reason}: waiting {seconds:.0f} s" if seconds else ""
 
 
-def _result(message: dict[str, Any]) -> Result:
+def _progress(worker: Worker, message: dict[str, Any]) -> Progress:
+    assert worker.candidate is not None
+    if message["kind"] == "waiting":
+        return Progress(worker.candidate.name, worker.stage, wait=waiting_words(**message))
+    worker.stage = str(message["stage"])
+    return Progress(worker.candidate.name, worker.stage, int(message["done"]), int(message["rows"]))
+
+
+def _result(message: dict[str, Any], candidate: Candidate | None) -> Result:
+    """Return the result in *message*, which must be about *candidate*."""
     kinds: dict[str, type[Result]] = {"scored": Scored, "tuned": Tuned, "skipped": Skipped}
     result: Result = TypeAdapter(kinds[message["kind"]]).validate_python(message["result"])
+    if candidate is None or result.identity != candidate.identity:
+        raise ValueError("a result of another candidate")
     return result
 
 
@@ -294,17 +288,3 @@ def _visible(place: int) -> dict[str, str]:
     if listed and place >= len(listed):
         raise RecipeError(f"device cuda:{place}: CUDA_VISIBLE_DEVICES lists {len(listed)} devices")
     return {"CUDA_VISIBLE_DEVICES": listed[place] if listed else str(place)}
-
-
-def _exit_reason(code: int, last_line: str) -> str:
-    if code < 0:
-        name = signal.Signals(-code).name
-        hint = " (out of memory?)" if name == "SIGKILL" else ""
-        return f"its process was ended by {name}{hint}"
-    return f"its process ended with exit code {code}" + (f": {last_line}" if last_line else "")
-
-
-def _last_stderr_line(errors: IO[bytes]) -> str:
-    errors.seek(max(0, errors.seek(0, os.SEEK_END) - 4096))
-    lines = errors.read().decode("utf-8", "replace").split("\n")
-    return next((line.strip()[:200] for line in reversed(lines) if line.strip()), "")

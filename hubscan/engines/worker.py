@@ -15,23 +15,21 @@ from __future__ import annotations
 
 import gc
 import json
-import os
 import sys
-import threading
 from dataclasses import asdict
 from pathlib import Path
-from typing import IO, Any
 
 from pydantic import TypeAdapter
 
 from hubscan import environment
 from hubscan.errors import HubscanError, SettingError
+from hubscan.processes import Messages, private_stdout
 from hubscan.records import Candidate, Scored, Skipped, Tuned
 
 
 def main(device: str) -> None:
     """Serve until stdin ends."""
-    say = _Messages(_private_stdout())
+    say = Messages(private_stdout())
     try:
         with environment.explained():
             _serve(device, say)
@@ -39,7 +37,7 @@ def main(device: str) -> None:
         say("broken", reason=str(error))
 
 
-def _serve(device: str, say: _Messages) -> None:
+def _serve(device: str, say: Messages) -> None:
     # Imported objects stay alive. Scanning them for garbage makes the imports a quarter slower, and takes
     # half a second of every candidate.
     gc.disable()
@@ -84,23 +82,6 @@ def _serve(device: str, say: _Messages) -> None:
         say(type(result).__name__.lower(), result=asdict(result))
 
 
-class _Messages:
-    """Sends messages to the parent, each as a line."""
-
-    def __init__(self, answers: IO[str]) -> None:
-        self._answers = answers
-        self._lock = threading.Lock()  # threads that download report that they wait
-
-    def __call__(self, kind: str, **content: Any) -> None:
-        with self._lock:
-            self._answers.write(json.dumps({"kind": kind, **content}) + "\n")
-            self._answers.flush()
-
-    def waits(self, reason: str, seconds: float) -> None:
-        """Report that a server limits requests."""
-        self("waiting", reason=reason, seconds=seconds)
-
-
 def _what_is_broken(error: Exception) -> str:
     from hubscan.media import torchvision
 
@@ -109,13 +90,6 @@ def _what_is_broken(error: Exception) -> str:
     except HubscanError as known:
         return str(known)
     return f"transformers cannot be imported: {error}"
-
-
-def _private_stdout() -> IO[str]:
-    """Return the real stdout, reserved for messages; redirect what libraries print to stderr."""
-    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)
-    return answers
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ class Malformed(ValueError):
     """A text from outside is not what it should be; the message is a reason of one line."""
 
 
-def json_of(content: bytes | str, *, most_bytes: int = MOST_BYTES) -> Any:
+def json_of(content: bytes | str, *, most_bytes: int = MOST_BYTES, most_values: int = 4 * MOST_VALUES) -> Any:
     """Return the value of a JSON text in UTF-8.
 
     Raises:
@@ -46,7 +46,7 @@ def json_of(content: bytes | str, *, most_bytes: int = MOST_BYTES) -> Any:
         raise
     except ValueError as error:
         raise Malformed(f"not valid JSON: {_one_line(error)}") from error
-    _check_depth(value)
+    _check_size(value, most_values)
     return value
 
 
@@ -151,7 +151,7 @@ def _check_event(event: yaml.Event, depth: int, values: int) -> None:
             raise Malformed(f"a number of more than {MOST_DIGITS} digits")
 
 
-def _check_depth(value: Any) -> None:
+def _check_size(value: Any, most_values: int) -> None:
     """Check the depth and the number of values without recursion."""
     level, depth, values = _nested([value]), 0, 1
     while level:
@@ -160,8 +160,8 @@ def _check_depth(value: Any) -> None:
         level, values = _nested(inner), values + len(inner)
         if depth > MOST_DEPTH:
             raise Malformed(f"nested more than {MOST_DEPTH} deep")
-        if values > MOST_VALUES * 4:
-            raise Malformed(f"has more than {MOST_VALUES * 4:,} values")
+        if values > most_values:
+            raise Malformed(f"has more than {most_values:,} values")
 
 
 def _nested(values: Iterable[Any]) -> list[Any]:

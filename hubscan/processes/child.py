@@ -1,0 +1,33 @@
+"""The part of a child process that talks to its parent."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from typing import IO, Any
+
+
+class Messages:
+    """Sends messages to the parent, each as a line."""
+
+    def __init__(self, answers: IO[str]) -> None:
+        self._answers = answers
+        self._lock = threading.Lock()  # threads that download report that they wait
+
+    def __call__(self, kind: str, **content: Any) -> None:
+        """Send one message."""
+        with self._lock:
+            self._answers.write(json.dumps({"kind": kind, **content}) + "\n")
+            self._answers.flush()
+
+    def waits(self, reason: str, seconds: float) -> None:
+        """Report that a server limits requests."""
+        self("waiting", reason=reason, seconds=seconds)
+
+
+def private_stdout() -> IO[str]:
+    """Return the real stdout, reserved for messages; redirect what libraries print to stderr."""
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    return answers
