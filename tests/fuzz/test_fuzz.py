@@ -107,19 +107,6 @@ def test_the_readme_of_a_checkpoint(scratch: Path, data: st.DataObject) -> None:
 
 @fuzz()
 @given(st.data())
-def test_the_readme_of_a_dataset(data: st.DataObject) -> None:
-    text = f"---\n{yaml.safe_dump(data.draw(mutated(CARD)))}---\n# Title\n".encode("utf-8", "replace")
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        rows = "".join(f"row {i};{i % 2}\n" for i in range(40))
-        (folder / "rows.csv").write_text("text;label\n" + rows)
-        (folder / "README.md").write_bytes(data.draw(st.just(text) | spoilt(text)))
-        with refused(DatasetError):
-            draw(recipe.resolve({"dataset": str(folder), "samples": 10}).sample_request)
-
-
-@fuzz()
-@given(st.data())
 def test_the_config_of_a_checkpoint(scratch: Path, data: st.DataObject) -> None:
     folder = scratch / "config"
     folder.mkdir(exist_ok=True)
@@ -166,15 +153,10 @@ def run(scratch: Path) -> Run:
 
 @fuzz()
 @given(st.data())
-@pytest.mark.parametrize("name", ["recipe.yaml", "lock.yaml", "results.jsonl"])
+@pytest.mark.parametrize("name", ["recipe.yaml", "lock.yaml"])
 def test_a_run_folder(name: str, run: Run, data: st.DataObject) -> None:
     content = (run.folder / name).read_bytes()
-    if name == "results.jsonl":
-        lines = [json.loads(line) for line in content.splitlines()]
-        texts = [json.dumps(line) for line in data.draw(mutated(lines)) or []] if lines else []
-        changed = ("\n".join(texts) + "\n").encode() if isinstance(texts, list) else content
-    else:
-        changed = yaml.safe_dump(data.draw(mutated(yaml.safe_load(content)))).encode("utf-8", "replace")
+    changed = yaml.safe_dump(data.draw(mutated(yaml.safe_load(content)))).encode("utf-8", "replace")
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place) / "run"
         shutil.copytree(run.folder, folder)
