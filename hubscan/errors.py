@@ -12,6 +12,10 @@ class HubscanError(Exception):
         """Return the message without control characters and of bounded length: it may quote strangers."""
         return plain_lines(super().__str__())
 
+    def reason(self, name: str) -> str:
+        """Return the message without *name*, which it is about, at its start."""
+        return plain_lines(super().__str__().removeprefix(f"{name}: "))
+
 
 class RecipeError(HubscanError):
     """The recipe or the options contain something unknown or contradictory; the command line exits with 2."""

@@ -32,7 +32,7 @@ def guarded(candidate: Candidate, report: Report, work: Callable[[Enter], T]) ->
         with environment.explained():
             return work(enter)
     except HubscanError as error:
-        reason = str(error).removeprefix(f"{candidate.model}: ")
+        reason = error.reason(candidate.model)
     except MemoryError:
         reason = "out of memory"
     except Exception as error:

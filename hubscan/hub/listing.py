@@ -126,7 +126,7 @@ def named(models: Iterable[str], query: Query, *modalities: Modality) -> Iterato
             folder = _folder(name)
             yield from _local(name, folder, modalities) if folder else _remote(name, query, modalities)
         except (HubError, CheckpointError) as error:
-            yield Skipped(name, None, "resolve", str(error).removeprefix(f"{name}: "))
+            yield Skipped(name, None, "resolve", error.reason(name))
 
 
 def _folder(name: str) -> Path | None:
