@@ -113,9 +113,7 @@ def test_fine_tuning_does_nothing_foreign(watched: Watched) -> None:
     watched("verify", "mine", "--top", "1")
 
 
-def test_images_that_name_programs_and_files_are_dropped(
-    watched: Watched, inside: Path, tmp_path: Path
-) -> None:
+def test_images_that_name_programs_and_files_are_dropped(watched: Watched, inside: Path) -> None:
     postscript = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n(exploited) (w) file closefile showpage\n"
     cells = [
         {"bytes": postscript, "path": None},
@@ -134,17 +132,16 @@ def test_images_that_name_programs_and_files_are_dropped(
     )
 
 
-@pytest.mark.parametrize("name", ["pytorch_model.bin"])
-def test_pickles_of_a_checkpoint_are_not_opened(
-    name: str, watched: Watched, hub_root: Path, inside: Path, tmp_path: Path
-) -> None:
+def test_pickles_of_a_checkpoint_are_not_opened(watched: Watched, hub_root: Path, inside: Path) -> None:
     evil = inside / "evil"
     shutil.copytree(hub_root / "models" / "tester" / "seeing-bert", evil)
-    (evil / name).write_bytes(pickle.dumps(Exploit()))
+    (evil / "pytorch_model.bin").write_bytes(pickle.dumps(Exploit()))
     (evil / "tokenization_evil.py").write_text("raise SystemExit(1)")
     (evil / "__init__.py").write_text("raise SystemExit(1)")
     said = watched("rank", "--dataset", "reviews", "--model", "./evil", *SMALL, "--run", "r")
-    fault_table.record("checkpoint", f"a pickle that starts a program, as {name}", said.splitlines()[-1])
+    fault_table.record(
+        "checkpoint", "a pickle that starts a program, as pytorch_model.bin", said.splitlines()[-1]
+    )
 
 
 def picture(shade: int) -> bytes:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import sys
 
 import click
 
@@ -21,7 +20,7 @@ class Messages(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Print *record*."""
         try:
-            print(visible(self.format(record)), file=sys.stderr)
+            say(self.format(record), err=True)
         except Exception:
             self.handleError(record)
 

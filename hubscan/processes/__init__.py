@@ -1,4 +1,4 @@
-"""Run work on data from outside in processes of their own, with a memory limit and a stall limit.
+"""Run work on data from outside in processes of their own.
 
 A child sends JSON lines on stdout and reads them from stdin. They are plain text, so a process that has
 handled a stranger's data cannot pass code to its parent.

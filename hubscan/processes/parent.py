@@ -116,7 +116,7 @@ def _listen(child: Child, hear: Callable[[Message], None]) -> None:
 
 
 def _message(line: bytes) -> dict[str, Any]:
-    """Return the message in *line*; one without a known kind if it is none."""
+    """Return the message in *line*, or one of an unknown kind if the line is damaged."""
     try:
         message = json_of(line, most_bytes=LONGEST_LINE, most_values=LONGEST_LINE)
     except Malformed:

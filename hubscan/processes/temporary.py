@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import platform
 import re
 import shutil
 import tempfile
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import Final
 
-NAME: Final = re.compile(r"hubscan-(\d+)-\w+")
+NAME: Final = re.compile(r"hubscan-(?P<process>\d+)-(?P<machine>[0-9a-f]{8})-\w+")
 
 
 def temporary_folder() -> tempfile.TemporaryDirectory[str]:
@@ -19,9 +22,23 @@ def temporary_folder() -> tempfile.TemporaryDirectory[str]:
     with suppress(OSError):
         for folder in place.glob("hubscan-*"):
             named = NAME.fullmatch(folder.name)
-            if named and not _runs(int(named[1])) and _is_ours(folder):
+            here = named is not None and named["machine"] == _machine()
+            if named and here and not _runs(int(named["process"])) and _is_ours(folder):
                 shutil.rmtree(folder, ignore_errors=True)
-    return tempfile.TemporaryDirectory(prefix=f"hubscan-{os.getpid()}-", ignore_cleanup_errors=True)
+    prefix = f"hubscan-{os.getpid()}-{_machine()}-"
+    return tempfile.TemporaryDirectory(prefix=prefix, ignore_cleanup_errors=True)
+
+
+@cache
+def _machine() -> str:
+    """Return 8 digits for where process numbers count: a container that shares the folder has its own."""
+    with suppress(OSError, AttributeError):
+        return _digits(f"{platform.node()} {os.readlink('/proc/self/ns/pid')}")  # noqa: PTH115 - not a path
+    return _digits(platform.node())
+
+
+def _digits(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
 def _runs(process: int) -> bool:

@@ -85,7 +85,7 @@ def check_yaml(content: bytes | str, *, most_bytes: int = MOST_BYTES) -> None:
 
 
 def front_matter(content: bytes | str, *, most_bytes: int = MOST_BYTES) -> dict[str, Any]:
-    """Return the YAML mapping between the first two lines `---` of a card; {} if there is none.
+    """Return the YAML mapping at the top of a card, between two lines `---`; {} if the card has none.
 
     Raises:
         Malformed: if it is no mapping, or exceeds a limit.

@@ -1,6 +1,6 @@
 """Fuzz targets for everything that hubscan parses from outside.
 
-They run with a few examples among the other tests, and with many by `make fuzz`.
+They run with a few examples among the other tests, and with as many as HUBSCAN_FUZZ_EXAMPLES says.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ F = TypeVar("F", bound=Callable[..., Any])
 EXAMPLES: Final = int(os.environ.get("HUBSCAN_FUZZ_EXAMPLES", "20"))
 
 
-def fuzz(examples: int = EXAMPLES) -> Callable[[F], F]:
+def fuzz() -> Callable[[F], F]:
     """Return the settings of a target: bounded, and repeatable unless there are many examples."""
     chosen = settings(
-        max_examples=examples,
+        max_examples=EXAMPLES,
         derandomize=EXAMPLES <= 20,
         deadline=None,
         database=None,

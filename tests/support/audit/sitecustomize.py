@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 import sys
@@ -29,16 +30,15 @@ _CHANGES = {
 }
 
 
-def _say(kind: str, what: object) -> None:
-    text = ascii(what)[1:-1] if isinstance(what, str) else ascii(what).replace('"', "'").replace("\\", "/")
+def _say(kind: str, what: str) -> None:
     frames: list[str] = []
     frame: Any = sys._getframe(2)
     while frame is not None and len(frames) < 6:
         frames.append(f"{frame.f_code.co_filename.rpartition('/')[2]}:{frame.f_lineno}")
         frame = frame.f_back
-    line = f'{{"kind": "{kind}", "what": "{text}", "by": "{" ".join(frames)}"}}\n'
+    line = json.dumps({"kind": kind, "what": what, "by": " ".join(frames)}) + "\n"
     descriptor = os.open(_LOG, os.O_WRONLY | os.O_APPEND)
-    os.write(descriptor, line.encode("ascii", "replace"))
+    os.write(descriptor, line.encode())
     os.close(descriptor)
 
 
