@@ -219,7 +219,9 @@ def test_every_kind_of_call_waits(own_hub: LabHub, tmp_path: Path, headers: dict
 def test_workers_wait_together_and_waiting_is_not_stalling(own_hub: LabHub, tmp_path: Path) -> None:
     """One worker meets the limit; the other waits with it, and neither counts as silent."""
     own_hub.faults.add(
-        "(HEAD|GET) /tester/.*resolve/.*config.json", status=429, headers={"RateLimit": '"resolvers";r=0;t=4'}
+        "(HEAD|GET) /tester/.*resolve/.*config.json",
+        status=429,
+        headers={"RateLimit": '"resolvers";r=0;t=15'},
     )
     variables = environment(own_hub.endpoint, tmp_path / "home") | {"HUBSCAN_CACHE": str(tmp_path / "cache")}
     words = (
