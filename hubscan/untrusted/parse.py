@@ -46,7 +46,7 @@ def json_of(content: bytes | str, *, most_bytes: int = MOST_BYTES, most_values: 
         raise
     except ValueError as error:
         raise Malformed(f"not valid JSON: {_one_line(error)}") from error
-    _check_size(value, most_values)
+    check_size(value, most_values)
     return value
 
 
@@ -151,8 +151,12 @@ def _check_event(event: yaml.Event, depth: int, values: int) -> None:
             raise Malformed(f"a number of more than {MOST_DIGITS} digits")
 
 
-def _check_size(value: Any, most_values: int) -> None:
-    """Check the depth and the number of values without recursion."""
+def check_size(value: Any, most_values: int = 4 * MOST_VALUES) -> None:
+    """Check the depth and the number of the values in *value*, which consists of lists and dicts.
+
+    Raises:
+        Malformed: if there are too many.
+    """
     level, depth, values = _nested([value]), 0, 1
     while level:
         depth += 1

@@ -14,7 +14,9 @@ import pyarrow as pa
 
 from hubscan.errors import DatasetError
 from hubscan.lfs_pointer import is_lfs_pointer
+from hubscan.sample.sources.expansion import Expanded, refuse_bomb
 from hubscan.sample.sources.files import Window, open_file
+from hubscan.sample.sources.formats import is_hidden
 
 AHEAD_BYTES: Final = 2**22  # bytes per read if each read is a request
 BUFFER_BYTES: Final = 2**18
@@ -62,7 +64,7 @@ def unpacked(raw: io.BufferedReader[Any], name: str) -> io.BufferedReader:
     unpack = next((opener for magic, opener in UNPACKED if start.startswith(magic)), None)
     if unpack is None:
         return raw
-    return io.BufferedReader(cast(io.RawIOBase, unpack(raw)), BUFFER_BYTES)
+    return io.BufferedReader(Expanded(raw, unpack, name), BUFFER_BYTES)
 
 
 def _only_member(raw: io.BufferedReader[Any], name: str) -> io.BufferedReader:
@@ -70,8 +72,9 @@ def _only_member(raw: io.BufferedReader[Any], name: str) -> io.BufferedReader:
         raise DatasetError(f"{name}: a zip file, which cannot be read from here; download and unpack it")
     try:
         members = ZipFile(raw)
-        inside = [member for member in members.infolist() if not member.is_dir()]
+        inside = [one for one in members.infolist() if not (one.is_dir() or is_hidden(one.filename))]
         if len(inside) == 1:
+            refuse_bomb(name, inside[0].compress_size, inside[0].file_size)
             return io.BufferedReader(cast(io.RawIOBase, members.open(inside[0])), BUFFER_BYTES)
     except (BadZipFile, RuntimeError, NotImplementedError) as error:  # damaged, encrypted, of another method
         reason = " ".join(str(error).split())[:200]

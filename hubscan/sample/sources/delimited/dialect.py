@@ -8,11 +8,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from hubscan.sample.sources.budgets import MOST_ROW_CHARACTERS
+
 if TYPE_CHECKING:
     from _csv import Reader
 
 OTHERS: Final = (";", "\t", "|", ",")  # what may separate fields, if the usual character does not
-MOST_CHARACTERS: Final = 2**27  # of one field; the module's own limit is lower than the length of some texts
 MOSTLY: Final = 0.9
 EXCEL_LINE: Final = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)  # Excel writes and reads this first line
 QUOTED: Final = re.compile(r'"(?:[^"]|"")*"', re.DOTALL)
@@ -35,7 +36,7 @@ class Dialect:
 
     def reader(self, lines: Iterable[str]) -> Reader:
         """Return a reader of *lines*, which refuses text behind a closing quote and an unclosed quote."""
-        csv.field_size_limit(max(csv.field_size_limit(), MOST_CHARACTERS))
+        csv.field_size_limit(max(csv.field_size_limit(), MOST_ROW_CHARACTERS))
         return csv.reader(
             lines,
             delimiter=self.separator,

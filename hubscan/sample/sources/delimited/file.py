@@ -8,12 +8,14 @@ import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from lzma import LZMAError
 from pathlib import PurePosixPath
-from typing import IO, Final, NoReturn, TextIO
+from typing import IO, Final, NoReturn
 from zipfile import BadZipFile
 
 from hubscan.errors import DatasetError
+from hubscan.sample.sources.budgets import BATCH_BYTES, MOST_COLUMNS, MOST_ROW_CHARACTERS
 from hubscan.sample.sources.delimited.dialect import dialect_of, excel_separator
 from hubscan.sample.sources.delimited.findings import (
     ESCAPED,
@@ -24,7 +26,7 @@ from hubscan.sample.sources.delimited.findings import (
     seems_joined,
 )
 from hubscan.sample.sources.delimited.header import Header
-from hubscan.sample.sources.delimited.records import Records
+from hubscan.sample.sources.delimited.records import Records, TooLong
 from hubscan.sample.sources.delimited.text import UTF8, decoded, undecodable
 from hubscan.sample.sources.delimited.types import Cell
 from hubscan.sample.sources.read_errors import one_line
@@ -33,6 +35,7 @@ BATCH_ROWS: Final = 1000
 DIALECT_LINES: Final = 10_000  # the first lines, which show the dialect, and the most characters in them
 DIALECT_CHARACTERS: Final = 2**22
 UNREADABLE: Final = (OSError, EOFError, zlib.error, LZMAError, BadZipFile)
+CELL_BYTES: Final = 64  # of a cell, beside its characters
 SHOWN: Final = 40  # characters of a cell or a line in a message
 
 
@@ -79,7 +82,8 @@ class CsvFile:
         self._records: Records | None = None
         with self._damage():
             text, self._encoding = decoded(name, content)
-            head = _first_lines(text)
+            lines = iter(partial(text.readline, MOST_ROW_CHARACTERS + 1), "")
+            head = _first_lines(lines)
         if found := excel_separator(head[0]):
             declared = replace(declared, separator=declared.separator or found)
             head[0] = "\n"  # the other lines keep their numbers
@@ -88,13 +92,13 @@ class CsvFile:
         if self._encoding != UTF8:
             self.notes.append(f"the text is decoded as {self._encoding}, as its byte order mark says")
         self._escaped = escaped_quote(self._dialect.separator)
-        self._records = Records(itertools.chain(head, text), self._dialect)
+        self._records = Records(itertools.chain(head, lines), self._dialect)
         self._fields = iter(self._records)
         with self._damage():
             self.header = self._named(declared)
 
     def batches(self) -> Iterator[Batch]:
-        """Yield the rows, up to 1,000 at a time.
+        """Yield the rows, up to 1,000 at a time, fewer if they are long.
 
         Raises:
             DatasetError: if a row has more fields than the header, a quote is misplaced or never closed, or
@@ -102,12 +106,15 @@ class CsvFile:
         """
         rows: list[list[Cell]] = []
         lines: list[int] = []
+        held, records, cells = 0, self._records, CELL_BYTES * len(self.header.names)
+        assert records is not None
         for line, row in self._rows():
             rows.append(row)
             lines.append(line)
-            if len(rows) == BATCH_ROWS:
+            held += records.characters + cells
+            if len(rows) == BATCH_ROWS or held > BATCH_BYTES:
                 yield self._batch(rows, lines)
-                rows, lines = [], []
+                rows, lines, held = [], [], 0
         if rows:
             yield self._batch(rows, lines)
 
@@ -118,6 +125,10 @@ class CsvFile:
         found: list[str] = []
         if declared.skips_header or not declared.names:
             found = next(filter(None, self._fields), found)
+        if len(found) > MOST_COLUMNS:
+            raise DatasetError(
+                f"{self._name}: {len(found):,} columns, and at most {MOST_COLUMNS:,} are read; remove some"
+            )
         header = Header(declared.names or found)
         for name in header.names:
             if byte := undecodable(name):
@@ -189,6 +200,11 @@ class CsvFile:
             yield
         except csv.Error as error:
             self._refuse_quotes(error)
+        except TooLong as error:
+            raise DatasetError(
+                f"{self._name}, line {error}: a row of over {MOST_ROW_CHARACTERS:,} characters; "
+                "remove it, or correct its quotes"
+            ) from error
         except UnicodeDecodeError as error:
             raise DatasetError(
                 f"{self._name}, line {self._place[1]}: it or a later line is not {self._encoding}, "
@@ -238,11 +254,18 @@ def _is_blank(row: Sequence[Cell], width: int) -> bool:
     return not row or (len(row) == 1 < width and str(row[0]).isspace())
 
 
-def _first_lines(text: TextIO) -> list[str]:
-    lines, left = [], DIALECT_CHARACTERS
-    for line in itertools.islice(text, DIALECT_LINES):
-        lines.append(line)
+def _first_lines(lines: Iterator[str]) -> list[str]:
+    """Return the first lines.
+
+    Raises:
+        TooLong: if one is.
+    """
+    first, left = list[str](), DIALECT_CHARACTERS
+    for line in itertools.islice(lines, DIALECT_LINES):
+        if len(line) > MOST_ROW_CHARACTERS:
+            raise TooLong(len(first) + 1)
+        first.append(line)
         left -= len(line)
         if left < 0:
             break
-    return lines or [""]
+    return first or [""]

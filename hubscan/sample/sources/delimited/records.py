@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
+from hubscan.sample.sources.budgets import MOST_ROW_CHARACTERS
 from hubscan.sample.sources.delimited.dialect import Dialect
 
 ENDS: Final = "\r\n"
+
+
+class TooLong(ValueError):
+    """A row has more characters than fit the budget; it begins in the line that is given."""
 
 
 class Records:
@@ -21,12 +26,14 @@ class Records:
         self.number = 0  # its number, the first being 1
         self.begins = 1  # the number of the line in which the last row begins
         self.quoted = False  # whether the last row has a quote that may open a field
+        self.characters = 0  # of the last row
 
     def __iter__(self) -> Iterator[list[Any]]:
         """Yield the fields of each row; none for an empty line.
 
         Raises:
             csv.Error: if a quote is misplaced or never closed.
+            TooLong: if a row has too many characters.
         """
         dialect = self._dialect
         separator, quotes, skips = dialect.separator, dialect.quotes, dialect.skips_spaces
@@ -34,6 +41,9 @@ class Records:
             self.line = line
             self.number += 1
             self.begins = self.number
+            self.characters = len(line)
+            if self.characters > MOST_ROW_CHARACTERS:
+                raise TooLong(self.begins)
             self.quoted = quotes and '"' in line
             if self.quoted:
                 self._pushed = line
@@ -55,4 +65,7 @@ class Records:
                     return
                 line = self.line = found
                 self.number += 1
+                self.characters += len(line)
+                if self.characters > MOST_ROW_CHARACTERS:
+                    raise TooLong(self.begins)
             yield line

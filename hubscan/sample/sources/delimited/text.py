@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 from typing import IO, Any, Final, TextIO, cast
 
 from hubscan.errors import DatasetError
+from hubscan.sample.sources.expansion import refuse_bomb
 from hubscan.sample.sources.files import File, Window
 from hubscan.sample.sources.formats import is_hidden
 from hubscan.sample.sources.sequential import SequentialFile
@@ -56,16 +57,18 @@ def _members(name: str, raw: IO[bytes]) -> Iterator[tuple[str, IO[bytes]]]:
         with zipfile.ZipFile(raw) as archive:
             if EXCEL_MEMBER in archive.namelist():
                 raise DatasetError(f"{name}: is an Excel workbook; save the sheet as csv (UTF-8)")
-            found = [member for member in archive.namelist() if _is_data(PurePosixPath(member))]
+            found = [member for member in archive.infolist() if _is_data(PurePosixPath(member.filename))]
             if not found:
                 raise DatasetError(
                     f"{name}: this zip holds no csv or tsv file; unpack it, and pass the folder or a file"
                 )
-            for member in sorted(found):
+            for member in sorted(found, key=lambda member: member.filename):
+                refuse_bomb(f"{name}/{member.filename}", member.compress_size, member.file_size)
                 with archive.open(member) as content:
                     # A wrapper, since `unpacked` looks ahead.
                     wrapped = io.BufferedReader(cast(Any, content), BUFFER_BYTES)
-                    yield f"{name}/{member}", unpacked(wrapped, f"{name}/{member}")
+                    inner = f"{name}/{member.filename}"
+                    yield inner, unpacked(wrapped, inner)
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:  # damaged, exotic, encrypted
         raise DatasetError(f"{name}: cannot be unpacked: {error}; unpack it and pass the file") from error
 

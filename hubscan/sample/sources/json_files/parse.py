@@ -6,28 +6,33 @@ import codecs
 import io
 import itertools
 import json
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final, NoReturn
 
 from hubscan.errors import DatasetError
-from hubscan.sample.sources.json_files.document import Repeated, described, rows_of
+from hubscan.sample.sources.budgets import MOST_ROW_CHARACTERS
+from hubscan.sample.sources.json_files.document import described, rows_of
+from hubscan.sample.sources.json_files.values import after_space, check_held, held_by, value_at, values_in
 from hubscan.sample.sources.unpacked import BOM
+from hubscan.untrusted import Malformed
 
 CHUNK_BYTES: Final = 2**20
-MOST_DOCUMENT_BYTES: Final = 2**30  # of a document that must be parsed whole, and of one row
+MOST_DOCUMENT_BYTES: Final = 100_000_000  # of a document that must be parsed whole
 NEAR_END: Final = 16  # characters: an error so near the end of what was read may go away with the rest
 WIDE: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 SPACE: Final = b" \t\r\n"
-SPACES: Final = re.compile(r"[ \t\r\n]*")
+
+
+Row = tuple[int, dict[str, Any], int]  # the number, the values, and about how many bytes of memory they take
 
 
 @dataclass(frozen=True, slots=True)
 class Rows:
     """The rows of a file, not yet read, each with its number."""
 
-    numbered: Iterator[tuple[int, dict[str, Any]]]
+    numbered: Iterator[Row]
     unit: str  # what the numbers count: "line" or "row"
     notes: Sequence[str] = ()
 
@@ -74,22 +79,24 @@ def _skip_blank(file: io.BufferedReader) -> int:
 def _objects(file: io.BufferedReader, name: str, number: int, field: str | None) -> Rows:
     """Return the rows of a file that begins with an object: the first of many, or the only one."""
     line = file.readline(MOST_DOCUMENT_BYTES)
+    _refuse_large(line, name)
     text = _decoded(line)
     try:
-        values = _values(text)
+        values = values_in(text)
     except json.JSONDecodeError as error:
         if error.pos < len(text.rstrip()):
             _refuse(error, text, name, number)
         values = _values_of_all(text, file, name, number)  # it goes on in the next line
         if len(values) > 1:
-            return Rows(((at, _object(one, name, f"row {at}")) for at, one in enumerate(values, 1)), "row")
-    except (ValueError, RecursionError) as error:
+            return Rows(((at, _object(one, name, f"row {at}"), 0) for at, one in enumerate(values, 1)), "row")
+    except ValueError as error:
         _refuse(error, text, name, number)
-    rest = ((at, one) for at, one in enumerate(file, number + 1) if one.strip())
+    lines = iter(partial(file.readline, MOST_ROW_CHARACTERS + 1), b"")
+    rest = ((at, one) for at, one in enumerate(lines, number + 1) if one.strip())
     following = next(rest, None)
     if following is None and len(values) == 1:
         rows, notes = rows_of(values[0], name, field)
-        return Rows(enumerate(rows, 1), "row", notes)
+        return Rows(((at, row, 0) for at, row in enumerate(rows, 1)), "row", notes)
     ahead = [] if following is None else [following]
     return Rows(_lines(itertools.chain([(number, line)], ahead, rest), name), "line")
 
@@ -97,26 +104,37 @@ def _objects(file: io.BufferedReader, name: str, number: int, field: str | None)
 def _values_of_all(begun: str, file: io.BufferedReader, name: str, number: int) -> list[Any]:
     """Return the values of a file whose first value is written over several lines."""
     more = file.read(MOST_DOCUMENT_BYTES)
-    if len(more) == MOST_DOCUMENT_BYTES:
-        raise DatasetError(
-            f"{name}: one JSON document of over {MOST_DOCUMENT_BYTES / 1e9:.0f} GB; write one object per line"
-        )
+    _refuse_large(more, name)
     text = begun + _decoded(more)
     try:
-        return _values(text)
-    except (ValueError, RecursionError) as error:
+        return values_in(text)
+    except ValueError as error:
         _refuse(error, text, name, number)
 
 
-def _lines(numbered: Iterable[tuple[int, bytes]], name: str) -> Iterator[tuple[int, dict[str, Any]]]:
+def _refuse_large(document: bytes, name: str) -> None:
+    """Refuse a document or a first row that fills the budget, so that it may not be whole."""
+    if len(document) == MOST_DOCUMENT_BYTES:
+        raise DatasetError(
+            f"{name}: one JSON document of over {MOST_DOCUMENT_BYTES / 1e6:.0f} MB; write one object per line"
+        )
+
+
+def _lines(numbered: Iterable[tuple[int, bytes]], name: str) -> Iterator[Row]:
     for number, line in numbered:
         text = _decoded(line)
         try:
-            values = _values(text)
-        except (ValueError, RecursionError) as error:
+            _check_length(len(line))
+            values = values_in(text)
+        except ValueError as error:
             _refuse(error, text, name, number)
         for value in values:
-            yield number, _object(value, name, f"line {number}")
+            yield number, _object(value, name, f"line {number}"), held_by(text) // len(values)
+
+
+def _check_length(row: int) -> None:
+    if row > MOST_ROW_CHARACTERS:
+        raise Malformed(f"a row of over {MOST_ROW_CHARACTERS:,} characters")
 
 
 def _object(value: Any, name: str, place: str) -> dict[str, Any]:
@@ -126,35 +144,6 @@ def _object(value: Any, name: str, place: str) -> dict[str, Any]:
         f"{name}, {place}: {described(value)} where a row should be; write one object for each row, as "
         "df.to_json(..., orient='records', lines=True) does"
     )
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) == len(pairs):
-        return found
-    keys = [key for key, _ in pairs]
-    repeated = Repeated(found)
-    repeated.keys_repeated = frozenset(key for key in found if keys.count(key) > 1)
-    return repeated
-
-
-DECODER: Final = json.JSONDecoder(object_pairs_hook=_unique)
-
-
-def _values(text: str) -> list[Any]:
-    """Return the values in *text*, with nothing or white space between them."""
-    found, at = [], _after_space(text, 0)
-    while at < len(text):
-        value, at = DECODER.raw_decode(text, at)
-        found.append(value)
-        at = _after_space(text, at)
-    return found
-
-
-def _after_space(text: str, at: int) -> int:
-    blank = SPACES.match(text, at)
-    assert blank is not None  # it matches nothing, too
-    return blank.end()
 
 
 class _Text:
@@ -171,21 +160,23 @@ class _Text:
     def mark(self) -> str:
         """Skip white space, and return the next character, nothing at the end."""
         while True:
-            self.at = _after_space(self.held, self.at)
+            self.at = after_space(self.held, self.at)
             if self.at < len(self.held) or not self._more():
                 return self.held[self.at : self.at + 1]
 
-    def value(self) -> Any:
-        """Return the next value."""
+    def value(self) -> tuple[Any, int]:
+        """Return the next value, and about how many bytes of memory it takes."""
         self.mark()
         while True:
             try:
-                value, self.at = DECODER.raw_decode(self.held, self.at)
-                return value
+                begun = self.at
+                value, self.at = value_at(self.held, begun)
+                return value, held_by(self.held[begun : self.at])
             except json.JSONDecodeError as error:
                 # The decoder reports a string that is not closed where it begins.
                 cut = error.pos >= len(self.held) - NEAR_END or error.msg.startswith("Unterminated string")
-                if not cut or len(self.held) - self.at > MOST_DOCUMENT_BYTES or not self._more():
+                _check_length(len(self.held) - self.at)
+                if not cut or not self._more():
                     raise
 
     def _more(self) -> bool:
@@ -197,10 +188,11 @@ class _Text:
         self.line += self.held.count("\n", 0, self.at)
         self.held = self.held[self.at :] + self._decoder.decode(content, final=self._ended)
         self.at = 0
+        check_held(self.held)
         return True
 
 
-def _elements(file: io.BufferedReader, name: str, number: int) -> Iterator[tuple[int, dict[str, Any]]]:
+def _elements(file: io.BufferedReader, name: str, number: int) -> Iterator[Row]:
     """Yield the objects of a list, reading a little ahead."""
     text = _Text(file, number)
     text.mark()
@@ -209,11 +201,11 @@ def _elements(file: io.BufferedReader, name: str, number: int) -> Iterator[tuple
     mark = "," if text.mark() != "]" else "]"
     while mark == ",":
         try:
-            value = text.value()
-        except (ValueError, RecursionError) as error:
+            value, held = text.value()
+        except ValueError as error:
             _refuse(error, text.held, name, text.line)
         rows += 1
-        yield rows, _object(value, name, f"row {rows}")
+        yield rows, _object(value, name, f"row {rows}"), held
         mark = text.mark()
         text.at += mark != ""
     if mark != "]":
@@ -232,9 +224,9 @@ def _decoded(line: bytes) -> str:
 
 def _refuse(error: Exception, text: str, name: str, first_line: int) -> NoReturn:
     """Explain why *text*, which begins in line *first_line*, cannot be parsed."""
-    if isinstance(error, RecursionError):
+    if isinstance(error, Malformed):
         raise DatasetError(
-            f"{name}, line {first_line}: values nested too deeply; remove the column that holds them"
+            f"{name}, line {first_line}: {error}; remove the values that are too large or too deep"
         ) from error
     if not isinstance(error, json.JSONDecodeError):
         raise DatasetError(

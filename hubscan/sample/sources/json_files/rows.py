@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import pyarrow as pa
@@ -13,6 +14,7 @@ from datasets.table import cast_array_to_feature
 
 from hubscan.errors import DatasetError
 from hubscan.sample.column_types import features_of
+from hubscan.sample.sources.budgets import BATCH_BYTES, MOST_COLUMNS
 from hubscan.sample.sources.json_files.columns import (
     SCALARS,
     column,
@@ -33,7 +35,7 @@ BATCH_ROWS: Final = 1000
 FIRST_CHARACTERS: Final = 10 << 20  # of the rows that decide the type of each column
 Opener = Callable[[], io.BufferedReader]
 Place = tuple[str, str, int]  # the file, "line" or "row", and the number
-Row = tuple[Place, dict[str, Any]]
+Row = tuple[Place, dict[str, Any], int]  # with about how many bytes of memory it takes
 
 
 class JsonRows:
@@ -61,16 +63,20 @@ class JsonRows:
         self._first: list[Row] = list(_first(self._begun))
         if not self._first:
             raise DatasetError(f"{files[0][0]}: the split has no rows; check --dataset")
-        names = dict.fromkeys(key for _, row in self._first for key in row)
-        self._types = {name: type_of([row.get(name) for _, row in self._first]) for name in names}
-        self._kinds = {name: main_kind(row.get(name) for _, row in self._first) for name in names}
-        self._examples = {name: self._example(name) for name in names}
+        found = _by_column(self._first)
+        if len(found) > MOST_COLUMNS:
+            raise DatasetError(
+                f"{files[0][0]}: over {MOST_COLUMNS:,} keys in the first rows; give all rows the same keys"
+            )
+        self._types = {name: type_of(values) for name, values in found.items()}
+        self._kinds = {name: main_kind(values) for name, values in found.items()}
+        self._examples = _examples(self._first, self._kinds)
         inferred = features_of(pa.schema(list(self._types.items())))
         self.features = Features({**inferred, **self._declared})
 
     def head(self, columns: Sequence[str]) -> pa.Table:
         """Return the first rows of *columns*; a value that does not fit its column is null."""
-        rows = [row for _, row in self._first[:HEAD_ROWS]]
+        rows = [row for _, row, _ in self._first[:HEAD_ROWS]]
         return pa.table({name: self._fitting([row.get(name) for row in rows], name) for name in columns})
 
     def tables(self, columns: Sequence[str]) -> Iterator[pa.Table]:
@@ -83,7 +89,7 @@ class JsonRows:
         first, self._first = self._first, self._first[:HEAD_ROWS]
         rows = itertools.chain(first, begun) if begun is not None else self._read()
         del first
-        while batch := list(itertools.islice(rows, BATCH_ROWS)):
+        for batch in _batches(rows):
             yield pa.table({name: self._column(batch, name) for name in columns})
 
     def _read(self) -> Iterator[Row]:
@@ -91,23 +97,11 @@ class JsonRows:
             with damage(name):
                 found = parsed(opened(), name, self._field)
                 self.notes = tuple(dict.fromkeys((*self.notes, *found.notes)))
-                for number, row in found.numbered:
-                    yield (name, found.unit, number), row
-
-    def _example(self, name: str) -> tuple[Place, Any]:
-        """Return the first value that has the type of its column."""
-        kind = self._kinds[name]
-        return next(
-            (
-                (place, row[name])
-                for place, row in self._first
-                if kind is not None and (other := kind_of_value(row.get(name))) and same_kind(other, kind)
-            ),
-            (self._first[0][0], None),
-        )
+                for number, row, held in found.numbered:
+                    yield (name, found.unit, number), row, held
 
     def _column(self, batch: Sequence[Row], name: str) -> pa.Array:
-        values = [None if is_nan(value := row.get(name)) else value for _, row in batch]
+        values = [None if is_nan(value := row.get(name)) else value for _, row, _ in batch]
         kind = self._kinds.get(name)
         self._refuse_repeated(batch, name)
         if kind is None:
@@ -136,7 +130,7 @@ class JsonRows:
         return f"{where} has {described(value)}"
 
     def _refuse_repeated(self, batch: Sequence[Row], name: str) -> None:
-        for place, row in batch:
+        for place, row, _ in batch:
             if isinstance(row, Repeated) and name in row.keys_repeated:
                 raise DatasetError(
                     f"{_where(place)}, column {name!r}: the object has this key twice; rename one of them"
@@ -180,14 +174,48 @@ class JsonRows:
 
 def _first(rows: Iterator[Row]) -> Iterator[Row]:
     """Yield the first rows, which decide the type of each column."""
-    characters = 0
-    for place, row in rows:
-        yield place, row
+    characters = bytes_held = 0
+    for place, row, held in rows:
+        yield place, row, held
+        bytes_held += held
         characters += sum(
             len(key) + len(value) if isinstance(value, str) else 32 for key, value in row.items()
         )
-        if characters > FIRST_CHARACTERS:
+        if characters > FIRST_CHARACTERS or bytes_held > BATCH_BYTES:
             return
+
+
+def _batches(rows: Iterator[Row]) -> Iterator[list[Row]]:
+    """Yield up to 1,000 rows at a time, fewer if they take much memory."""
+    batch, bytes_held = list[Row](), 0
+    for row in rows:
+        batch.append(row)
+        bytes_held += row[2]
+        if len(batch) == BATCH_ROWS or bytes_held > BATCH_BYTES:
+            yield batch
+            batch, bytes_held = [], 0
+    if batch:
+        yield batch
+
+
+def _by_column(rows: Sequence[Row]) -> Mapping[str, Sequence[Any]]:
+    """Return the values of each key that *rows* have."""
+    found = defaultdict[str, list[Any]](list)
+    for _, row, _ in rows:
+        for name, value in row.items():
+            found[name].append(value)
+    return found
+
+
+def _examples(rows: Sequence[Row], kinds: Mapping[str, str | None]) -> dict[str, tuple[Place, Any]]:
+    """Return the first value of each column that has its type."""
+    found: dict[str, tuple[Place, Any]] = {}
+    for place, row, _ in rows:
+        for name, value in row.items():
+            kind, other = kinds[name], kind_of_value(value)
+            if name not in found and kind and other and same_kind(other, kind):
+                found[name] = place, value
+    return found
 
 
 def _where(place: Place) -> str:

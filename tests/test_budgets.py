@@ -1,0 +1,164 @@
+"""What a dataset unpacks to is bounded: a bomb is an error or a dropped row, in less than 1 GB of memory."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import json
+import lzma
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from tests.support.fault_table import record
+from tests.support.measured import Drawer, Drawn, drawer
+
+MOST_BYTES: Final = 10**9
+MB: Final = 2**20
+CSV: Final = b"text,label\n" + b"".join(b"row %d,%c\n" % (i, b"ab"[i % 2]) for i in range(200))
+LINES: Final = b"".join(b'{"text": "row %d", "label": "%c"}\n' % (i, b"ab"[i % 2]) for i in range(200))
+
+
+@pytest.fixture(scope="module")
+def drawing() -> Iterator[Drawer]:
+    with drawer() as found:
+        yield found
+
+
+def bounded(drawn: Drawn, fault: str, *words: str) -> None:
+    """Check that drawing ended with *words* and took little memory, and record it."""
+    assert all(word in drawn.outcome for word in words), drawn.outcome
+    assert "TRACEBACK" not in drawn.outcome
+    assert drawn.peak < MOST_BYTES, drawn
+    megabytes = round(drawn.peak / 1e6, -1)
+    record("dataset", fault, f"{drawn.outcome} (peak memory {megabytes:.0f} MB)")
+
+
+def sparse(path: Path, before: bytes, zeros: int, after: bytes = b"") -> None:
+    """Write a file of *zeros* between two texts, which takes no space on the disk."""
+    with path.open("wb") as file:
+        file.write(before)
+        file.seek(zeros, 1)
+        file.write(after)
+        file.truncate()
+
+
+def gzipped(path: Path, *parts: tuple[bytes, int]) -> None:
+    """Write each of *parts* as often as it says, as members of one gzip file."""
+    path.write_bytes(b"".join(gzip.compress(content) * times for content, times in parts))
+
+
+def written(path: Path, content: bytes) -> None:
+    path.write_bytes(content)
+
+
+ROW: Final = "a row of over 33,554,432 characters"
+Make = Callable[[Path], None]
+TEXTS: Final[dict[str, tuple[str, Make, str]]] = {
+    "a csv of one cell of 4 GB": ("rows.csv", lambda path: sparse(path, CSV, 4 * 2**30, b",a\n"), ROW),
+    "a csv.gz of 4 MB with one cell of 4 GB": (
+        "rows.csv.gz", lambda path: gzipped(path, (CSV, 1), (b"x" * 64 * MB, 64), (b",a\n", 1)), ROW,
+    ),
+    "a csv whose first line has 40 MB": ("rows.csv", lambda path: written(path, b"text," + b"x" * 40 * MB + b"\n" + CSV), ROW),
+    "a csv with a quoted cell of 80 million lines": (
+        "rows.csv.gz", lambda path: gzipped(path, (CSV + b'"', 1), (b"xxx\n" * 4 * MB, 20), (b'",a\n', 1)), ROW,
+    ),
+    "a csv row of 600 million empty fields": (
+        "rows.csv.gz", lambda path: gzipped(path, (CSV, 1), (b"," * 60 * MB, 10), (b"a\n", 1)), ROW,
+    ),
+    "a csv with 300,000 columns": (
+        "rows.csv", lambda path: written(path, b"text,label" + b",x" * 300_000 + b"\n" + CSV),
+        "300,002 columns, and at most 100,000 are read",
+    ),
+    "a JSONL line of 600 MB": ("rows.jsonl", lambda path: sparse(path, LINES + b'{"text": "', 600 * MB, b'"}\n'), ROW),
+    "a JSONL line of 600 MB in 600 kB of gzip": (
+        "rows.jsonl.gz", lambda path: gzipped(path, (LINES + b'{"text": "', 1), (b"x" * 60 * MB, 10), (b'"}\n', 1)), ROW,
+    ),
+    "a first JSONL line of 120 MB": (
+        "rows.jsonl", lambda path: written(path, b'{"text": "' + b"x" * 120 * MB + b'"}\n' + LINES),
+        "one JSON document of over 100 MB",
+    ),
+    "a JSON list with an element of 600 MB": (
+        "rows.json.gz",
+        lambda path: gzipped(path, (b'[{"text": "a", "label": "b"}, {"text": "', 1), (b"x" * 60 * MB, 10), (b'"}]', 1)),
+        ROW,
+    ),
+    "a JSON document of 150 MB over several lines": (
+        "rows.json", lambda path: sparse(path, b'{\n"text": "', 150 * MB, b'"}'), "one JSON document of over 100 MB",
+    ),
+    "a JSONL line of 30 MB with ten million empty lists": (
+        "rows.jsonl",
+        lambda path: written(path, LINES + b'{"text": "a", "label": "a", "n": [' + b"[]," * 10_000_000 + b"1]}\n"),
+        "values that take over 268,435,456 bytes of memory",
+    ),
+    "JSONL with a million lists in each other": (
+        "rows.jsonl",
+        lambda path: written(path, LINES + b'{"text": "a", "label": ' + b"[" * 10**6 + b"]" * 10**6 + b"}\n"),
+        "line 201: nested more than 64 deep",
+    ),
+    "JSONL with 900 objects in each other in each line": (
+        "rows.jsonl",
+        lambda path: written(path, (b'{"text": "a", "n": ' + b'{"a":' * 900 + b"1" + b"}" * 900 + b"}\n") * 40),
+        "line 1: nested more than 64 deep",
+    ),
+    "a JSON list with a million lists in each other": (
+        "rows.json",
+        lambda path: written(path, b'[{"text": ' + b"[" * 10**6 + b"]" * 10**6 + b"}]"),
+        "nested more than 64 deep",
+    ),
+    "100 JSONL rows of 1 MB of one letter in 200 kB of gzip": (
+        "rows.jsonl.gz",
+        lambda path: gzipped(path, *((b'{"text": "%s", "label": "%c"}\n' % (b"x" * MB, b"ab"[i % 2]), 1) for i in range(100))),
+        "unpacks to over 200 times its size",
+    ),
+    "a csv.bz2 of 100 MB in less than 1 kB": (
+        "rows.csv.bz2", lambda path: written(path, bz2.compress(CSV + (b"x" * MB + b",b\n") * 100)),
+        "unpacks to over 200 times its size",
+    ),
+    "a csv.xz of 100 MB in 15 kB": (
+        "rows.csv.xz", lambda path: written(path, lzma.compress(CSV + (b"x" * MB + b",b\n") * 100, preset=1)),
+        "unpacks to over 200 times its size",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("fault", TEXTS)
+def test_text_is_read_within_a_budget(drawing: Drawer, fault: str, tmp_path: Path) -> None:
+    name, make, words = TEXTS[fault]
+    make(tmp_path / name)
+    bounded(drawing.draw(tmp_path / name), fault, words)
+
+
+@pytest.mark.parametrize("ending", ["csv", "jsonl"])
+def test_a_packed_table_that_unpacks_to_too_much_is_refused(
+    drawing: Drawer, ending: str, tmp_path: Path
+) -> None:
+    row = b"xxxxxxxxxx,a\n" if ending == "csv" else b'{"text": "x", "label": "a"}\n'
+    with zipfile.ZipFile(tmp_path / "rows.zip", "w", zipfile.ZIP_DEFLATED) as packed:
+        packed.writestr(f"rows.{ending}", (CSV if ending == "csv" else LINES) + row * (80 * MB // len(row)))
+    words = "unpacks to over 200 times its size"
+    bounded(drawing.draw(tmp_path / "rows.zip"), f"a zip with a {ending} file of 80 MB in 80 kB", words)
+
+
+def test_long_rows_are_held_a_few_at_a_time(drawing: Drawer, tmp_path: Path) -> None:
+    rows = 400
+    with (tmp_path / "rows.jsonl").open("wb") as file, (tmp_path / "rows.csv").open("wb") as other:
+        other.write(b"text,label\n")
+        for i in range(rows):
+            file.write(json.dumps({"text": f"{i}" + "x" * MB, "label": "ab"[i % 2]}).encode() + b"\n")
+            other.write(f"{i}{'x' * MB},{'ab'[i % 2]}\n".encode())
+    for name in ("rows.jsonl", "rows.csv"):
+        found = drawing.draw(tmp_path / name)
+        assert found.drawn and found.peak < 450e6, found
+        bounded(found, f"{rows} rows of 1 MB in {name}", "10 rows")
+
+
+def test_a_zip_with_the_hidden_files_of_a_mac_holds_one_file(drawing: Drawer, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "rows.jsonl.zip", "w") as packed:
+        packed.writestr("rows.jsonl", LINES)
+        packed.writestr("__MACOSX/._rows.jsonl", b"\0")
+        packed.writestr(".DS_Store", b"\0")
+    assert drawing.draw(tmp_path / "rows.jsonl.zip").outcome == "10 rows"
