@@ -48,6 +48,7 @@ def _assessed(
         rows_per_second=features.rows_per_second,
         peak_bytes=peak.bytes,
         cached=found.cached,
+        recomputed=found.recomputed,
     )
     return Scored(
         candidate=candidate,

@@ -11,7 +11,7 @@ import numpy as np
 
 from hubscan import __version__, encoders, extract
 from hubscan.encoders.precision import precision
-from hubscan.feature_store import FeatureStore, StoredFeatures, address, content_digests
+from hubscan.feature_store import DamagedFeatures, FeatureStore, StoredFeatures, address, content_digests
 from hubscan.feature_store.stored import NOT_HERE
 from hubscan.guard import Enter, Report
 from hubscan.hub.fetch import fetch
@@ -27,6 +27,7 @@ class Found:
     address: str
     download_bytes: int
     cached: bool  # every row came from the store
+    recomputed: bool  # what the store had was damaged
 
 
 def features_of(
@@ -47,11 +48,11 @@ def features_of(
     """
     where = address(_deciding(candidate, sample, job, device))
     keys, contents = sample.keys, _contents(sample, candidate)
-    kept = store.load(where)
+    kept, damaged = _stored(store, where)
     places = np.full(len(keys), NOT_HERE) if kept is None else kept.places(keys, contents)
     missing = np.flatnonzero(places == NOT_HERE)
     if kept is not None and not len(missing):
-        return Found(kept.at(places), where, 0, cached=True)
+        return Found(kept.at(places), where, 0, cached=True, recomputed=False)
 
     enter("fetch")
     fetched = fetch(candidate)
@@ -66,7 +67,17 @@ def features_of(
     else:  # the stored features were computed differently, in another precision for instance
         whole = new if len(missing) == len(keys) else computed(np.arange(len(keys)))
     store.save(where, whole)
-    return Found(whole.at(whole.places(keys)), where, fetched.download_bytes, cached=False)
+    return Found(
+        whole.at(whole.places(keys)), where, fetched.download_bytes, cached=False, recomputed=damaged
+    )
+
+
+def _stored(store: FeatureStore, where: str) -> tuple[StoredFeatures | None, bool]:
+    """Return what *store* has, and whether that was damaged and is gone."""
+    try:
+        return store.load(where), False
+    except DamagedFeatures:
+        return None, True
 
 
 def _computed(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from hubscan.errors import RankingError
-from hubscan.feature_store import FeatureStore, kept_features
+from hubscan.feature_store import DamagedFeatures, FeatureStore, kept_features
 from hubscan.ranking import order
 from hubscan.records import (
     Candidate,
@@ -98,7 +98,12 @@ def _joined_features(parts: Sequence[Scored], sample: Sample, store: FeatureStor
 
 
 def _kept(part: Scored, sample: Sample, store: FeatureStore) -> Matrix:
-    features = kept_features(part, sample, store)
+    try:
+        features = kept_features(part, sample, store)
+    except DamagedFeatures as error:
+        raise RankingError(
+            f"the stored features of {part.candidate.model} were damaged; scan again"
+        ) from error
     if features is None:
         raise RankingError(f"the features of {part.candidate.model} are not in the cache; scan again")
     return features.layers[part.layer]
@@ -123,4 +128,5 @@ def _cost(parts: Sequence[Cost]) -> Cost:
         rows_per_second=1.0 / sum(seconds_a_row),
         peak_bytes=sum(part.peak_bytes for part in parts),
         cached=all(part.cached for part in parts),
+        recomputed=any(part.recomputed for part in parts),
     )

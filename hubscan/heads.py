@@ -10,7 +10,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from hubscan.errors import RunError
-from hubscan.feature_store import FeatureStore, kept_features
+from hubscan.feature_store import DamagedFeatures, FeatureStore, kept_features
 from hubscan.records import Ranked, Ranking, Sample
 from hubscan.run import Run
 from hubscan.scores.accuracy import best_threshold, varying
@@ -46,13 +46,14 @@ def kept_head(run: Run, entry: Ranked) -> dict[str, npt.NDArray[np.float32]] | N
     Raises:
         RunError: if the file is a link, or does not contain a head for this feature width and these labels.
     """
-    file = run.head_file(entry)
-    if not file.exists():
+    content = run.head(entry)
+    if content is None:
         return None
+    file = run.folder / run.head_name(entry)
     outputs = max(1, len(run.lock.draw.classes))
     expected = {"weight": (outputs, entry.scored.width), "bias": (outputs,)}
     try:
-        tensors = load(file.read_bytes())
+        tensors = load(content)
     except (OSError, ValueError, SafetensorError) as error:
         raise RunError(f"{file}: damaged ({error}); scan again with --fresh") from error
     if {name: array.shape for name, array in tensors.items()} != expected:
@@ -65,12 +66,12 @@ def kept_head(run: Run, entry: Ranked) -> dict[str, npt.NDArray[np.float32]] | N
 def _head(entry: Ranked, sample: Sample, store: FeatureStore) -> LinearHead | None:
     if entry.scored.accuracy is None:
         return None
-    features = kept_features(entry.scored, sample, store)
-    if features is None or entry.scored.layer not in features.layers:
-        return None
     try:
+        features = kept_features(entry.scored, sample, store)
+        if features is None or entry.scored.layer not in features.layers:
+            return None
         return linear_head(features.layers[entry.scored.layer], sample.labels, groups=sample.groups)
-    except (ValueError, ArithmeticError):  # the ranking does not depend on it
+    except (DamagedFeatures, ValueError, ArithmeticError):  # the ranking does not depend on it
         return None
 
 

@@ -6,7 +6,7 @@ import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 import numpy as np
 import pyarrow as pa
@@ -33,19 +33,20 @@ def as_bytes(left_out: Mapping[str, LeftOut], kind: LabelKind) -> bytes:
     return bytes(file.getvalue())
 
 
-def read(path: Path, draw: SampleInfo) -> dict[str, LeftOut]:
-    """Return the predictions, by layer, for the rows of the sample *draw*; empty if there is no file.
+def read(file: BinaryIO, path: Path, draw: SampleInfo) -> dict[str, LeftOut]:
+    """Return the predictions, by layer, for the rows of the sample *draw*.
+
+    Args:
+        file: opened for reading.
+        path: its name for messages.
+        draw: the description of the sample.
 
     Raises:
-        RunError: if the file is a link, or does not contain one prediction for each row.
+        RunError: if it does not contain one prediction for each row.
     """
-    if not path.exists() and not path.is_symlink():
-        return {}
     try:
-        if path.is_symlink() or not path.is_file():
-            raise ValueError("not a regular file")
-        return _checked(pq.ParquetFile(path), draw)
-    except (OSError, ValueError, TypeError, KeyError, pa.ArrowException) as error:
+        return _checked(pq.ParquetFile(file), draw)
+    except (OSError, ValueError, TypeError, KeyError, RecursionError, pa.ArrowException) as error:
         reason = " ".join(str(error).split())[:200]
         raise RunError(f"{path}: damaged ({reason}); remove it, or scan again with --fresh") from error
 

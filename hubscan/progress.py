@@ -165,5 +165,6 @@ def _numbers(scored: Scored) -> str:
     said = [f"{scored.leading.label} {scored.leading.value:.3f}"]
     said += [named(scored.accuracy)] if scored.accuracy else []
     said += ["features from the cache"] if scored.cost.cached else []
+    said += ["damaged features in the cache were computed again"] if scored.cost.recomputed else []
     said += [] if scored.cost.cached or scored.parts else [f"{speed(scored.cost.rows_per_second)} rows/s"]
     return ", ".join(said)

@@ -22,6 +22,9 @@ from hubscan.plain_text import visible
 from hubscan.recipe_fields import QUERY_KEYS as QUERY_KEYS
 from hubscan.recipe_fields import Recipe as Recipe
 from hubscan.records import TASKS as TASKS
+from hubscan.untrusted import Malformed, Refused, bytes_inside, check_yaml
+
+MOST_BYTES: Final = 2**24  # 100,000 checkpoints take 4 MB
 
 # In a checkout the recipes are next to the package, in a wheel inside it.
 _SHIPPED: Final = (Path(__file__).parent / "recipes", Path(__file__).parents[1] / "recipes")
@@ -92,11 +95,18 @@ def read(file: Path) -> dict[str, Any]:
         RecipeError: if the file is missing, is not a YAML mapping, or has a key twice.
     """
     try:
-        keys = YAML(typ="safe", pure=True).load(file.read_text(encoding="utf-8"))
+        place = file.resolve()  # the user named it, so it may be a link
+        content = bytes_inside(place.parent, place.name, most_bytes=MOST_BYTES)
+        check_yaml(content, most_bytes=MOST_BYTES)
+        keys = YAML(typ="safe", pure=True).load(content.decode("utf-8-sig"))
     except FileNotFoundError as error:
         raise RecipeError(f"{file}: no such file") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise RecipeError(f"{file}: cannot be read: {error}") from error
+    except Refused as error:
+        raise RecipeError(f"{file}: is {error}, not a recipe") from error
+    except OSError as error:
+        raise RecipeError(f"{file}: cannot be read: {error.strerror or error}") from error
+    except Malformed as error:
+        raise RecipeError(f"{file}: {error}") from error
     except (YAMLError, ValueError) as error:
         raise RecipeError(f"{file}: not valid YAML: {_yaml_problem(error)}") from error
     if not isinstance(keys, dict) or not all(isinstance(key, str) for key in keys):

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from hubscan import fusion, ranking, sample_file
+from hubscan import fusion, ranking, run_files, sample_file
 from hubscan.errors import RecipeError, RunError
-from hubscan.feature_store import FeatureStore, kept_features, open_store
+from hubscan.feature_store import DamagedFeatures, FeatureStore, kept_features, open_store
 from hubscan.records import Candidate, Ranking, Sample, Scored, ScoringRequest, Skipped
 from hubscan.records.joined import is_joined
 from hubscan.records.sample import is_input
-from hubscan.run import SAMPLE, Run
+from hubscan.run import RECIPE, SAMPLE, Run
 from hubscan.scores import scoring
 
 
@@ -58,26 +58,33 @@ def labels_of(run: Run) -> Sample:
     """Return the sample of *run* without its inputs.
 
     Raises:
-        RunError: if the run folder does not contain it.
+        RunError: if the run folder does not contain it, or contains another one.
     """
-    file = run.folder / SAMPLE
-    if not file.exists():
-        raise RunError(f"{run.folder}: {SAMPLE} is missing, and with it the labels; scan again with --fresh")
-    return sample_file.read(file)
+    again = "scan again with --fresh"
+    try:
+        with run_files.opened(run.folder, SAMPLE) as file:
+            sample = sample_file.read(file, rows=run.lock.draw.rows)
+    except FileNotFoundError as error:
+        raise RunError(f"{run.folder}: {SAMPLE} is missing, and with it the labels; {again}") from error
+    except sample_file.Damaged as error:
+        raise RunError(f"{run.folder / SAMPLE}: damaged ({error}); {again}") from error
+    if sample.draw.fingerprint != run.lock.draw.fingerprint:
+        raise RunError(f"{run.folder / SAMPLE}: not the sample of this run; {again}")
+    return sample
 
 
 def _again(
     scored: Scored, request: ScoringRequest, sample: Sample, store: FeatureStore, run: Run
 ) -> Scored | Skipped:
     assert isinstance(scored.candidate, Candidate), "a joined pair"
-    features = kept_features(scored, sample, store)
-    if features is None:
-        again = f"hubscan rank --recipe {run.folder / 'recipe.yaml'}"
-        return Skipped.of(
-            scored.candidate, "score", f"its features are no longer in the cache; {again} recomputes them"
-        )
+    again = f"hubscan rank --recipe {run.folder / RECIPE} recomputes them"
     try:
+        features = kept_features(scored, sample, store)
+        if features is None:
+            raise ValueError(f"its features are no longer in the cache; {again}")
         found = scoring.by_layer(features, sample, request)
+    except DamagedFeatures:
+        return Skipped.of(scored.candidate, "score", f"its stored features were damaged; {again}")
     except ValueError as error:
         return Skipped.of(scored.candidate, "score", str(error))
     return replace(scored, **scoring.layer_fields(found, request.layers))

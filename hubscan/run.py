@@ -22,9 +22,9 @@ from pathlib import Path
 from typing import Annotated, Any, Final, TypeVar
 
 import yaml
-from pydantic import AfterValidator, TypeAdapter, ValidationError
+from pydantic import AfterValidator, TypeAdapter
 
-from hubscan import ranking, recipe, recommendation
+from hubscan import ranking, recipe, recommendation, run_files
 from hubscan.environment import why_not_writable
 from hubscan.errors import RunError
 from hubscan.plain_text import visible
@@ -41,6 +41,7 @@ from hubscan.records import (
     Verdict,
 )
 from hubscan.records.features import is_address
+from hubscan.untrusted import Malformed, json_of, record_of, yaml_of
 
 T = TypeVar("T")
 
@@ -48,6 +49,8 @@ RECIPE, LOCK, SAMPLE = "recipe.yaml", "lock.yaml", "sample.parquet"
 RESULTS, VERIFIED, VERDICT = "results.jsonl", "verified.jsonl", "verdict.json"
 FILES: Final = (RECIPE, LOCK, SAMPLE, RESULTS, VERIFIED, VERDICT)
 PREDICTIONS, HEADS = "predictions", "heads"
+MOST_LOCK: Final = 2**26  # bytes; 10,000 candidates take 5 MB
+SHOWN: Final = 80  # bytes of a damaged line
 KEYED: Final = re.compile(r"[0-9a-f]{16}\.(parquet|safetensors)")
 
 
@@ -68,6 +71,7 @@ def _measured(result: Tuned) -> Tuned:
 
 _TUNED: TypeAdapter[Tuned | Skipped] = TypeAdapter(Annotated[Tuned, AfterValidator(_measured)] | Skipped)
 _RESULT: TypeAdapter[Scored | Skipped] = TypeAdapter(Annotated[Scored, AfterValidator(_addressed)] | Skipped)
+_VERDICT: TypeAdapter[Verdict] = TypeAdapter(Verdict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +92,9 @@ class Lock:
         return shown if visible(shown) == shown else yaml.safe_dump(plain, sort_keys=False)
 
 
+_LOCK: Final = TypeAdapter(Lock)
+
+
 @dataclass(frozen=True, slots=True)
 class Run:
     """An open run folder."""
@@ -104,7 +111,7 @@ class Run:
         Raises:
             RunError: if any other line is damaged.
         """
-        return [*self.lock.unresolved, *_lines(self.folder / RESULTS, _RESULT)]
+        return [*self.lock.unresolved, *_records(self.folder, RESULTS, _RESULT)]
 
     def verified(self) -> list[Tuned | Skipped]:
         """Return the candidates that were fine-tuned so far, and those that could not be.
@@ -114,7 +121,7 @@ class Run:
         Raises:
             RunError: if any other line is damaged.
         """
-        return _lines(self.folder / VERIFIED, _TUNED)
+        return _records(self.folder, VERIFIED, _TUNED)
 
     def verdict(self) -> Verdict | None:
         """Return the verdict of `hubscan verify`; None before it has run.
@@ -122,14 +129,13 @@ class Run:
         Raises:
             RunError: if the file is damaged.
         """
-        file = self.folder / VERDICT
-        damaged = f"{file}: damaged; remove it, and run `hubscan verify` again"
-        if not file.exists():
-            return None
+        damaged = f"{self.folder / VERDICT}: damaged; remove it, and run `hubscan verify` again"
         try:
-            verdict: Verdict = TypeAdapter(Verdict).validate_json(file.read_bytes())
+            verdict = record_of(_VERDICT, json_of(run_files.read(self.folder, VERDICT), finite=True))
             for result in verdict.tuned:
                 _measured(result)
+        except FileNotFoundError:
+            return None
         except ValueError as error:
             raise RunError(damaged) from error
         if not _is_whole(verdict):
@@ -138,7 +144,7 @@ class Run:
 
     def keep_verdict(self, verdict: Verdict) -> None:
         """Write *verdict*, replacing an earlier one."""
-        write_whole(self.folder / VERDICT, json.dumps(asdict(verdict)))
+        run_files.write_whole(self.folder, VERDICT, json.dumps(asdict(verdict)))
 
     def left_out(self, scored: Scored) -> dict[str, LeftOut]:
         """Return what the linear heads of *scored* predict for left-out rows, by layer; {} for older runs.
@@ -148,24 +154,32 @@ class Run:
         """
         from hubscan import predictions  # imports pyarrow, which is slow and which few commands need
 
-        return predictions.read(self._keyed(PREDICTIONS, scored.identity, "parquet"), self.lock.draw)
+        name = _keyed(PREDICTIONS, scored.identity, "parquet")
+        try:
+            file = run_files.opened(self.folder, name)
+        except FileNotFoundError:
+            return {}
+        with file:
+            return predictions.read(file, self.folder / name, self.lock.draw)
 
-    def head_file(self, entry: Ranked) -> Path:
-        """Return the path of the linear head of *entry*, whether or not the file exists.
+    def head(self, entry: Ranked) -> bytes | None:
+        """Return the linear head of *entry* as the bytes of a safetensors file; None if there is none.
 
         Raises:
-            RunError: if the path is a symbolic link.
+            RunError: if the file is a link, or is too large.
         """
-        file = self._keyed(HEADS, (entry.name, entry.scored.candidate.revision), "safetensors")
-        if file.is_symlink():
-            raise RunError(f"{file}: is a symbolic link, but must be a file; remove it")
-        return file
+        try:
+            return run_files.read(self.folder, self.head_name(entry))
+        except FileNotFoundError:
+            return None
+
+    def head_name(self, entry: Ranked) -> str:
+        """Return the name of the file in the run folder for the linear head of *entry*."""
+        return _keyed(HEADS, (entry.name, entry.scored.candidate.revision), "safetensors")
 
     def write_head(self, entry: Ranked, tensors: bytes) -> None:
         """Write *tensors*, the linear head of *entry* as the bytes of a safetensors file."""
-        file = self.head_file(entry)
-        file.parent.mkdir(exist_ok=True)
-        write_whole(file, tensors)
+        run_files.write_whole(self.folder, self.head_name(entry), tensors)
 
     def append(self, result: Scored | Tuned | Skipped, *, verifies: bool = False) -> None:
         """Write one result, of the scan or (with *verifies*) of fine-tuning; return once it is on disk."""
@@ -174,18 +188,11 @@ class Run:
             result = replace(result, left_out={})
         # A lone surrogate, which a name may contain, would make the line unreadable.
         line = json.dumps(asdict(result), ensure_ascii=False).encode("utf-8", "replace") + b"\n"
-        with (self.folder / (VERIFIED if verifies else RESULTS)).open("ab") as file:
-            file.write(line)
-            file.flush()
-            os.fsync(file.fileno())
+        run_files.append(self.folder, VERIFIED if verifies else RESULTS, line)
 
     def drop_torn_line(self, name: str = RESULTS) -> None:
         """Remove an incomplete last line, left by a crash, from the file *name* before more are appended."""
-        file = self.folder / name
-        if file.exists():
-            content = file.read_bytes()
-            with file.open("r+b") as opened:
-                opened.truncate(content.rfind(b"\n") + 1)
+        run_files.drop_torn_line(self.folder, name)
 
     def unfinished(self) -> list[Candidate]:
         """Return the candidates without a result."""
@@ -195,21 +202,8 @@ class Run:
     def _write_predictions(self, scored: Scored) -> None:
         from hubscan import predictions
 
-        file = self._keyed(PREDICTIONS, scored.identity, "parquet")
-        file.parent.mkdir(exist_ok=True)
-        write_whole(file, predictions.as_bytes(scored.left_out, self.lock.draw.label_kind))
-
-    def _keyed(self, kind: str, identity: Identity, suffix: str) -> Path:
-        """Return the file for *identity* in the folder *kind*; ids may contain anything, so it is a hash.
-
-        Raises:
-            RunError: if the folder is a symbolic link: nothing outside the run folder is read or written.
-        """
-        name, revision = identity
-        folder = self.folder / kind
-        if folder.is_symlink():
-            raise RunError(f"{folder}: is a symbolic link, but must be a folder; remove it")
-        return folder / f"{hashlib.sha256(f'{name}@{revision}'.encode()).hexdigest()[:16]}.{suffix}"
+        content = predictions.as_bytes(scored.left_out, self.lock.draw.label_kind)
+        run_files.write_whole(self.folder, _keyed(PREDICTIONS, scored.identity, "parquet"), content)
 
     @property
     def ranking(self) -> Ranking:
@@ -249,7 +243,7 @@ def require_free(folder: Path) -> None:
     Raises:
         RunError: if it contains a run already, or cannot be written.
     """
-    if (folder / LOCK).exists():
+    if run_files.is_there(folder, LOCK):
         raise RunError(
             f"{folder}: already contains a run; pass --resume to continue it, or --fresh to replace it"
         )
@@ -283,11 +277,11 @@ def create(folder: Path, asked: recipe.Recipe, lock: Lock, *, fresh: bool = Fals
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name in FILES:
-            (folder / name).unlink(missing_ok=True)
+            run_files.remove(folder, name)
         for kind in (PREDICTIONS, HEADS):
             _empty(folder / kind)
-        write_whole(folder / RECIPE, recipe.to_yaml(asked))
-        write_whole(folder / LOCK, lock.to_yaml())
+        run_files.write_whole(folder, RECIPE, recipe.to_yaml(asked))
+        run_files.write_whole(folder, LOCK, lock.to_yaml())
     except OSError as error:
         raise RunError(f"{folder}: cannot be written: {error.strerror or error}") from error
     return Run(folder, asked, lock)
@@ -301,21 +295,18 @@ def load_run(path: str | Path) -> Run:
         RecipeError: if its recipe is missing or damaged.
     """
     folder = Path(path)
-    if not (folder / LOCK).exists():
-        raise RunError(f"{folder}: no run here (there is no {LOCK} in it)")
     try:
-        seen = yaml.safe_load((folder / LOCK).read_text(encoding="utf-8"))
-        lock = TypeAdapter(Lock).validate_python(seen)
-    except (yaml.YAMLError, ValidationError, UnicodeDecodeError) as error:
-        raise RunError(f"{folder / LOCK}: damaged: {' '.join(str(error).split())[:200]}") from error
+        lock = record_of(
+            _LOCK, yaml_of(run_files.read(folder, LOCK, most_bytes=MOST_LOCK), most_values=MOST_LOCK)
+        )
+        run_files.require_file(folder, RECIPE)
+    except FileNotFoundError as error:
+        if not run_files.is_there(folder, LOCK):
+            raise RunError(f"{folder}: no run here (there is no {LOCK} in it)") from error
+        raise RunError(f"{folder / RECIPE}: is missing; scan again with --fresh") from error
+    except Malformed as error:
+        raise RunError(f"{folder / LOCK}: damaged: {error}") from error
     return Run(folder, recipe.resolve({}, folder / RECIPE), lock)
-
-
-def write_whole(path: Path, content: str | bytes) -> None:
-    """Replace *path* atomically: a scan that is killed leaves the old file or the new one."""
-    partial = path.with_name(path.name + ".partial")
-    partial.write_bytes(content.encode() if isinstance(content, str) else content)
-    partial.replace(path)
 
 
 def _empty(folder: Path) -> None:
@@ -326,17 +317,23 @@ def _empty(folder: Path) -> None:
                 file.unlink()
 
 
-def _lines(file: Path, kind: TypeAdapter[T]) -> list[T]:
-    """Return the complete lines of *file*, parsed; none if it does not exist."""
-    lines = file.read_text(encoding="utf-8").split("\n") if file.exists() else []
-    return [_parsed(line, file, kind) for line in lines[:-1]]
+def _keyed(kind: str, identity: Identity, suffix: str) -> str:
+    """Return the name of the file for *identity* in the folder *kind*; an id may contain anything."""
+    name, revision = identity
+    return f"{kind}/{hashlib.sha256(f'{name}@{revision}'.encode()).hexdigest()[:16]}.{suffix}"
 
 
-def _parsed(line: str, file: Path, kind: TypeAdapter[T]) -> T:
+def _records(folder: Path, name: str, kind: TypeAdapter[T]) -> list[T]:
+    """Return the complete lines of the file *name*, parsed; none if it does not exist."""
+    return [_parsed(line, folder / name, kind) for line in run_files.lines(folder, name)]
+
+
+def _parsed(line: bytes, file: Path, kind: TypeAdapter[T]) -> T:
     try:
-        return kind.validate_json(line)
-    except ValidationError as error:
-        raise RunError(f"{file}: damaged line: {line[:80]}") from error
+        return record_of(kind, json_of(line, finite=True))
+    except Malformed as error:
+        shown = line[:SHOWN].decode("utf-8", "replace")
+        raise RunError(f"{file}: damaged line: {shown}") from error
 
 
 def _is_whole(verdict: Verdict) -> bool:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 import numpy as np
 import pyarrow as pa
@@ -15,6 +15,7 @@ from pydantic import TypeAdapter
 
 from hubscan.records import Input, LabelKind, Sample, SampleInfo
 
+MOST_LISTED: Final = 2**28  # values of all lists of labels
 _DRAW = b"hubscan.draw"
 _INPUT = "input."
 _TYPES: Final[dict[LabelKind, Any]] = {
@@ -25,7 +26,18 @@ _TYPES: Final[dict[LabelKind, Any]] = {
 }
 
 
-def write(sample: Sample, path: Path, *, inputs: bool) -> None:
+class Damaged(ValueError):
+    """A file is not a sample; the message is a reason of one line, without the file's name."""
+
+
+def as_bytes(sample: Sample, *, inputs: bool) -> bytes:
+    """Return the content of the file that `write` writes."""
+    file = pa.BufferOutputStream()
+    write(sample, file, inputs=inputs)
+    return bytes(file.getvalue())
+
+
+def write(sample: Sample, path: Path | pa.NativeFile, *, inputs: bool) -> None:
     """Write row ids, labels, group numbers and the `SampleInfo`, and the inputs if *inputs* is true.
 
     For token labels there is a row for each word, and the sentence is stored with its first word.
@@ -43,24 +55,72 @@ def write(sample: Sample, path: Path, *, inputs: bool) -> None:
     pq.write_table(table, path, compression="zstd")
 
 
-def read(path: Path) -> Sample:
-    """Return the sample in *path*, with the inputs that the file has."""
-    table = pq.read_table(path)
+def read(file: Path | BinaryIO, *, rows: int | None = None) -> Sample:
+    """Return the sample in *file*, with the inputs that the file has.
+
+    With *rows*, the file must have as many, which is checked before they are read.
+
+    Raises:
+        Damaged: if it is not a sample, or not a consistent one.
+        OSError: if it cannot be read.
+    """
+    try:
+        opened = pq.ParquetFile(file)
+        _refuse_other_size(opened.metadata, rows)
+        return _checked(_sample(opened.read()))
+    except (Damaged, FileNotFoundError):
+        raise
+    except (OSError, ValueError, LookupError, TypeError, RecursionError, pa.ArrowException) as error:
+        raise Damaged(" ".join(str(error).split())[:200] or type(error).__name__) from error
+
+
+def _sample(table: pa.Table) -> Sample:
     draw: SampleInfo = TypeAdapter(SampleInfo).validate_python(json.loads(table.schema.metadata[_DRAW]))
     names = [name for name in table.column_names if name.startswith(_INPUT)]
     labels = np.array(table["label"].to_pylist(), _TYPES[draw.label_kind])
     places = None
     if "word" in table.column_names:
-        places = np.stack([table["input"].to_numpy(), table["word"].to_numpy()], axis=1).astype(np.int64)
+        places = np.stack([_integers(table["input"]), _integers(table["word"])], axis=1)
     has_groups = "group" in table.column_names  # not in files of earlier versions
     return Sample(
         draw=draw,
         inputs={name.removeprefix(_INPUT): _inputs(table[name]) for name in names},
         labels=labels.reshape(table.num_rows, -1) if draw.label_kind == "multilabel" else labels,
-        row_ids=table["row"].to_numpy().astype(np.int64),
+        row_ids=_integers(table["row"]),
         places=places,
-        group_numbers=table["group"].to_numpy().astype(np.int64) if has_groups else None,
+        group_numbers=_integers(table["group"]) if has_groups else None,
     )
+
+
+def _refuse_other_size(metadata: Any, rows: int | None) -> None:
+    """Refuse a small file that claims to contain more rows, or longer lists, than belong to it."""
+    if rows is not None and metadata.num_rows != rows:
+        raise Damaged(f"it has {metadata.num_rows:,} rows instead of {rows:,}")
+    groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
+    values = sum(group.column(place).num_values for group in groups for place in range(group.num_columns))
+    if values > MOST_LISTED:
+        raise Damaged(f"it has more than {MOST_LISTED:,} values")
+
+
+def _checked(sample: Sample) -> Sample:
+    """Refuse numbers that no sample has: labels of no class, places of no row."""
+    labels, classes = sample.labels, len(sample.draw.classes)
+    if sample.draw.label_kind == "number":
+        fine = labels.ndim == 1 and bool(np.isfinite(labels).all())
+    elif sample.draw.label_kind == "multilabel":
+        fine = labels.shape[1] == classes and bool((labels <= 1).all())
+    else:
+        fine = labels.ndim == 1 and bool(((labels >= 0) & (labels < classes)).all())
+    places = sample.row_ids if sample.places is None else sample.places
+    if not fine or len(labels) != sample.draw.rows or bool((places < 0).any()):
+        raise Damaged("its rows do not fit its description")
+    return sample
+
+
+def _integers(column: pa.ChunkedArray) -> Any:
+    if column.null_count or not pa.types.is_integer(column.type):
+        raise Damaged("a number is missing")
+    return column.to_numpy().astype(np.int64)
 
 
 def _type(sample: Sample) -> pa.DataType:

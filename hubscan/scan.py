@@ -11,7 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from hubscan import __version__, engines, fusion, run, sample_file
+from hubscan import __version__, engines, fusion, run, run_files, sample_file
 from hubscan.engines import Engine, Progress, Result
 from hubscan.errors import RankingError, RecipeError, RunError
 from hubscan.feature_store import FeatureStore, open_store
@@ -94,7 +94,7 @@ def scan(
         assert plan is not None
         opened = run.load_run(folder) if resume else run.create(folder, plan.recipe, plan.lock, fresh=fresh)
         opened.drop_torn_line()
-        sample_file.write(plan.sample, folder / run.SAMPLE, inputs=False)
+        run_files.write_whole(folder, run.SAMPLE, sample_file.as_bytes(plan.sample, inputs=False))
         yield from _results(engine, opened, plan, store)
     if plan.recipe.fuse:
         yield from _joined(opened, plan, store)

@@ -12,7 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hubscan.cli import main
-from hubscan.feature_store import LocalStore, StoredFeatures, address, content_digests, open_store
+from hubscan.feature_store import (
+    DamagedFeatures,
+    LocalStore,
+    StoredFeatures,
+    address,
+    content_digests,
+    open_store,
+)
 from hubscan.records import Features, Pooling
 
 LAYERS = [str(i) for i in range(12)]  # "10" sorts before "2", but does not come before it
@@ -68,8 +75,9 @@ def test_a_damaged_file_is_no_features_and_is_gone(store: LocalStore, damage: st
     content = file.read_bytes()
     flipped = content[:-5] + bytes([content[-5] ^ 1]) + content[-4:]
     file.write_bytes({"cut": content[:-7], "garbage": b"x" * 50, "empty": b"", "one bit": flipped}[damage])
-    assert store.load(name) is None
-    assert list(store.entries()) == []
+    with pytest.raises(DamagedFeatures):
+        store.load(name)
+    assert store.load(name) is None and list(store.entries()) == []
 
 
 def test_features_of_another_address_are_no_features(store: LocalStore) -> None:
@@ -79,7 +87,9 @@ def test_features_of_another_address_are_no_features(store: LocalStore) -> None:
     place = store.folder / mine[:2] / file.name.replace(other, mine)
     place.parent.mkdir(exist_ok=True)
     file.rename(place)
-    assert store.load(mine) is None and not place.exists()
+    with pytest.raises(DamagedFeatures):
+        store.load(mine)
+    assert not place.exists()
 
 
 def test_a_file_whose_time_cannot_be_set_is_read_and_stays(

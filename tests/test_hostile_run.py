@@ -51,7 +51,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("HUBSCAN_CACHE", str(tmp_path / "cache"))
     (tmp_path / "cache" / "features").mkdir(parents=True)
     run = make_run(tmp_path / "run", [BGE, MINILM])
-    sample = Sample(DRAW, {}, np.arange(20) % 2, np.arange(20))
+    sample = Sample(DRAW, {}, np.arange(DRAW.rows) % 2, np.arange(DRAW.rows))
     sample_file.write(sample, run.folder / SAMPLE, inputs=False)
     for one in (BGE, MINILM):
         run.append(tuned(one), verifies=True)

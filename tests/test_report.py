@@ -22,7 +22,7 @@ from markdown_it import MarkdownIt
 from rich.text import Text
 
 from hubscan import recipe as recipes
-from hubscan.errors import RankingError
+from hubscan.errors import RankingError, RunError
 from hubscan.plain_text import plain
 from hubscan.publish.card import as_card, card_of
 from hubscan.publish.public import public
@@ -346,7 +346,7 @@ def with_value(value: float) -> Scored:
 def test_a_number_that_is_not_finite_is_refused(value: float, tmp_path: Path) -> None:
     with pytest.raises(RankingError, match="not finite"):
         as_json(ranking([with_value(value)]))
-    with pytest.raises(RankingError, match="not a finite number"):
+    with pytest.raises(RunError, match="damaged line"):
         as_card(make_run(tmp_path / "run", [with_value(value)]))
 
 

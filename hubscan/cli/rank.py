@@ -79,7 +79,8 @@ def command(
         if folder is None or recipe_file or asked:
             raise RecipeError("--resume needs --run DIR and no other option: the recipe is in that folder")
         recipe_file = folder / "recipe.yaml"
-    recipe, lock = recipes.resolve(asked, recipe_file), lock_beside(recipe_file, asked)
+    lock = lock_beside(recipe_file, asked)
+    recipe = recipes.resolve(asked, recipe_file)
     if dry_run:
         from hubscan.report.plan import as_text
 

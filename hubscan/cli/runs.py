@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from hubscan import run
+from hubscan import run, run_files
 from hubscan.errors import RecipeError
 from hubscan.recipe import Recipe
 
@@ -30,6 +30,9 @@ def lock_beside(recipe_file: Path | None, asked: dict[str, Any]) -> run.Lock | N
     """
     # These keys do not change which rows and commits a scan uses.
     ours = {"device", "workers", "stall_seconds", "fuse"}
-    if recipe_file is None or set(asked) - ours or not (recipe_file.parent / run.LOCK).exists():
+    if recipe_file is None or not run_files.is_there(recipe_file.parent, run.LOCK):
+        return None
+    if set(asked) - ours:
+        run_files.require_file(recipe_file.parent, recipe_file.name)
         return None
     return run.load_run(recipe_file.parent).lock

@@ -7,11 +7,12 @@ given. A folder on this machine is the only kind so far.
 from __future__ import annotations
 
 from hubscan.feature_store.local import LocalStore, default_folder
-from hubscan.feature_store.protocols import FeatureStore, address
+from hubscan.feature_store.protocols import DamagedFeatures, FeatureStore, address
 from hubscan.feature_store.stored import NOT_HERE, StoredFeatures, content_digests
 from hubscan.records import Features, Sample, Scored
 
 __all__ = [
+    "DamagedFeatures",
     "FeatureStore",
     "LocalStore",
     "StoredFeatures",
@@ -32,7 +33,11 @@ def open_store(place: str | None = None) -> FeatureStore:
 
 
 def kept_features(scored: Scored, sample: Sample, store: FeatureStore) -> Features | None:
-    """Return the features of *sample* that *scored* is based on; None if not all of them are still stored."""
+    """Return the features of *sample* that *scored* is based on; None if not all of them are still stored.
+
+    Raises:
+        DamagedFeatures: if they are damaged.
+    """
     stored = store.load(scored.features) if scored.features else None
     places = None if stored is None else stored.places(sample.keys)
     if stored is None or places is None or (places == NOT_HERE).any():

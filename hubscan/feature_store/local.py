@@ -17,6 +17,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from hubscan.environment import cache_folder
+from hubscan.feature_store.protocols import DamagedFeatures
 from hubscan.feature_store.stored import StoredFeatures
 from hubscan.records import Features, Pooling
 from hubscan.records.features import is_address
@@ -44,15 +45,15 @@ class LocalStore:
         return str(self.folder.absolute())
 
     def load(self, address: str) -> StoredFeatures | None:
-        """See `FeatureStore`; a file that is cut off, damaged or misplaced is removed."""
+        """See `FeatureStore`; a damaged file is removed."""
         file = self._file(address)
         try:
             stored = _read(file, address)
-        except FileNotFoundError:
+        except OSError:  # not there, or not readable
             return None
-        except (OSError, SafetensorError, KeyError, ValueError, TypeError, ValidationError):
-            _remove(file)  # its features are then computed again
-            return None
+        except (SafetensorError, KeyError, ValueError, TypeError, ValidationError) as error:
+            _remove(file)
+            raise DamagedFeatures(f"{file}: was damaged, and is removed") from error
         with suppress(OSError):  # another user's file cannot be touched, but is valid
             file.touch()  # `prune` removes the least recently read first
         return stored
@@ -96,8 +97,12 @@ def _read(file: Path, address: str) -> StoredFeatures:
         metadata = opened.metadata() or {}
         facts = json.loads(metadata["features"])
         tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 - not a mapping
-    if (metadata["address"], metadata["digest"]) != (address, _digest(tensors)):
+    digest = _digest(address, metadata["features"], tensors)
+    if (metadata["address"], metadata["digest"]) != (address, digest):
         raise ValueError("damaged, or stored under another address")
+    rows = len(tensors[KEYS])
+    if any(len(tensor) != rows for tensor in tensors.values()):
+        raise ValueError("its tensors have different numbers of rows")
     layers = {name: tensors[LAYER + name] for name in facts.pop("layers")}
     pooling = TypeAdapter(Pooling).validate_python(facts.pop("pooling"))
     return StoredFeatures(Features(layers=layers, pooling=pooling, **facts), tensors[KEYS], tensors[CONTENTS])
@@ -111,12 +116,14 @@ def _written(address: str, stored: StoredFeatures) -> bytes:
         name: np.ascontiguousarray(tensor)
         for name, tensor in {**layers, KEYS: stored.keys, CONTENTS: stored.contents}.items()
     }
-    metadata = {"features": json.dumps(facts), "address": address, "digest": _digest(tensors)}
-    return save(tensors, metadata)
+    described = json.dumps(facts)
+    digest = _digest(address, described, tensors)
+    return save(tensors, {"features": described, "address": address, "digest": digest})
 
 
-def _digest(tensors: Mapping[str, Any]) -> str:
-    digest = hashlib.sha256()
+def _digest(address: str, described: str, tensors: Mapping[str, Any]) -> str:
+    """Return a hash over the features, their description, and the address: everything that decides them."""
+    digest = hashlib.sha256(f"{address} {described}".encode())
     for name in sorted(tensors):
         digest.update(f"{name} {tensors[name].dtype} {tensors[name].shape}".encode())
         digest.update(np.ascontiguousarray(tensors[name]).data)

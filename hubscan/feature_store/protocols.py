@@ -10,6 +10,10 @@ from typing import Any, Protocol
 from hubscan.feature_store.stored import StoredFeatures
 
 
+class DamagedFeatures(Exception):
+    """Stored features are not those that belong to their address; they have been removed."""
+
+
 class FeatureStore(Protocol):
     """Stores features by their address."""
 
@@ -19,9 +23,10 @@ class FeatureStore(Protocol):
         ...
 
     def load(self, address: str) -> StoredFeatures | None:
-        """Return the features at *address*, None if they are missing, damaged or of another address.
+        """Return the features at *address*, None if there are none.
 
         Raises:
+            DamagedFeatures: if they, or their description, are not those that were saved at *address*.
             ValueError: if *address* is not an address.
         """
         ...

@@ -30,11 +30,13 @@ from huggingface_hub import (
 from huggingface_hub.errors import HfHubHTTPError, RepositoryNotFoundError
 from huggingface_hub.hf_api import ModelInfo
 
+from hubscan import run_files, sample_file
 from hubscan.errors import HubError
 from hubscan.hub.client import api, explained
 from hubscan.publish.card import card_of
 from hubscan.publish.public import is_hub_id, public
 from hubscan.report.json_form import as_json
+from hubscan.rescore import labels_of
 from hubscan.run import LOCK, RECIPE, SAMPLE, Run
 
 CARD, RANKING = "README.md", "ranking.json"
@@ -107,8 +109,8 @@ def contents(run: Run, repo: str) -> dict[str, bytes]:
         LOCK: shown.lock_yaml().encode(),
     }
     # Row ids of a local dataset are useless to others, and its labels may be private.
-    if not shown.local_dataset and (run.folder / SAMPLE).exists():
-        files[SAMPLE] = (run.folder / SAMPLE).read_bytes()
+    if not shown.local_dataset and run_files.is_there(run.folder, SAMPLE):
+        files[SAMPLE] = sample_file.as_bytes(labels_of(run), inputs=False)
     return files
 
 

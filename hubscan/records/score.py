@@ -86,6 +86,7 @@ class Cost:
     rows_per_second: float  # only while features were computed
     peak_bytes: int  # peak resident memory of the worker; on a GPU, peak allocated GPU memory
     cached: bool = False  # the features and `rows_per_second` are from an earlier scan
+    recomputed: bool = False  # features of an earlier scan were damaged, and computed again
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,4 +97,6 @@ def _refuse_links(base: Path, relative: Path) -> None:
     place = base
     for part in relative.parts:
         if (place := place / part).is_symlink():
-            raise Refused("a symbolic link" if place == base / relative else "in a folder that is a link")
+            raise Refused(
+                "a symbolic link" if place == base / relative else "in a folder that is a symbolic link"
+            )

@@ -7,6 +7,7 @@ and the exception of its own stage.
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -24,6 +25,8 @@ MOST_VALUES: Final = 2**20
 MOST_DIGITS: Final = 40  # of a whole number; tokenizers write 10^30 for "no limit"
 MOST_SHOWN: Final = 200  # characters of a parser's own message
 
+_NUMBERS: Final = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
+_RESOLVER: Final = yaml.resolver.Resolver()
 _FRONT_MATTER: Final = re.compile(r"\A\ufeff?---[ \t]*\r?\n(.*?)^---[ \t]*\r?$", re.DOTALL | re.MULTILINE)
 
 
@@ -31,15 +34,22 @@ class Malformed(ValueError):
     """A text from outside is not what it should be; the message is a reason of one line."""
 
 
-def json_of(content: bytes | str, *, most_bytes: int = MOST_BYTES, most_values: int = 4 * MOST_VALUES) -> Any:
-    """Return the value of a JSON text in UTF-8.
+def json_of(
+    content: bytes | str,
+    *,
+    most_bytes: int = MOST_BYTES,
+    most_values: int = 4 * MOST_VALUES,
+    finite: bool = False,
+) -> Any:
+    """Return the value of a JSON text in UTF-8; with *finite*, refuse NaN, infinity and what overflows to it.
 
     Raises:
         Malformed: if it is no JSON, or exceeds a limit.
     """
     text = _text(content, most_bytes)
     try:
-        value = json.loads(text, parse_int=_whole_number)
+        real = _finite if finite else None
+        value = json.loads(text, parse_int=_whole_number, parse_float=real, parse_constant=real)
     except RecursionError as error:
         raise Malformed(f"nested more than {MOST_DEPTH} deep") from error
     except Malformed:
@@ -50,21 +60,21 @@ def json_of(content: bytes | str, *, most_bytes: int = MOST_BYTES, most_values: 
     return value
 
 
-def yaml_of(content: bytes | str, *, most_bytes: int = MOST_BYTES) -> Any:
+def yaml_of(content: bytes | str, *, most_bytes: int = MOST_BYTES, most_values: int = MOST_VALUES) -> Any:
     """Return the value of a YAML 1.1 text without aliases and tags, as PyYAML and the Hub's client read it.
 
     Raises:
         Malformed: if it is no YAML, or exceeds a limit.
     """
     text = _text(content, most_bytes)
-    check_yaml(text)
+    check_yaml(text, most_bytes=most_bytes, most_values=most_values)
     try:
         return yaml.load(text, Loader=_Loader)
     except Exception as error:  # PyYAML raises many types for impossible dates, keys and numbers
         raise Malformed(f"not valid YAML: {_yaml_problem(error)}") from error
 
 
-def check_yaml(content: bytes | str, *, most_bytes: int = MOST_BYTES) -> None:
+def check_yaml(content: bytes | str, *, most_bytes: int = MOST_BYTES, most_values: int = MOST_VALUES) -> None:
     """Check the limits of a YAML text from its events, before anything is built; for any loader.
 
     Raises:
@@ -75,7 +85,9 @@ def check_yaml(content: bytes | str, *, most_bytes: int = MOST_BYTES) -> None:
         for event in yaml.parse(_text(content, most_bytes), Loader=_Loader):
             depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
             values += isinstance(event, yaml.NodeEvent)
-            _check_event(event, depth, values)
+            _check_event(event, depth)
+            if values > most_values:
+                raise Malformed(f"has more than {most_values:,} values")
     except Malformed:
         raise
     except RecursionError as error:
@@ -132,23 +144,31 @@ def _text(content: bytes | str, most_bytes: int) -> str:
         raise Malformed(f"not UTF-8 text ({error.reason} at byte {error.start})") from error
 
 
+def _finite(number: str) -> float:
+    value = float(number)
+    if not math.isfinite(value):
+        raise Malformed(f"{number[:MOST_DIGITS]} is not a finite number")
+    return value
+
+
 def _whole_number(digits: str) -> int:
     if len(digits) > MOST_DIGITS:
         raise Malformed(f"a number of {len(digits):,} digits")
     return int(digits)
 
 
-def _check_event(event: yaml.Event, depth: int, values: int) -> None:
+def _check_event(event: yaml.Event, depth: int) -> None:
     if isinstance(event, yaml.AliasEvent):
         raise Malformed("has an alias (`*name`), which hubscan does not read")
     if depth > MOST_DEPTH:
         raise Malformed(f"nested more than {MOST_DEPTH} deep")
-    if values > MOST_VALUES:
-        raise Malformed(f"has more than {MOST_VALUES:,} values")
-    if isinstance(event, yaml.ScalarEvent) and event.implicit[0]:
-        digits = sum(character.isdigit() for character in event.value[: MOST_DIGITS * 100])
-        if digits > MOST_DIGITS and re.fullmatch(r"[-+0-9a-fA-Fox_:.]+", event.value):
-            raise Malformed(f"a number of more than {MOST_DIGITS} digits")
+    if isinstance(event, yaml.ScalarEvent) and len(event.value) > MOST_DIGITS and _is_number(event):
+        raise Malformed(f"a number of more than {MOST_DIGITS} digits")
+
+
+def _is_number(event: yaml.ScalarEvent) -> bool:
+    resolved = _RESOLVER.resolve(yaml.ScalarNode, event.value, event.implicit)  # type: ignore[no-untyped-call]
+    return resolved in _NUMBERS
 
 
 def check_size(value: Any, most_values: int = 4 * MOST_VALUES) -> None:
