@@ -285,6 +285,7 @@ def test_json_keeps_the_contract() -> None:
             "rows_per_second": 61.0,
             "peak_bytes": 900_000_000,
             "cached": False,
+            "recomputed": False,
         },
         "flags": [],
         "parts": [],
