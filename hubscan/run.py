@@ -86,7 +86,8 @@ class Lock:
 
     def to_yaml(self) -> str:
         """Return the text of `lock.yaml`."""
-        plain = json.loads(json.dumps(asdict(self)))
+        # A lone surrogate, which a name may contain, would make the file unreadable.
+        plain = json.loads(json.dumps(asdict(self), ensure_ascii=False).encode("utf-8", "replace"))
         shown = yaml.safe_dump(plain, sort_keys=False, allow_unicode=True)
         # Characters that reverse or hide text are escaped, so that the file shows what is in it.
         return shown if visible(shown) == shown else yaml.safe_dump(plain, sort_keys=False)
