@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import io
 import json
 import lzma
+import tarfile
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
+from tests.hub.large import noise
 from tests.support.fault_table import record
 from tests.support.measured import Drawer, Drawn, drawer
 
@@ -162,3 +168,142 @@ def test_a_zip_with_the_hidden_files_of_a_mac_holds_one_file(drawing: Drawer, tm
         packed.writestr("__MACOSX/._rows.jsonl", b"\0")
         packed.writestr(".DS_Store", b"\0")
     assert drawing.draw(tmp_path / "rows.jsonl.zip").outcome == "10 rows"
+
+
+IMAGES: Final = [noise(np.random.default_rng(i), 8) for i in range(20)]
+LARGE: Final = "file larger than 100 MB"
+
+
+def tarred(path: Path, *, large: dict[str, int]) -> None:
+    """Write a WebDataset of small images, and *large* members of so many zeros, which take no space."""
+    with path.open("wb") as file:
+        for i, content in enumerate(IMAGES):
+            for name, part in ((f"{i:04}.png", content), (f"{i:04}.cls", b"01"[i % 2 :][:1])):
+                added(file, name, len(part), part)
+        for name, size in large.items():
+            added(file, name, size)
+        file.write(bytes(1024))
+
+
+def added(
+    file: io.BufferedWriter, name: str, size: int, content: bytes = b"", kind: bytes = tarfile.REGTYPE
+) -> None:
+    member = tarfile.TarInfo(name)
+    member.size, member.type = size, kind
+    file.write(member.tobuf() + content)
+    file.seek(-(-size // 512) * 512 - len(content), 1)
+
+
+def test_a_tar_holds_few_large_files_at_once(drawing: Drawer, tmp_path: Path) -> None:
+    tarred(
+        tmp_path / "x.tar",
+        large={f"{i}.{kind}": 90_000_000 for i in range(50, 56) for kind in ("png", "jpg")},
+    )
+    found = drawing.draw(tmp_path / "x.tar", samples=40)
+    bounded(
+        found,
+        "a tar of 6 rows with two images of 90 MB each",
+        "files beyond 100 MB in a row are left out: 6",
+    )
+
+
+def test_files_in_a_tar_that_are_too_large_are_left_out(drawing: Drawer, tmp_path: Path) -> None:
+    tarred(
+        tmp_path / "x.tar",
+        large={f"{i}.{kind}": 2**28 for i in range(50, 52) for kind in ("png", "txt", "json")},
+    )
+    found = drawing.draw(tmp_path / "x.tar")
+    bounded(
+        found,
+        "a tar of 6 files of 256 MB",
+        "files beyond 100 MB in a row are left out: 6, of which the first is '50.png'",
+    )
+    tarred(
+        tmp_path / "y.tar",
+        large={f"{i}.{kind}": 95_000_000 for i in range(50, 52) for kind in ("txt", "json", "cls")},
+    )
+    bounded(drawing.draw(tmp_path / "y.tar"), "a tar of texts, JSON and classes of 95 MB each", "10 rows")
+
+
+def test_a_tar_that_unpacks_to_too_much_is_refused(drawing: Drawer, tmp_path: Path) -> None:
+    tarred(tmp_path / "x.tar", large={f"{i}.png": 2**26 for i in range(50, 53)})
+    (tmp_path / "x.tar.gz").write_bytes(gzip.compress((tmp_path / "x.tar").read_bytes(), 1))
+    bounded(
+        drawing.draw(tmp_path / "x.tar.gz"),
+        "a tar.gz of 200 MB in 1 MB",
+        "unpacks to over 200 times its size",
+    )
+
+
+@pytest.mark.parametrize(
+    "kind", [tarfile.GNUTYPE_LONGNAME, tarfile.XHDTYPE, tarfile.XGLTYPE], ids=["long", "pax", "global"]
+)
+def test_a_name_in_a_tar_is_no_file(drawing: Drawer, kind: bytes, tmp_path: Path) -> None:
+    with (tmp_path / "x.tar").open("wb") as file:
+        added(file, "name", 2**31, kind=kind)
+        added(file, "0.cls", 1, b"0")
+    bounded(
+        drawing.draw(tmp_path / "x.tar"),
+        f"a tar with a name of 2 GB (type {kind!r})",
+        "a name of 2,147,483,648 bytes",
+    )
+
+
+@pytest.mark.parametrize(
+    "content", [b"[" * 10**6, b'{"a":' * 10**5, b"1" * 10**5, b'{"a": ' + b"9" * 5000 + b"}"], ids=range(4)
+)
+def test_json_in_a_tar_is_read_within_limits(drawing: Drawer, content: bytes, tmp_path: Path) -> None:
+    with (tmp_path / "x.tar").open("wb") as file:
+        for i, image in enumerate(IMAGES):
+            added(file, f"{i:04}.png", len(image), image)
+            added(file, f"{i:04}.cls", 1, b"01"[i % 2 :][:1])
+            added(file, f"{i:04}.json", len(content), content)
+        file.write(bytes(1024))
+    found = drawing.draw(tmp_path / "x.tar")
+    bounded(found, f"JSON in a tar that begins with {content[:12]!r}", "10 rows")
+
+
+@pytest.mark.parametrize("content", [b"--5", b"9" * 5000, "²".encode(), b"9" * 19, b"\xff"], ids=range(5))
+def test_a_class_in_a_tar_that_is_no_number_is_a_text_or_missing(
+    drawing: Drawer, content: bytes, tmp_path: Path
+) -> None:
+    with (tmp_path / "x.tar").open("wb") as file:
+        for i, image in enumerate(IMAGES):
+            added(file, f"{i:04}.png", len(image), image)
+            label = content if i == 3 else b"01"[i % 2 :][:1]
+            added(file, f"{i:04}.cls", len(label), label)
+        file.write(bytes(1024))
+    bounded(
+        drawing.draw(tmp_path / "x.tar"), f"the class {content[:12]!r} in a tar", "10 rows; 1 × missing label"
+    )
+
+
+def test_an_image_file_that_is_too_large_is_dropped(drawing: Drawer, tmp_path: Path) -> None:
+    for i, content in enumerate(IMAGES):
+        (tmp_path / "ab"[i % 2]).mkdir(exist_ok=True)
+        (tmp_path / "ab"[i % 2] / f"{i}.png").write_bytes(content)
+    sparse(tmp_path / "a" / "large.png", IMAGES[0], 2**31)
+    bounded(drawing.draw(tmp_path, samples=21), "a folder with an image of 2 GB", f"1 × {LARGE}")
+
+
+def stored(table: pa.Table, path: Path) -> None:
+    """Write *table* in the format that the name of *path* says."""
+    if path.suffix == ".parquet":
+        pq.write_table(table, path)
+    else:
+        with pa.ipc.new_file(path, table.schema) as file:
+            file.write_table(table)
+
+
+@pytest.mark.parametrize("ending", ["parquet", "feather"])
+def test_a_cell_that_is_too_large_is_dropped(drawing: Drawer, ending: str, tmp_path: Path) -> None:
+    file, labels = tmp_path / f"rows.{ending}", [i % 2 for i in range(20)]
+    kind = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+    images = [{"bytes": IMAGES[i] + bytes(140_000_000 if i == 3 else 0), "path": None} for i in range(20)]
+    stored(pa.table({"image": pa.array(images, kind), "label": labels}), file)
+    bounded(drawing.draw(file, samples=20), f"an image of 140 MB in a {ending} file", f"1 × {LARGE}")
+    texts = [f"{i}" + "x" * (40_000_000 if i == 3 else 0) for i in range(20)]
+    stored(pa.table({"text": texts, "label": labels}), file)
+    bounded(
+        drawing.draw(file, samples=20), f"a text of 40 MB in a {ending} file", "1 × text larger than 33 MB"
+    )

@@ -102,7 +102,7 @@ def test_a_file_in_a_zip_that_declares_too_many_bytes_is_not_read(
 ) -> None:
     file = packed(tmp_path / "x.zip", {**by_class(), "dark/bomb.png": b"\0" * 10_000})
     monkeypatch.setattr("hubscan.sample.sources.named_files.MOST_FILE_BYTES", 9_999)
-    assert drawn(file).draw.dropped == {"image file missing": 1}
+    assert drawn(file).draw.dropped == {"file larger than 100 MB": 1}
 
 
 def test_a_damaged_file_in_a_zip_is_counted(tmp_path: Path) -> None:

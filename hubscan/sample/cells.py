@@ -11,6 +11,7 @@ import pyarrow as pa
 from hubscan.lfs_pointer import is_lfs_pointer
 from hubscan.media import audio, images
 from hubscan.records import Input, LabelKind, Modality
+from hubscan.sample.budgets import MOST_FILE_BYTES, MOST_ROW_CHARACTERS
 from hubscan.sample.embedded_files import inside, named
 from hubscan.sample.image_notes import ImageNotes
 from hubscan.sample.missing_words import means_missing, notes_about_texts
@@ -18,10 +19,19 @@ from hubscan.sample.missing_words import means_missing, notes_about_texts
 MOST_CHARACTERS: Final = 500_000  # no encoder reads more, and a few longer texts would fill the memory
 EMPTY: Final = "empty input"
 NOT_TEXT: Final = "not a text"
+LONG_TEXT: Final = "text larger than 33 MB"
+LARGE_FILE: Final = "file larger than 100 MB"
 POINTER: Final = "Git LFS pointer instead of the file"
 
 Fetch = Callable[[str], bytes]
-"""Return the content of a file named in a cell; raise `FileNotFoundError` if reading it is not allowed."""
+"""Return the content of a file named in a cell.
+
+It raises `FileNotFoundError` if reading the file is not allowed, and `LargeFile` if it is too large.
+"""
+
+
+class LargeFile(FileNotFoundError):
+    """A file named in a cell is larger than `MOST_FILE_BYTES`."""
 
 
 class Unusable(Exception):
@@ -83,7 +93,7 @@ class Reader:
             Unusable: if one of them is empty or cannot be read.
         """
         return {
-            modality: self._one(modality, [_value(table.column(name), place) for name in columns])
+            modality: self._one(modality, [_value(table.column(name), place, modality) for name in columns])
             for modality, columns in self._inputs.items()
         }
 
@@ -131,6 +141,8 @@ class Reader:
             raise Unusable(EMPTY)
         try:
             content = self._fetch(path)
+        except LargeFile as error:
+            raise Unusable(LARGE_FILE) from error
         except OSError as error:
             raise Unusable(f"{modality} file missing") from error
         self.fetched += 1
@@ -144,7 +156,12 @@ def _words(value: Any) -> tuple[str, ...]:
     return words
 
 
-def _value(column: pa.ChunkedArray, place: int) -> Any:
+def _value(column: pa.ChunkedArray, place: int, modality: Modality) -> Any:
+    size = column.slice(place, 1).nbytes  # looked at before the cell is copied
+    if modality == "text" and size > MOST_ROW_CHARACTERS:
+        raise Unusable(LONG_TEXT)
+    if size > MOST_FILE_BYTES:
+        raise Unusable(LARGE_FILE)
     try:
         return column[place].as_py()
     except UnicodeDecodeError as error:

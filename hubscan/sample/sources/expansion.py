@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from hubscan.errors import DatasetError
-from hubscan.sample.sources.budgets import FREE_EXPANSION_BYTES, MOST_EXPANSION
+from hubscan.sample.budgets import FREE_EXPANSION_BYTES, MOST_EXPANSION
 
 
 class Expanded(io.RawIOBase):

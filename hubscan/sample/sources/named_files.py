@@ -13,6 +13,8 @@ from typing import Any, Final, cast
 
 from hubscan.errors import HubscanError
 from hubscan.hub.ranges import RemoteFile
+from hubscan.sample.budgets import MOST_FILE_BYTES
+from hubscan.sample.cells import LargeFile
 from hubscan.sample.sources.files import AHEAD_BYTES, Window, open_file
 
 IN_ZIP: Final = re.compile(r"zip://(?P<member>.+)::(?P<archive>.+)")
@@ -21,7 +23,6 @@ ENDINGS: Final = (
     *(".wav", ".mp3", ".flac"),
 )  # of names without an ending
 MOST_MISSED: Final = 5  # files looked for on the Hub
-MOST_FILE_BYTES: Final = 2**28  # of one file in a zip, as it declares itself
 
 
 class NamedFiles:
@@ -49,6 +50,7 @@ class NamedFiles:
 
         Raises:
             FileNotFoundError: if there is no such file, or it is not beside the data.
+            LargeFile: if it is too large.
         """
         packed = IN_ZIP.fullmatch(name)
         if packed:
@@ -58,7 +60,9 @@ class NamedFiles:
             raise FileNotFoundError(name)
         if self._remote:
             file = RemoteFile(address)
+            _refuse_large(name, file.size)
             return file.read(0, file.size)
+        _refuse_large(name, Path(address).stat().st_size)
         return Path(address).read_bytes()
 
     def locate(self, name: str) -> str | None:
@@ -109,7 +113,8 @@ def member(address: str) -> bytes:
     """Return the content of a file in a zip file, given as `zip://name::archive`.
 
     Raises:
-        FileNotFoundError: if there is no such file, or it is damaged or too large.
+        FileNotFoundError: if there is no such file, or it is damaged.
+        LargeFile: if it is too large.
     """
     found = IN_ZIP.fullmatch(address)
     if found is None:
@@ -122,8 +127,7 @@ def _content(archive: zipfile.ZipFile, member: str) -> bytes:
     """Return the content of *member*, never more bytes than it declares."""
     try:
         found = archive.getinfo(member)
-        if found.file_size > MOST_FILE_BYTES:
-            raise FileNotFoundError(member)
+        _refuse_large(member, found.file_size)
         return archive.read(found)
     except (KeyError, RuntimeError, NotImplementedError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise FileNotFoundError(member) from error
@@ -136,6 +140,12 @@ def opened_zip(address: str) -> zipfile.ZipFile:
         zipfile.BadZipFile: if it is no zip file.
     """
     return zipfile.ZipFile(cast(Any, Window(open_file(address), read_ahead=AHEAD_BYTES)))
+
+
+def _refuse_large(name: str, size: int) -> None:
+    """Raise `LargeFile` for the size of a file as its folder, its server or its zip file declares it."""
+    if size > MOST_FILE_BYTES:
+        raise LargeFile(name)
 
 
 def _is_file(path: str) -> bool:

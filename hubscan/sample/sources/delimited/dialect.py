@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from hubscan.sample.sources.budgets import MOST_ROW_CHARACTERS
+from hubscan.sample.budgets import MOST_ROW_CHARACTERS
 
 if TYPE_CHECKING:
     from _csv import Reader

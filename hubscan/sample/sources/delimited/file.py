@@ -15,7 +15,7 @@ from typing import IO, Final, NoReturn
 from zipfile import BadZipFile
 
 from hubscan.errors import DatasetError
-from hubscan.sample.sources.budgets import BATCH_BYTES, MOST_COLUMNS, MOST_ROW_CHARACTERS
+from hubscan.sample.budgets import BATCH_BYTES, MOST_COLUMNS, MOST_ROW_CHARACTERS
 from hubscan.sample.sources.delimited.dialect import dialect_of, excel_separator
 from hubscan.sample.sources.delimited.findings import (
     ESCAPED,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
-from hubscan.sample.sources.budgets import MOST_ROW_CHARACTERS
+from hubscan.sample.budgets import MOST_ROW_CHARACTERS
 from hubscan.sample.sources.delimited.dialect import Dialect
 
 ENDS: Final = "\r\n"

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any, Final, NoReturn
 
 from hubscan.errors import DatasetError
-from hubscan.sample.sources.budgets import MOST_ROW_CHARACTERS
+from hubscan.sample.budgets import MOST_ROW_CHARACTERS
 from hubscan.sample.sources.json_files.document import described, rows_of
 from hubscan.sample.sources.json_files.values import after_space, check_held, held_by, value_at, values_in
 from hubscan.sample.sources.unpacked import BOM

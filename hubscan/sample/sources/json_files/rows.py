@@ -13,8 +13,8 @@ from datasets import Audio, Features, Image
 from datasets.table import cast_array_to_feature
 
 from hubscan.errors import DatasetError
+from hubscan.sample.budgets import BATCH_BYTES, MOST_COLUMNS
 from hubscan.sample.column_types import features_of
-from hubscan.sample.sources.budgets import BATCH_BYTES, MOST_COLUMNS
 from hubscan.sample.sources.json_files.columns import (
     SCALARS,
     column,
