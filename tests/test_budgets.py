@@ -7,6 +7,7 @@ import gzip
 import io
 import json
 import lzma
+import struct
 import tarfile
 import zipfile
 from collections.abc import Callable, Iterator
@@ -307,3 +308,159 @@ def test_a_cell_that_is_too_large_is_dropped(drawing: Drawer, ending: str, tmp_p
     bounded(
         drawing.draw(file, samples=20), f"a text of 40 MB in a {ending} file", "1 × text larger than 33 MB"
     )
+
+
+ROWS: Final = 200
+AB: Final = ["ab"[i % 2] for i in range(ROWS)]
+
+
+def one_for_all(text: str, rows: int = ROWS) -> pa.Array:
+    """Return a column in which every row names the same text."""
+    return pa.DictionaryArray.from_arrays(pa.array([0] * rows, pa.int32()), pa.array([text]))
+
+
+def words(text: str, count: int) -> pa.Array:
+    """Return lists of words, of which the first holds *text* so often."""
+    ends = pa.array([0, *range(count, count + ROWS)], pa.int32())
+    return pa.ListArray.from_arrays(ends, one_for_all(text, count + ROWS - 1))
+
+
+def views(text: str) -> pa.Array:
+    """Return a column of views of the same text."""
+    view = struct.pack("<i4sii", len(text), text[:4].encode(), 0, 0)
+    return pa.Array.from_buffers(
+        pa.string_view(), ROWS, [None, pa.py_buffer(view * ROWS), pa.py_buffer(text.encode())]
+    )
+
+
+def runs(text: str) -> pa.Array:
+    return pa.RunEndEncodedArray.from_arrays(pa.array([ROWS], pa.int32()), pa.array([text]))
+
+
+DROPPED: Final = "200 × text larger than 33 MB"
+REPEATED: Final = "column {}: long values that are repeated too often to hold"
+BOMB: Final = "unpacks to over 200 times its size"
+
+
+@pytest.mark.parametrize("codec", ["zstd", "snappy"])
+@pytest.mark.parametrize(
+    ("fault", "text", "expected"),
+    [
+        ("one text of 100 MB for 200 rows", lambda: one_for_all("x" * 10**8), {"zstd": BOMB, "snappy": DROPPED}),
+        ("one text of 60 MB for 200 rows", lambda: one_for_all("x" * 6 * 10**7), {"zstd": DROPPED, "snappy": DROPPED}),
+        ("one text of 30 MB for 200 rows", lambda: one_for_all("x" * 3 * 10**7), {"zstd": "10 rows", "snappy": "10 rows"}),
+    ],
+    ids=range(3),
+)  # fmt: skip
+def test_parquet_names_one_text_in_many_rows(
+    drawing: Drawer,
+    fault: str,
+    text: Callable[[], pa.Array],
+    expected: dict[str, str],
+    codec: str,
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "rows.parquet"
+    pq.write_table(pa.table({"text": text(), "label": AB}), file, compression=codec, store_schema=False)
+    size = f"{file.stat().st_size / 1000:.0f} kB of parquet ({codec})"
+    bounded(drawing.draw(file), f"{fault} in {size}", expected[codec])
+
+
+@pytest.mark.parametrize("codec", ["zstd", "snappy"])
+def test_parquet_names_one_word_often_in_a_list(drawing: Drawer, codec: str, tmp_path: Path) -> None:
+    tokens = words("x" * 10**6, 10_000)
+    tags = pa.ListArray.from_arrays(tokens.offsets, pa.array([i % 2 for i in range(len(tokens.values))]))
+    file = tmp_path / "rows.parquet"
+    pq.write_table(pa.table({"tokens": tokens, "tags": tags}), file, compression=codec, store_schema=False)
+    found = drawing.draw(file, task="token-classification")
+    bounded(
+        found, f"10,000 times one word of 1 MB in a list of parquet ({codec})", REPEATED.format("'tokens'")
+    )
+    table = pa.table({"text": [f"row {i}" for i in range(ROWS)], "labels": tokens})
+    pq.write_table(table, file, compression=codec, store_schema=False)
+    found = drawing.draw(file, label_columns=["labels"])
+    bounded(
+        found, f"10,000 times one label of 1 MB in a list of parquet ({codec})", REPEATED.format("'labels'")
+    )
+
+
+def test_parquet_names_one_label_in_many_rows(drawing: Drawer, tmp_path: Path) -> None:
+    labels = one_for_all("x" * 10**6, 1000)
+    table = pa.table({"text": [f"row {i}" for i in range(1000)], "label": labels})
+    pq.write_table(table, tmp_path / "rows.parquet", compression="zstd", store_schema=False)
+    found = drawing.draw(tmp_path / "rows.parquet", label_columns=["label"])
+    bounded(found, "one label of 1 MB for 1,000 rows of parquet", REPEATED.format("'label'"))
+    stored(table, tmp_path / "rows.arrow")
+    found = drawing.draw(tmp_path / "rows.arrow", label_columns=["label"])
+    bounded(found, "one label of 1 MB for 1,000 rows of Arrow", REPEATED.format("'label'"))
+
+
+@pytest.mark.parametrize("cells", [1, 60])
+def test_a_page_that_unpacks_to_too_much_is_refused(drawing: Drawer, cells: int, tmp_path: Path) -> None:
+    texts = [f"{i}" + "x" * (600_000_000 // cells if i < cells else 0) for i in range(ROWS)]
+    file = tmp_path / "rows.parquet"
+    pq.write_table(pa.table({"text": texts, "label": AB}), file, compression="zstd", use_dictionary=False)
+    bounded(
+        drawing.draw(file),
+        f"a page of parquet of 600 MB, {cells} texts, in {file.stat().st_size // 1000} kB",
+        BOMB,
+    )
+
+
+@pytest.mark.parametrize(("name", "make"), [("a dictionary", one_for_all), ("views", views), ("runs", runs)])
+def test_arrow_names_one_text_in_many_rows(
+    drawing: Drawer, name: str, make: Callable[[str], pa.Array], tmp_path: Path
+) -> None:
+    stored(pa.table({"text": make("x" * 6 * 10**7), "label": AB}), tmp_path / "rows.arrow")
+    bounded(
+        drawing.draw(tmp_path / "rows.arrow"), f"one text of 60 MB for 200 rows of Arrow, by {name}", DROPPED
+    )
+
+
+def test_arrow_lists_share_their_items(drawing: Drawer, tmp_path: Path) -> None:
+    starts, sizes = pa.array([0] * ROWS, pa.int32()), pa.array([10_000] * ROWS, pa.int32())
+    lists = pa.ListViewArray.from_arrays(starts, sizes, pa.array(["x" * 10_000] * 10_000))
+    stored(pa.table({"text": lists, "label": AB}), tmp_path / "rows.arrow")
+    bounded(drawing.draw(tmp_path / "rows.arrow"), "200 lists that share 100 MB", "text")
+
+
+@pytest.mark.parametrize("kind", ["zstd", "lz4"])
+@pytest.mark.parametrize("rows", [1, 40])
+def test_a_compressed_arrow_file_is_unpacked_in_parts(
+    drawing: Drawer, kind: str, rows: int, tmp_path: Path
+) -> None:
+    texts = ["x" * 40_000_000] * 40
+    options = pa.ipc.IpcWriteOptions(compression=kind)
+    for ending, new in (("feather", pa.ipc.new_file), ("arrow", pa.ipc.new_stream)):
+        file = tmp_path / f"rows.{ending}"
+        table = pa.table({"text": texts, "label": AB[:40]})
+        with new(file, table.schema, options=options) as written:
+            written.write_table(table, max_chunksize=rows)
+        found = drawing.draw(file)
+        size = f"{file.stat().st_size / 1e6:.1f} MB of Arrow ({ending}, {kind})"
+        bounded(
+            found,
+            f"1.6 GB in {size}, {rows} rows at a time",
+            BOMB if rows == 40 else "40 × text larger than 33 MB",
+        )
+
+
+def test_a_large_compressed_arrow_file_is_read(drawing: Drawer, tmp_path: Path) -> None:
+    texts = [f"{i} {noise(np.random.default_rng(i), 30).hex()}" + "x" * 300_000 for i in range(1000)]
+    table = pa.table({"text": texts, "label": pa.array(AB * 5).dictionary_encode()})
+    for name, new in (("rows.feather", pa.ipc.new_file), ("rows.arrow", pa.ipc.new_stream)):
+        with new(tmp_path / name, table.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as file:
+            file.write_table(table, max_chunksize=100)
+        bounded(drawing.draw(tmp_path / name), f"300 MB in a compressed {name}", "10 rows")
+
+
+@pytest.mark.parametrize("ending", ["parquet", "arrow"])
+def test_a_deep_schema_is_refused_or_read(drawing: Drawer, ending: str, tmp_path: Path) -> None:
+    deep = pa.array([1] * ROWS)
+    for _ in range(60):
+        deep = pa.StructArray.from_arrays([deep], ["a"])
+    stored(
+        pa.table({"n": deep, "text": [f"row {i}" for i in range(ROWS)], "label": AB}),
+        tmp_path / f"x.{ending}",
+    )
+    bounded(drawing.draw(tmp_path / f"x.{ending}"), f"60 structs in each other in a {ending} file", "10 rows")

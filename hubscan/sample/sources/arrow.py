@@ -5,14 +5,18 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pyarrow as pa
 
 from hubscan.errors import DatasetError
+from hubscan.sample.budgets import BATCH_BYTES
 from hubscan.sample.column_types import family, features_of
+from hubscan.sample.plain_size import refuse_repeated, table_bytes
 from hubscan.sample.plain_types import plain_table
+from hubscan.sample.sources.arrow_buffers import unpacked_bytes
+from hubscan.sample.sources.expansion import refuse_bomb
 from hubscan.sample.sources.protocols import Rows
 from hubscan.sample.sources.unpacked import POINTER_BYTES, refuse_lfs_pointer
 
@@ -22,6 +26,8 @@ if TYPE_CHECKING:
 GROUP_ROWS: Final = 10_000
 HEAD_ROWS: Final = 100
 FEATHER_V1: Final = b"FEA1"
+FILE_MAGIC: Final = b"ARROW1\x00\x00"  # begins the file format; what follows is the stream format
+HELD_BYTES: Final = 2**27  # of compressed data, unpacked; more is kept in a temporary file
 
 
 class ArrowTable:
@@ -40,13 +46,18 @@ class ArrowTable:
 
     def head(self, columns: Sequence[str]) -> pa.Table:
         """Return the first rows of *columns*."""
-        return validated(self._table.select(list(columns)).slice(0, HEAD_ROWS), self._name)
+        table = validated(self._table.select(list(columns)).slice(0, HEAD_ROWS), self._name)
+        while table.num_rows > 1 and table_bytes(table) > BATCH_BYTES:
+            table = table.slice(0, table.num_rows // 2)
+        return table
 
     def labels(self, columns: Sequence[str]) -> Iterator[pa.Table]:
         """Yield *columns* of each group of rows."""
         table = self._table.select(list(columns))
         for start in self.starts[:-1].tolist():
-            yield validated(table.slice(start, GROUP_ROWS), self._name)
+            found = validated(table.slice(start, GROUP_ROWS), self._name)
+            refuse_repeated(found, f"{self._name}, row {start} and later")
+            yield found
 
     def costs(self, columns: Sequence[str]) -> Rows:
         """Return zeros (G,): nothing is downloaded, and rows are read one by one."""
@@ -57,8 +68,26 @@ class ArrowTable:
         table = self._table.select(list(columns))
         for group in sorted(wanted):
             rows = self.starts[group] + wanted[group]
-            found = pa.concat_tables([validated(table.slice(row, 1), self._name) for row in rows.tolist()])
-            yield rows, found.combine_chunks()
+            for first, found in _batches(plain_table(self._row(table, row)) for row in rows.tolist()):
+                yield rows[first : first + len(found)], pa.concat_tables(found).combine_chunks()
+
+    def _row(self, table: pa.Table, row: int) -> pa.Table:
+        found = validated(table.slice(row, 1), self._name)
+        refuse_repeated(found, f"{self._name}, row {row}")
+        return found
+
+
+def _batches(rows: Iterator[pa.Table]) -> Iterator[tuple[int, list[pa.Table]]]:
+    """Yield a few of *rows* at a time, with the place of the first."""
+    batch, held, first = list[pa.Table](), 0, 0
+    for row in rows:
+        batch.append(row)
+        held += row.nbytes
+        if held > BATCH_BYTES:
+            yield first, batch
+            batch, held, first = [], 0, first + len(batch)
+    if batch:
+        yield first, batch
 
 
 def validated(table: pa.Table, name: str) -> pa.Table:
@@ -140,6 +169,31 @@ def spooled(tables: Iterator[pa.Table], name: str) -> pa.Table:
     return found
 
 
+def _unpacked(file: Path, start: bytes) -> int:
+    """Return how many bytes the compressed data in *file*, which begins with *start*, unpacks to.
+
+    Raises:
+        DatasetError: if that is far more than any data does.
+    """
+    source = pa.memory_map(str(file))
+    source.seek(len(FILE_MAGIC) if start.startswith(FILE_MAGIC) else 0)
+    total = 0
+    for message in pa.ipc.MessageReader.open_stream(source):
+        found = unpacked_bytes(message)
+        refuse_bomb(str(file), message.body.size if message.body else 0, found)
+        total += found
+    return total
+
+
+def _each_batch(file: Path, start: bytes) -> Iterator[list[Any]]:
+    source = pa.memory_map(str(file))
+    if start.startswith(FILE_MAGIC):
+        opened = pa.ipc.open_file(source)
+        yield from ([opened.get_batch(number)] for number in range(opened.num_record_batches))
+    else:
+        yield from ([batch] for batch in pa.ipc.open_stream(source))
+
+
 def _opened(file: Path) -> pa.Table:
     with file.open("rb") as begun:
         start = begun.read(POINTER_BYTES)
@@ -147,11 +201,13 @@ def _opened(file: Path) -> pa.Table:
     if start.startswith(FEATHER_V1):
         raise DatasetError(f"{file}: Feather of version 1, which is no longer read; save it as version 2")
     try:
+        if _unpacked(file, start) > HELD_BYTES:
+            return spooled(map(pa.Table.from_batches, _each_batch(file, start)), str(file))
         source = pa.memory_map(str(file))
         try:
             return pa.ipc.open_stream(source).read_all()
         except pa.ArrowInvalid:
             return pa.ipc.open_file(source).read_all()
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, ValueError) as error:
         reason = " ".join(str(error).split())[:200]
         raise DatasetError(f"{file}: not an Arrow file, or corrupt: {reason}; replace the file") from error

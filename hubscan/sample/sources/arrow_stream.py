@@ -12,7 +12,7 @@ import pyarrow as pa
 from hubscan.errors import DatasetError
 from hubscan.sample.column_types import family
 from hubscan.sample.plain_types import plain_table
-from hubscan.sample.sources.arrow import validated
+from hubscan.sample.sources.arrow import FILE_MAGIC, validated
 from hubscan.sample.sources.declared import declared_features, ignored_note
 from hubscan.sample.sources.read_errors import damage
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 HEAD_ROWS: Final = 100
 BATCH_ROWS: Final = 1000
-FILE_MAGIC: Final = b"ARROW1\x00\x00"  # begins the file format; what follows is the stream format
 Opener = Callable[[], io.BufferedReader]
 
 

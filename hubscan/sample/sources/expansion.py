@@ -60,5 +60,5 @@ def refuse_bomb(name: str, packed: int, unpacked: int) -> None:
     if unpacked > FREE_EXPANSION_BYTES and unpacked > MOST_EXPANSION * packed:
         raise DatasetError(
             f"{name}: unpacks to over {MOST_EXPANSION} times its size, as only empty or repeated rows do; "
-            "unpack it, and check what is in it"
+            "check what is in it"
         )

@@ -133,6 +133,15 @@ class Window(io.RawIOBase):
         wanted = coalesced(ranges, hole)
         self._held = list(zip([start for start, _ in wanted], self._parts(wanted), strict=True))
 
+    @property
+    def holds(self) -> bool:
+        """Return whether ranges are held in memory."""
+        return bool(self._held)
+
+    def at(self, start: int, stop: int) -> bytes:
+        """Return the bytes between two positions."""
+        return self._bytes(start, min(stop, self._size))
+
     def hold(self, start: int, content: bytes) -> None:
         """Hold *content*, which starts at byte *start*."""
         self._held.append((start, content))

@@ -8,7 +8,9 @@ import threading
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 from typing import IO, Any, Final
 
 import numpy as np
@@ -17,9 +19,13 @@ import pyarrow.parquet as pq
 
 from hubscan.errors import DatasetError
 from hubscan.hub.ranges import ahead
+from hubscan.sample.budgets import BATCH_BYTES
 from hubscan.sample.column_types import family, features_of
+from hubscan.sample.plain_size import refuse_repeated
 from hubscan.sample.plain_types import plain_table
+from hubscan.sample.sources.expansion import refuse_bomb
 from hubscan.sample.sources.files import File, Window
+from hubscan.sample.sources.parquet_pages import pages
 from hubscan.sample.sources.protocols import Rows
 from hubscan.sample.sources.unpacked import POINTER_BYTES, ZIP, refuse_lfs_pointer
 
@@ -34,6 +40,10 @@ FREE_HOLES: Final = 4_000_000  # bytes allowed for any split: many requests woul
 LONGEST_BOUND: Final = 32  # characters: some writers truncate the bounds of long texts
 GROUPS_AHEAD: Final = 4
 PORTION_BYTES: Final = 2**22  # bytes of labels fetched at once
+TEXTS: Final = "BYTE_ARRAY"  # the type of texts and bytes
+FETCHED_BYTES: Final = 2**26  # of a row group; a larger one is read page by page, in parts of
+PART_BYTES: Final = 2**22
+LOOKED_AT: Final = 2  # pages of a column that is not fetched: its dictionary and the first page of data
 
 
 class ParquetTable:
@@ -104,17 +114,27 @@ class ParquetTable:
         filled = np.flatnonzero(np.diff(self.starts))[:1]
         for group in filled.tolist():
             shard = int(self._shards[group])
+            name, metadata = self._files[shard].name, self._metadata(shard)
+            most = _most_bytes(metadata, self._within(group), columns, name)
+            at_once = HEAD_ROWS if most * HEAD_ROWS <= BATCH_BYTES else 1
             window = Window(self._files[shard], read_ahead=PAGES_BYTES)
             with (
-                _corrupt(self._files[shard].name),
+                _corrupt(name),
                 pq.ParquetFile(
-                    window, metadata=self._metadata(shard), buffer_size=BUFFER_BYTES, pre_buffer=False
+                    window,
+                    metadata=metadata,
+                    buffer_size=BUFFER_BYTES,
+                    pre_buffer=False,
+                    read_dictionary=_texts(metadata, columns, in_lists=True),
                 ) as opened,
             ):
-                for batch in opened.iter_batches(
-                    HEAD_ROWS, row_groups=[self._within(group)], columns=list(columns), use_threads=False
-                ):
-                    return pa.Table.from_batches([batch])
+                batches = opened.iter_batches(
+                    at_once, row_groups=[self._within(group)], columns=list(columns), use_threads=False
+                )
+                if first := list(_first_rows(batches)):
+                    found = pa.Table.from_batches(first)
+                    refuse_repeated(found, name)
+                    return plain_table(found)
         return self.schema.empty_table().select(list(columns))
 
     def labels(self, columns: Sequence[str]) -> Iterator[pa.Table]:
@@ -127,7 +147,11 @@ class ParquetTable:
         for shard, file in enumerate(self._files):
             metadata = self._metadata(shard)
             window = self._window(shard)
-            with _corrupt(file.name), pq.ParquetFile(window, metadata=metadata) as opened:
+            texts = _texts(metadata, columns)
+            with (
+                _corrupt(file.name),
+                pq.ParquetFile(window, metadata=metadata, read_dictionary=texts) as opened,
+            ):
                 for groups in _portions(metadata, columns):
                     known = {group: _constant(metadata, group, self.schema, columns) for group in groups}
                     unknown = [group for group in groups if known[group] is None]
@@ -135,7 +159,10 @@ class ParquetTable:
                     for group in groups:
                         values = known[group]
                         if values is None:
-                            yield opened.read_row_group(group, columns=list(columns), use_threads=False)
+                            _rows_at_once(window, _chunks(metadata, group, columns), file.name)
+                            found = opened.read_row_group(group, columns=list(columns), use_threads=False)
+                            refuse_repeated(found, f"{file.name}, row group {group}")
+                            yield found
                         else:
                             rows = metadata.row_group(group).num_rows
                             yield pa.table({name: pa.repeat(values[name], rows) for name in columns})
@@ -160,18 +187,27 @@ class ParquetTable:
                         yield self.starts[group] + places, plain_table(table).take(pa.array(places - first))
 
     def _batches(self, group: int, window: Window, columns: Sequence[str]) -> Iterator[tuple[int, pa.Table]]:
-        first = 0
-        with pq.ParquetFile(window, metadata=self._metadata(self._shards[group])) as opened:
+        first, shard = 0, self._shards[group]
+        metadata = self._metadata(shard)
+        name, within = self._files[shard].name, self._within(group)
+        at_once = _rows_at_once(window, _chunks(metadata, within, columns), name)
+        buffer = 0 if window.holds else PART_BYTES  # 0: the whole column
+        lists = _texts(metadata, columns, in_lists=True)
+        with pq.ParquetFile(window, metadata=metadata, buffer_size=buffer, read_dictionary=lists) as opened:
             for batch in opened.iter_batches(
-                BATCH_ROWS, row_groups=[self._within(group)], columns=list(columns), use_threads=False
+                at_once, row_groups=[within], columns=list(columns), use_threads=False
             ):
-                yield first, pa.Table.from_batches([batch])
+                table = pa.Table.from_batches([batch])
+                refuse_repeated(table, f"{name}, row {self.starts[group] + first}")
+                yield first, table
                 first += batch.num_rows
 
     def _fetched(self, group: int, columns: Sequence[str]) -> Window:
         shard = int(self._shards[group])
         window = self._window(shard)
-        window.fetch(_chunk(self._metadata(shard), self._within(group), columns))
+        ranges = _chunk(self._metadata(shard), self._within(group), columns)
+        if sum(stop - start for start, stop in ranges) <= FETCHED_BYTES:
+            window.fetch(ranges)
         return window
 
     def _window(self, shard: int) -> Window:
@@ -253,9 +289,23 @@ def _portions(metadata: Any, columns: Sequence[str]) -> Iterator[list[int]]:
         yield groups
 
 
+@dataclass(frozen=True, slots=True)
+class _Chunk:
+    """Where the values of a column are in a row group."""
+
+    start: int
+    stop: int
+    in_lists: bool
+
+
 def _chunk(metadata: Any, group: int, columns: Sequence[str]) -> list[tuple[int, int]]:
     """Return the byte ranges of *columns* in a row group."""
-    ranges = []
+    return [(chunk.start, chunk.stop) for chunk in _chunks(metadata, group, columns)]
+
+
+def _chunks(metadata: Any, group: int, columns: Sequence[str]) -> list[_Chunk]:
+    """Return where *columns* are in a row group."""
+    found = []
     described = metadata.row_group(group)
     for number in range(described.num_columns):
         chunk = described.column(number)
@@ -263,8 +313,64 @@ def _chunk(metadata: Any, group: int, columns: Sequence[str]) -> list[tuple[int,
         if any(path == name or path.startswith(f"{name}.") for name in columns):
             offset = chunk.dictionary_page_offset
             start = chunk.data_page_offset if offset is None else min(offset, chunk.data_page_offset)
-            ranges.append((start, start + chunk.total_compressed_size))
-    return ranges
+            in_lists = metadata.schema.column(number).max_repetition_level > 0
+            found.append(_Chunk(start, start + chunk.total_compressed_size, in_lists))
+    return found
+
+
+def _most_bytes(metadata: Any, group: int, columns: Sequence[str], name: str) -> int:
+    """Return how many bytes the largest of *columns* in a row group unpacks to, as the footer of *name* says.
+
+    Raises:
+        DatasetError: if the texts of one unpack to far more than any do.
+    """
+    described = metadata.row_group(group)
+    chunks = [described.column(number) for number in range(described.num_columns)]
+    read = [chunk for chunk in chunks if chunk.path_in_schema.split(".")[0] in columns]
+    for chunk in read:
+        if chunk.physical_type == TEXTS:  # lists of zeros are small, too
+            refuse_bomb(name, chunk.total_compressed_size, chunk.total_uncompressed_size)
+    return max((chunk.total_uncompressed_size for chunk in read), default=0)
+
+
+def _first_rows(batches: Iterator[Any]) -> Iterator[Any]:
+    """Yield batches of up to 100 rows, fewer if they take much memory."""
+    rows = held = 0
+    for batch in batches:
+        yield batch
+        rows, held = rows + batch.num_rows, held + batch.nbytes
+        if rows >= HEAD_ROWS or held > BATCH_BYTES:
+            return
+
+
+def _rows_at_once(window: Window, chunks: Sequence[_Chunk], name: str) -> int:
+    """Return how many rows of *chunks* take little memory, as the headers of their pages say.
+
+    Raises:
+        DatasetError: if a page unpacks to far more than any data does.
+    """
+    fitting = BATCH_ROWS
+    for chunk in chunks:
+        looked_at = None if window.holds else LOOKED_AT
+        for page in islice(pages(window.at, chunk.start, chunk.stop), looked_at):
+            refuse_bomb(name, page.packed, page.unpacked)
+            fitting_pages = BATCH_BYTES // max(page.unpacked, 1)
+            one_a_page = page.dictionary or chunk.in_lists  # then a row may take as much as a page
+            fitting = min(fitting, fitting_pages if one_a_page else (fitting_pages - 1) * page.values)
+    return max(fitting, 1)
+
+
+def _texts(metadata: Any, columns: Sequence[str], *, in_lists: bool = False) -> list[str]:
+    """Return the paths of the texts in *columns*, or only of those in lists."""
+    schema = metadata.schema
+    described = [schema.column(number) for number in range(metadata.num_columns)]
+    return [
+        column.path
+        for column in described
+        if column.physical_type == TEXTS
+        and column.path.split(".")[0] in columns
+        and (column.max_repetition_level or not in_lists)
+    ]
 
 
 def _constant(
