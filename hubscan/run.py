@@ -8,6 +8,7 @@ RUN/predictions/    per candidate: what a linear head predicts for each row that
 RUN/heads/          the linear heads of the leading candidates
 RUN/verified.jsonl  one line per candidate that was fine-tuned or failed, also written before it is shown
 RUN/verdict.json    how the ranking compares with fine-tuned accuracy
+RUN/in-use.json     while a scan or a verification writes to the folder: which process that is
 """
 
 from __future__ import annotations
@@ -242,13 +243,12 @@ def require_free(folder: Path) -> None:
     """Check that a new run can be created in *folder*.
 
     Raises:
-        RunError: if it contains a run already, or cannot be written.
+        RunError: if it contains a run already.
     """
     if run_files.is_there(folder, LOCK):
         raise RunError(
             f"{folder}: already contains a run; pass --resume to continue it, or --fresh to replace it"
         )
-    require_writable(folder)
 
 
 def require_writable(folder: Path) -> None:

@@ -76,6 +76,16 @@ def lines(folder: Path, name: str) -> Iterator[bytes]:
                 yield line[:-1]
 
 
+def opened_to_write(folder: Path, name: str) -> BinaryIO:
+    """Open the file *name*, which is created if need be and keeps its content.
+
+    Raises:
+        RunError: if it is a link or not a regular file.
+        OSError: if it cannot be written.
+    """
+    return _writing(folder, name, os.O_CREAT)
+
+
 def append(folder: Path, name: str, line: bytes) -> None:
     """Append *line*, which ends the file's last line, and return once it is on disk.
 

@@ -33,6 +33,7 @@ from hubscan.records import (
 )
 from hubscan.records.joined import is_joined
 from hubscan.records.sample import is_input
+from hubscan.run_lock import held
 from hubscan.scores import scoring
 
 RECORDED = ("torch", "transformers", "datasets", "huggingface_hub", "accelerate", "numpy", "pillow")
@@ -81,11 +82,16 @@ def scan(
     Raises:
         HubscanError: for anything the user can fix; earlier results are in *folder*.
     """
-    if resume or fresh:
-        run.require_writable(folder)
-    else:
-        run.require_free(folder)
-    store = store or open_store()
+    run.require_writable(folder)
+    with held(folder):
+        if not (resume or fresh):
+            run.require_free(folder)
+        yield from _held_scan(recipe, folder, lock, store or open_store(), resume=resume, fresh=fresh)
+
+
+def _held_scan(
+    recipe: Recipe, folder: Path, lock: run.Lock | None, store: FeatureStore, *, resume: bool, fresh: bool
+) -> Iterator[Event]:
     with closing(engines.create(recipe)) as engine:
         plan: Plan | None = None
         for event in prepare(recipe, lock, engine):

@@ -315,8 +315,8 @@ def test_hubscans_cache_gives_way_to_a_temporary_folder_with_a_warning(
 
 def test_a_run_folder_that_cannot_be_written_is_refused_first(tmp_path: Path) -> None:
     with pytest.raises(RunError, match=r"^/proc/run: cannot be written: "):
-        run.require_free(Path("/proc/run"))
-    run.require_free(tmp_path / "new" / "run")
+        run.require_writable(Path("/proc/run"))
+    run.require_writable(tmp_path / "new" / "run")
     assert list(tmp_path.iterdir()) == []
 
 

@@ -110,17 +110,14 @@ def command(
     from hubscan.progress import followed
     from hubscan.records import Training
     from hubscan.report.verified import as_json, as_text
-    from hubscan.run import VERDICT, VERIFIED, load_run
+    from hubscan.run import load_run
     from hubscan.verify.run import select_candidates, verify
 
     run = load_run(folder)
-    if fresh:
-        for name in (VERIFIED, VERDICT):
-            (folder / name).unlink(missing_ok=True)
     candidates = select_candidates(run.scanned, top, also, names, seed)
     used = fastest(device_at_hand(device)) if precision == "auto" else precision
     training = Training(how=how, seconds=time_per_checkpoint, seed=seed, precision=used)  # type: ignore[arg-type]
-    events = verify(run, candidates, training, device=device, workers=workers)
+    events = verify(run, candidates, training, device=device, workers=workers, fresh=fresh)
     verdict = followed(events, quiet=form == "quiet", count=len(candidates))
     if form == "quiet":
         say(verdict.best.candidate.model)

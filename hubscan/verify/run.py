@@ -7,12 +7,13 @@ from contextlib import closing, suppress
 
 import numpy as np
 
-from hubscan import engines
+from hubscan import engines, run_files
 from hubscan.errors import RankingError, RecipeError
 from hubscan.finetune.split import split_rows
 from hubscan.records import Candidate, Ranking, Skipped, Training, Tuned, Verdict
 from hubscan.rescore import labels_of
-from hubscan.run import VERIFIED, Run
+from hubscan.run import VERDICT, VERIFIED, Run, require_writable
+from hubscan.run_lock import held
 from hubscan.scan import Entered, Event, Plan, prepare, results_of
 from hubscan.verify.recommended import recommended
 from hubscan.verify.results import of_training, verdict_of
@@ -56,15 +57,27 @@ def verify(
     *,
     device: str = "auto",
     workers: int = 1,
+    fresh: bool = False,
 ) -> Iterator[Event | Verdict]:
     """Yield each event as it happens, and finally the verdict.
 
     The rows are drawn again, and must be the same as in the run. Earlier results with the same *training* are
-    taken from the run folder. New ones are written to it at once.
+    taken from the run folder, or with *fresh* removed. New ones are written to it at once.
 
     Raises:
-        HubscanError: if the rows cannot be drawn again, or fewer than two checkpoints could be fine-tuned.
+        HubscanError: if the rows cannot be drawn again, fewer than two checkpoints could be fine-tuned, or
+            another process holds the run folder.
     """
+    require_writable(run.folder)
+    with held(run.folder):
+        for name in (VERIFIED, VERDICT) if fresh else ():
+            run_files.remove(run.folder, name)
+        yield from _verified(run, candidates, training, device, workers)
+
+
+def _verified(
+    run: Run, candidates: Sequence[Candidate], training: Training, device: str, workers: int
+) -> Iterator[Event | Verdict]:
     split_rows(labels_of(run), training.seed)  # raises if there are too few groups, before any work is done
     done = {tuned.identity for tuned in of_training(run, training)}
     left = [c for c in candidates if c.identity not in done]
