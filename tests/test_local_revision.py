@@ -75,7 +75,7 @@ def sharded(folder: Path) -> None:
     weights = load_file(folder / "model.safetensors")
     (folder / "model.safetensors").unlink()
     (folder / "more").mkdir()
-    names = ["first.safetensors", "more/second.safetensors"]
+    names = ["first.safetensors", "second.safetensors"]
     for place, name in enumerate(names):
         part = {key: tensor for n, (key, tensor) in enumerate(weights.items()) if n % 2 == place}
         save_file(part, folder / name, metadata={"format": "pt"})
@@ -87,11 +87,9 @@ def named_weights(folder: Path) -> None:
     """A network in a file that the config names."""
     MODELS["tester/plain-bert"](folder)
     (folder / "weights").mkdir()
-    (folder / "model.safetensors").rename(folder / "weights/mine.safetensors")
+    (folder / "model.safetensors").rename(folder / "mine.safetensors")
     config = json.loads((folder / "config.json").read_text())
-    (folder / "config.json").write_text(
-        json.dumps(config | {"transformers_weights": "weights/mine.safetensors"})
-    )
+    (folder / "config.json").write_text(json.dumps(config | {"transformers_weights": "mine.safetensors"}))
 
 
 MADE: Final = {

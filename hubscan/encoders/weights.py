@@ -13,6 +13,7 @@ from transformers import PreTrainedModel
 from transformers.utils import logging
 
 from hubscan.encoders.network import network_class
+from hubscan.encoders.stated_sizes import refuse_other_sizes
 from hubscan.errors import CheckpointError
 from hubscan.families import ATTRIBUTES, family_of
 from hubscan.records import Modality, Precision
@@ -41,6 +42,7 @@ def load_model(folder: Path, modality: Modality, dtype: Precision) -> tuple[torc
     logging.disable_progress_bar()
     with load_errors():
         network, config = network_class(folder, modality)
+        refuse_other_sizes(folder, network, config)
         model, report = network.from_pretrained(
             folder,
             config=config,

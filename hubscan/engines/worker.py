@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import gc
 import json
+import os
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -41,6 +42,9 @@ def _serve(device: str, say: Messages) -> None:
     # Imported objects stay alive. Scanning them for garbage makes the imports a quarter slower, and takes
     # half a second of every candidate.
     gc.disable()
+    # transformers would ask this package for native code that a stranger's config names.
+    os.environ["USE_HUB_KERNELS"] = "0"
+    sys.modules["kernels"] = None  # type: ignore[assignment]
     import torch
 
     from hubscan import sample_file

@@ -21,9 +21,9 @@ CONFIGS: Final = (
     *("modules.json", "sentence_*_config.json", "config_sentence_transformers.json"),
 )
 TOKENIZERS: Final = (
-    *("tokenizer*", "special_tokens_map.json", "added_tokens.json", "tekken.json"),
-    *("vocab*", "*vocab.json", "merges.txt", "bpe.codes", "dict.txt"),
-    *("*.model", "spm*", "*.spm", "*.tiktoken", "*.tokenizer"),
+    *("tokenizer*.json", "special_tokens_map.json", "added_tokens.json", "tekken.json"),
+    *("vocab*.json", "vocab*.txt", "vocab.bpe", "*vocab.json", "merges.txt", "bpe.codes", "dict.txt"),
+    *("*.model", "*.spm", "*.tiktoken", "*.tokenizer"),
     *("word_shape.json", "word_pronunciation.json", "emoji.json", "byte_maps.json", "normalizer.json"),
 )
 WEIGHTS: Final = ("model.safetensors", "model.safetensors.index.json", "model-?????-of-?????.safetensors")

@@ -20,6 +20,7 @@ from hubscan import __version__
 from hubscan.errors import CheckpointError, HubError
 from hubscan.hub import cached, eligibility, settings
 from hubscan.hub.client import ask_once, explained, is_unreachable
+from hubscan.hub.contents import refuse_foreign_names
 from hubscan.hub.damage import refuse_damaged
 from hubscan.hub.deciding import has_weights, wanted
 from hubscan.hub.rate_limits import interruptible
@@ -51,14 +52,17 @@ def fetch(candidate: Candidate) -> Fetched:
     if candidate.local:
         folder, arrived = Path(candidate.model).expanduser(), 0
         refuse_damaged(folder)
+        refuse_foreign_names(folder)
         eligibility.check(folder, candidate.modality)
     else:
         begun = time.time()
         folder = _downloaded(candidate, FIRST)
         refuse_damaged(folder)
+        refuse_foreign_names(folder)
         eligibility.check(folder, candidate.modality)
         folder = _downloaded(candidate, *wanted(folder))
         refuse_damaged(folder)
+        refuse_foreign_names(folder)
         arrived = _written_since(begun, folder)
     if not has_weights(folder):
         raise CheckpointError(eligibility.NO_SAFETENSORS)

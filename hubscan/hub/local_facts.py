@@ -21,6 +21,8 @@ INDEX_BYTES: Final = 2**25
 HEADER_BYTES: Final = 2**25  # of one safetensors file; the format allows 100 MB
 LONGEST_LICENSE: Final = 100  # characters
 MOST_AXES: Final = 8
+Tensor = tuple[str, tuple[int, ...]]
+"""The dtype as safetensors names it, such as F32, and the shape."""
 FRONT_MATTER: Final = re.compile(r"\A\ufeff?\s*---[ \t]*\r?\n(.*?)^---[ \t]*\r?$", re.DOTALL | re.MULTILINE)
 
 
@@ -47,8 +49,14 @@ def parameters_in(folder: Path) -> int | None:
 
     Like the Hub's count, it includes weights that the encoder does not use, such as a decoder's.
     """
+    tensors = tensors_in(folder)
+    return sum(math.prod(shape) for _, shape in tensors) or None if tensors else None
+
+
+def tensors_in(folder: Path) -> list[Tensor] | None:
+    """Return the dtype and the shape of each tensor of the safetensors files; None if unknown."""
     try:
-        return sum(_numbers_in(file) for file in _weight_files(folder)) or None
+        return [tensor for file in _weight_files(folder) for tensor in _tensors_of(file)]
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, struct.error):
         return None
 
@@ -69,8 +77,8 @@ def _weight_files(folder: Path) -> Iterable[Path]:
     return [folder / name for name in names]
 
 
-def _numbers_in(file: Path) -> int:
-    """Return how many numbers the header of *file* says it holds.
+def _tensors_of(file: Path) -> list[Tensor]:
+    """Return the tensors that the header of *file* says it holds.
 
     Raises:
         ValueError: if the header is damaged, or claims more than a file of this size can hold.
@@ -82,11 +90,11 @@ def _numbers_in(file: Path) -> int:
         if length > HEADER_BYTES:
             raise ValueError("header too large")
         header = json.loads(opened.read(length))
-    shapes = [entry["shape"] for name, entry in header.items() if name != "__metadata__"]
-    total = sum(map(_product, shapes))
+    entries = [entry for name, entry in header.items() if name != "__metadata__"]
+    total = sum(_product(entry["shape"]) for entry in entries)
     if total > 8 * file.stat().st_size:  # at least one bit for each
         raise ValueError("more numbers than the file can hold")
-    return total
+    return [(str(entry["dtype"]), tuple(entry["shape"])) for entry in entries]
 
 
 def _product(shape: Any) -> int:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     Waveform = npt.NDArray[np.float32]
 
+FORMATS: Final = ("AIFF", "AU", "CAF", "FLAC", "MP3", "OGG", "RF64", "W64", "WAV", "WAVEX")
+"""The formats of recordings; libsndfile also reads those of samplers and of MATLAB."""
 LIBRARIES: Final = ("soundfile", "soxr")
 MISSING: Final = "reading audio needs two more libraries: pip install 'hubscan[audio]'"
 MOST_SAMPLES: Final = 100_000_000  # of all channels together; more counts as a decompression bomb
@@ -137,11 +139,15 @@ def _opened(content: bytes) -> Any:
     import soundfile
 
     try:
-        return soundfile.SoundFile(_Content(content))
+        file = soundfile.SoundFile(_Content(content))
     except soundfile.LibsndfileError as error:
         raise AudioError("not audio" if error.code == UNKNOWN_FORMAT else "corrupt audio") from error
     except (RuntimeError, ValueError, TypeError) as error:
         raise AudioError("not audio") from error
+    if file.format not in FORMATS:
+        file.close()
+        raise AudioError("unsupported audio")
+    return file
 
 
 def _frames(file: Any, wanted: int) -> Any:

@@ -10,6 +10,7 @@ import io
 import re
 import warnings
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 import numpy as np
@@ -22,7 +23,13 @@ VERSION: Final = 2  # raise it when a change gives an image other pixels: it is 
 LARGEST_IMAGE: Final = 100_000_000  # pixels; more counts as a decompression bomb
 COMMON: Final = ("PNG", "JPEG", "GIF", "WEBP", "TIFF")  # formats with pixels that Pillow may not know
 HEIF: Final = re.compile(rb"....ftyp(hei[cmsx]|hev[cmsx]|mif1|msf1)", re.DOTALL)
-PROGRAMS: Final = ("EPS",)  # formats that another program would have to run
+POSTSCRIPT: Final = (b"%!PS", b"\xc5\xd0\xd3\xc6")
+FORMATS: Final = (
+    *("AVIF", "BLP", "BMP", "CUR", "DCX", "DDS", "DIB", "FITS", "FLI", "FTEX", "GBR", "GIF", "ICNS", "ICO"),
+    *("IM", "IMT", "IPTC", "JPEG", "JPEG2000", "MCIDAS", "MPO", "MSP", "PCD", "PCX", "PIXAR", "PNG", "PPM"),
+    *("PSD", "QOI", "SGI", "SPIDER", "SUN", "TGA", "TIFF", "WEBP", "XBM", "XPM", "XVTHUMB"),
+)
+"""What Pillow decodes by itself; for others it runs a program (EPS) or a handler that somebody registered."""
 UNMARKED: Final = ("TGA", "PCX")  # formats that other bytes may look like
 ORIENTATION: Final = 0x0112  # the EXIF tag
 UPRIGHT: Final = {
@@ -163,24 +170,30 @@ def _upright(image: Image.Image, pixels: Image.Image | None = None) -> Image.Ima
 
 def _opened(content: bytes) -> Image.Image:
     try:
-        opened = Image.open(io.BytesIO(content))
+        return Image.open(io.BytesIO(content), formats=_installed())
     except UnidentifiedImageError as error:
         if _begins_as_image(content):
             raise ImageError("unsupported or damaged image") from error
         raise ImageError("not an image") from error
     except Image.DecompressionBombError as error:
         raise ImageError("too many pixels") from error
+    except MemoryError:
+        raise
     except Exception as error:  # Pillow's readers raise what they like for damaged files
         raise ImageError("corrupt image") from error
-    if opened.format in PROGRAMS:
-        raise ImageError("unsupported or damaged image")
-    return opened
+
+
+@cache
+def _installed() -> tuple[str, ...]:
+    """Return those of `FORMATS` that this Pillow has; it would try to load all others for an unknown name."""
+    Image.init()
+    return tuple(name for name in FORMATS if name in Image.OPEN)
 
 
 def _begins_as_image(content: bytes) -> bool:
     accepts = (Image.OPEN[kind][1] for kind in COMMON if kind in Image.OPEN)
     known = any(accept is not None and accept(content[:16]) is True for accept in accepts)
-    return known or HEIF.match(content) is not None
+    return known or HEIF.match(content) is not None or content.startswith(POSTSCRIPT)
 
 
 def _loaded(image: Image.Image) -> Image.Image:
@@ -191,6 +204,8 @@ def _loaded(image: Image.Image) -> Image.Image:
         image.load()
     except Image.DecompressionBombError as error:
         raise ImageError("too many pixels") from error
+    except MemoryError:
+        raise
     except Exception as error:  # Pillow's readers raise what they like for damaged files
         raise ImageError("corrupt image") from error
     grey = image.info.get("transparency")
