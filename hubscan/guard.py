@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from hubscan import environment
 from hubscan.errors import HubscanError
 from hubscan.records import Candidate, Skipped
 
 T = TypeVar("T")
+FAILED: Final = {
+    "load": "its files cannot be loaded",
+    "embed": "its network cannot read the inputs: its config may contradict its weights",
+}
+"""What an unexpected exception means at a stage."""
 Enter = Callable[[str], None]
 """Called with the name of the stage that begins."""
 Report = Callable[[str, int, int], None]
@@ -38,5 +43,5 @@ def guarded(candidate: Candidate, report: Report, work: Callable[[Enter], T]) ->
     except Exception as error:
         log.exception("%s failed at %s", candidate.model, stage)
         first_line = (str(error).strip() or "no message").splitlines()[0]
-        reason = f"{type(error).__name__}: {first_line}"[:300]
+        reason = f"{FAILED.get(stage, 'hubscan failed')} ({type(error).__name__}: {first_line[:200]})"
     return Skipped.of(candidate, stage, reason)

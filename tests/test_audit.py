@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import pickle
 import shutil
 from collections.abc import Callable
@@ -142,6 +143,35 @@ def test_pickles_of_a_checkpoint_are_not_opened(watched: Watched, hub_root: Path
     fault_table.record(
         "checkpoint", "a pickle that starts a program, as pytorch_model.bin", said.splitlines()[-1]
     )
+
+
+def test_files_that_an_index_names_are_not_opened(watched: Watched, hub_root: Path, inside: Path) -> None:
+    evil = inside / "evil"
+    shutil.copytree(hub_root / "models" / "tester" / "seeing-bert", evil)
+    (evil / "vocab.bin").write_bytes(pickle.dumps(Exploit()))
+    (evil / "model.safetensors").rename(evil / "a.safetensors")
+    index = {"metadata": {}, "weight_map": {"embeddings.word_embeddings.weight": "vocab.bin"}}
+    (evil / "model.safetensors.index.json").write_text(json.dumps(index))
+    said = watched("rank", "--dataset", "reviews", "--model", "./evil", *SMALL, "--run", "r", code=1)
+    assert "which is not a safetensors file beside it" in said
+
+
+def test_native_code_that_a_config_names_is_not_asked_for(
+    watched: Watched, variables: dict[str, str], hub_root: Path, inside: Path
+) -> None:
+    evil, library = inside / "evil", inside / "library"
+    shutil.copytree(hub_root / "models" / "tester" / "seeing-bert", evil)
+    config = json.loads((evil / "config.json").read_text())
+    asked = {"_attn_implementation": "evil/kernel", "attn_implementation": "evil/kernel", "use_kernels": True}
+    (evil / "config.json").write_text(json.dumps(config | asked))
+    (library / "kernels").mkdir(parents=True)
+    (library / "kernels" / "__init__.py").write_text("raise SystemExit(1)")
+    (library / "kernels-0.18.5.dist-info").mkdir()
+    (library / "kernels-0.18.5.dist-info" / "METADATA").write_text("Name: kernels\nVersion: 0.18.5\n")
+    variables["PYTHONPATH"] += f":{library}"
+    said = watched("rank", "--dataset", "reviews", "--model", "./evil", *SMALL, "--run", "r")
+    assert "./evil" in said
+    fault_table.record("checkpoint", "a config that names native code on the Hub", "ranked without it")
 
 
 def picture(shade: int) -> bytes:

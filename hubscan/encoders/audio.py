@@ -104,7 +104,7 @@ class AudioEncoder:
             raise CheckpointError(
                 f"model type {kind} is not a supported audio encoder; choose one of the families in the docs"
             )
-        with load_errors():
+        with load_errors("its preprocessing cannot be read from preprocessor_config.json"):
             extractor = AutoFeatureExtractor.from_pretrained(
                 folder, config=config_for_processor(folder), trust_remote_code=False, local_files_only=True
             )

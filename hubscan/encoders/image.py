@@ -22,6 +22,7 @@ from hubscan.errors import CheckpointError
 from hubscan.records import EncodingRequest, Input, Layers, Pooling, Precision
 
 PATCH_MASK: Final = "pixel_attention_mask"  # from processors that vary the number of patches
+LARGEST_SIDE: Final = 8_192  # pixels; the largest public encoders read about 2,000
 SIZE_ERROR: Final = re.compile("size|shape|match", re.IGNORECASE)
 
 
@@ -50,10 +51,11 @@ class ImageEncoder:
         pooling = choose_pooling(request.pooling, None, known and known.last)
         if pooling.name == "pooler":
             refuse_made_up_pooler(missing)
-        with load_errors():
+        with load_errors("its preprocessing cannot be read from preprocessor_config.json"):
             processor = AutoImageProcessor.from_pretrained(
                 folder, config=config_for_processor(folder), trust_remote_code=False, local_files_only=True
             )
+        _refuse_large(processor)
         before = known.before if known and known.last == pooling.name else None
         channels = channels_read(model, processor)
         prefix = prefix_length(model)
@@ -120,3 +122,17 @@ class ImageEncoder:
         if patches is None:
             patches = torch.ones(states.shape[:2], dtype=torch.long, device=states.device)
         return pool(states, patches, how)
+
+
+def _refuse_large(processor: Any) -> None:
+    """Refuse preprocessing that would enlarge every image beyond what any network reads."""
+    settings = processor.to_dict()
+    for name in ("size", "crop_size", "pad_size"):
+        stated = settings.get(name)
+        sides = stated.values() if isinstance(stated, dict) else [stated]
+        largest = max((side for side in sides if isinstance(side, int | float)), default=0)
+        if largest > LARGEST_SIDE:
+            raise CheckpointError(
+                f"its preprocessor_config.json states {name} {largest:,.0f}, but images of more than "
+                f"{LARGEST_SIDE:,} pixels a side are not supported; correct it"
+            )

@@ -51,7 +51,7 @@ class PreparedImages:
             image = image.convert("L").convert("RGB")  # processors count on three channels
         if getattr(self.processor, "do_center_crop", None):
             image = _middle(image)
-        with load_errors():
+        with load_errors("its preprocessing cannot read the images"):
             made = self.processor([image], return_tensors="pt")
         read = {name: value for name, value in made.items() if isinstance(value, torch.Tensor)}
         pixels = read.get("pixel_values")

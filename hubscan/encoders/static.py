@@ -83,7 +83,7 @@ class StaticEncoder:
         declared = declaration(folder)
         config = stated(declared.network / "config.json")
         reading = _readout(declared, config) if asked == "auto" else Readout("mean")
-        with load_errors():
+        with load_errors("its embeddings or its tokenizer cannot be loaded"):
             table = _table(declared.network / "model.safetensors")
             tokenizer = PreTrainedTokenizerFast(tokenizer_file=str(declared.network / "tokenizer.json"))
         refuse_missing_vocabulary(tokenizer)
@@ -106,7 +106,7 @@ class StaticEncoder:
     def prepare(self, inputs: Sequence[Input]) -> PreparedBags:
         """Tokenise every text without special tokens; join the texts of a pair with a line break."""
         texts = [self.prompt + ("\n".join(row) if isinstance(row, tuple) else str(row)) for row in inputs]
-        with load_errors():
+        with load_errors("its tokenizer cannot read the texts"):
             encoded = self.tokenizer(texts, add_special_tokens=False)["input_ids"]
         # Truncate before leaving out unknown tokens, as model2vec does.
         rows = [[token for token in row[: self.max_length] if token != self.left_out] for row in encoded]

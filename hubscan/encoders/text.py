@@ -66,7 +66,7 @@ class TextEncoder(TokenEncoder):
         model, missing = load_model(declared.network, "text", dtype)
         tokenizer = load_tokenizer(declared.network, model, lower_case=declared.lower_case)
         limit = length_limit(model, tokenizer, request.max_length, declared.max_length)
-        with load_errors():
+        with load_errors("its pooling cannot be determined from config.json"):
             usual = convention(model, missing) if asked == "auto" and said is None else None
         pooling = choose_pooling(asked, said.poolings if said else None, usual)
         if pooling.name == "pooler":
@@ -83,7 +83,7 @@ class TextEncoder(TokenEncoder):
     def prepare(self, inputs: Sequence[Input]) -> PreparedTexts:
         """Tokenise every text or pair of texts once, truncated to the model's limit."""
         pairs = [(self.prompt + pair[0], *pair[1:]) for pair in inputs if isinstance(pair, tuple)]
-        with load_errors():
+        with load_errors("its tokenizer cannot read the texts"):
             if pairs:
                 encoded = encoded_pairs(self.tokenizer, pairs, self.max_length, self.model.config)
             else:

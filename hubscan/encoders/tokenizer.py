@@ -32,7 +32,7 @@ def load_tokenizer(folder: Path, network: Any = None, *, lower_case: bool = Fals
         CheckpointError: if it cannot be loaded or has no vocabulary, or if the network reads padding and has
             no vector for it.
     """
-    with load_errors():
+    with load_errors("its tokenizer cannot be loaded from its files"):
         tokenizer = AutoTokenizer.from_pretrained(
             folder, config=_config(folder), trust_remote_code=False, local_files_only=True
         )
@@ -104,7 +104,7 @@ def refuse_missing_vocabulary(tokenizer: Any) -> None:
     Raises:
         CheckpointError: if no token has a letter or a digit, apart from special and added ones.
     """
-    with load_errors():
+    with load_errors("its tokenizer cannot be loaded from its files"):
         added = {*tokenizer.all_special_ids, *tokenizer.get_added_vocab().values()}
         learnt = (token for token, number in tokenizer.get_vocab().items() if number not in added)
         knows_words = any(character.isalnum() for token in learnt for character in token)

@@ -18,6 +18,8 @@ from hubscan.errors import CheckpointError
 from hubscan.families import ATTRIBUTES, family_of
 from hubscan.records import Modality, Precision
 
+EXPLAINED: Final = (ValueError, ImportError, ModuleNotFoundError)
+"""What transformers raises with an explanation; for an unexpected value Python raises anything."""
 UNUSED: Final = ("mask_token", "masked_spec_embed")
 """Weights that replace masked inputs in pretraining; features are computed without masking."""
 BUFFERS: Final = (
@@ -40,7 +42,7 @@ def load_model(folder: Path, modality: Modality, dtype: Precision) -> tuple[torc
     """
     logging.set_verbosity_error()
     logging.disable_progress_bar()
-    with load_errors():
+    with load_errors("its network cannot be built from config.json"):
         network, config = network_class(folder, modality)
         refuse_other_sizes(folder, network, config)
         model, report = network.from_pretrained(
@@ -109,8 +111,10 @@ def _tower(model: PreTrainedModel, modality: Modality) -> torch.nn.Module:
 
 
 @contextmanager
-def load_errors() -> Iterator[None]:
+def load_errors(what: str) -> Iterator[None]:
     """Turn any exception that transformers raises for a broken folder into a one-line `CheckpointError`.
+
+    *what* says what failed; it is used where the exception itself is no explanation.
 
     The folder comes from a stranger, and its config can make any line of a model's constructor fail. So every
     `Exception` counts as the checkpoint's fault, except our own errors and running out of memory.
@@ -122,10 +126,10 @@ def load_errors() -> Iterator[None]:
     except SafetensorError as error:
         raise CheckpointError(f"weights are damaged: {error}; download or save them again") from error
     except Exception as error:
-        raise CheckpointError(_reason(error)) from error
+        raise CheckpointError(_reason(error, what)) from error
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: Exception, what: str) -> str:
     """Return the line of *error* that says what is wrong: the rest is advice for callers of transformers.
 
     That is the first, unless it only introduces the next ("Validation error for field 'x':") or begins the
@@ -135,5 +139,7 @@ def _reason(error: Exception) -> str:
     text = (
         " ".join(lines[:2]) if lines[0].endswith(":") else lines[-1] if lines[0].endswith("(") else lines[0]
     )
-    kind = "" if isinstance(error, OSError | ValueError | ImportError) else f"{type(error).__name__}: "
-    return (kind + text)[:300] or type(error).__name__
+    if text and (type(error) in EXPLAINED or isinstance(error, OSError)):
+        return text[:300]
+    cause = f"{type(error).__name__}: {text[:200]}" if text else type(error).__name__
+    return f"{what} ({cause}); correct it, or choose another checkpoint"

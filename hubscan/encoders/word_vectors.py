@@ -108,7 +108,7 @@ class WordEncoder(TokenEncoder):
 
     def prepare(self, inputs: Sequence[Input]) -> PreparedWords:
         """Tokenise every sentence once, and keep the windows in which labelled words are read."""
-        with load_errors():
+        with load_errors("its tokenizer cannot read the texts"):
             encoded, read = self._read([tuple(map(str, words)) for words in inputs])
         numbers = {window: row for row, window in enumerate(sorted({span.window for span in read}))}
         words: list[list[tuple[int, Span]]] = [[] for _ in numbers]

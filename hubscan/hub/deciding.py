@@ -123,7 +123,7 @@ def _named_weights(base: Path) -> Iterator[Path]:
     """Yield the files of weights in *base* that an index or its config names, wherever they are inside."""
     named = _inside(_object(base / "config.json").get(NAMED_WEIGHTS))
     indices = [base / INDEX]
-    if named:
+    if named and named.endswith((".safetensors", ".safetensors.index.json")):
         yield from (file for file in [base / named] if file.exists())
         indices.append(base / named)
     for index in indices:
@@ -133,8 +133,9 @@ def _named_weights(base: Path) -> Iterator[Path]:
 
 def _in_index(index: Path) -> Iterable[Path]:
     shards = _object(index).get("weight_map")
-    names = set(map(_inside, shards.values())) if isinstance(shards, dict) else set()
-    return [index.parent / name for name in sorted(name for name in names if name)]
+    named = set(map(_inside, shards.values())) if isinstance(shards, dict) else set()
+    # Others are refused before the checkpoint is loaded, so they decide nothing.
+    return [index.parent / name for name in sorted(filter(None, named)) if name.endswith(".safetensors")]
 
 
 def _inside(path: object) -> str | None:

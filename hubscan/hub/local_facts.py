@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
+from hubscan.hub.contents import is_weights
 from hubscan.hub.deciding import module_folders
 
 CARD_BYTES: Final = 2**16
@@ -72,8 +73,8 @@ def _weight_files(folder: Path) -> Iterable[Path]:
     if len(content) > INDEX_BYTES:
         raise ValueError("index too large")
     names = {str(name) for name in json.loads(content)["weight_map"].values()}
-    if any(Path(name).name != name or "\\" in name for name in names):
-        raise ValueError("index names a file outside the folder")
+    if not all(map(is_weights, names)):
+        raise ValueError("index names something else")
     return [folder / name for name in names]
 
 
