@@ -8,6 +8,7 @@ from typing import Final, TypeVar
 
 from hubscan import environment
 from hubscan.errors import HubscanError
+from hubscan.processes import OUT_OF_MEMORY
 from hubscan.records import Candidate, Skipped
 
 T = TypeVar("T")
@@ -20,6 +21,8 @@ Enter = Callable[[str], None]
 """Called with the name of the stage that begins."""
 Report = Callable[[str, int, int], None]
 """Called with the stage, the rows done and their total (0, 0 if the stage does not count rows)."""
+
+NO_MEMORY = "out of memory"
 
 log = logging.getLogger(__name__)
 
@@ -39,8 +42,10 @@ def guarded(candidate: Candidate, report: Report, work: Callable[[Enter], T]) ->
     except HubscanError as error:
         reason = error.reason(candidate.model)
     except MemoryError:
-        reason = "out of memory"
+        reason = NO_MEMORY
     except Exception as error:
+        if OUT_OF_MEMORY.search(str(error)):  # torch and others do not raise a MemoryError
+            return Skipped.of(candidate, stage, NO_MEMORY)
         log.exception("%s failed at %s", candidate.model, stage)
         first_line = (str(error).strip() or "no message").splitlines()[0]
         reason = f"{FAILED.get(stage, 'hubscan failed')} ({type(error).__name__}: {first_line[:200]})"

@@ -15,9 +15,10 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from hubscan import allowance
 from hubscan.engines.protocols import Progress, Result
 from hubscan.errors import HubscanError, RecipeError
-from hubscan.processes import DAMAGED, Child, Message, start, temporary_folder
+from hubscan.processes import DAMAGED, RAN_OUT, Child, Message, start, temporary_folder
 from hubscan.records import Candidate, Job, Scored, Skipped, Tuned
 
 log = logging.getLogger(__name__)
@@ -38,6 +39,7 @@ class Worker:
     last_message: float = field(default_factory=time.monotonic)
     begun: float | None = field(default_factory=time.monotonic)  # None: it waits for this process
     overdue: str = ""  # why it was ended
+    most_bytes: int | None = None  # of memory, for its candidate
 
     @property
     def running(self) -> Child:
@@ -67,8 +69,10 @@ class LocalEngine:
 
         Raises:
             RecipeError: if this machine does not have the device.
+            SettingError: if `HUBSCAN_MEMORY` is not a size.
         """
         require(device)
+        allowance.asked()  # a mistake in it is found before anything starts
         self._device = device
         self._count = workers
         self._stall_seconds = stall_seconds
@@ -133,6 +137,8 @@ class LocalEngine:
         kind = message["kind"]
         if kind == "ready":
             self._join(worker, message["gpus"])
+        elif kind == "limit":
+            worker.most_bytes = int(message["bytes"])
         elif kind in ("progress", "waiting"):
             if worker.candidate is not None:
                 yield _progress(worker, message)
@@ -192,7 +198,7 @@ class LocalEngine:
                 seconds = float(message.get("seconds") or 0.0)
                 worker.last_message += seconds
                 worker.begun = None if worker.begun is None else worker.begun + seconds
-            elif message["kind"] != "progress":
+            elif message["kind"] not in ("progress", "limit"):
                 worker.begun = None
         self._messages.put((worker, message))
 
@@ -221,7 +227,7 @@ class LocalEngine:
 
     def _on_exit(self, worker: Worker, waiting: deque[Candidate]) -> Iterator[Skipped]:
         """Yield why *worker* ended, and start another in its place if candidates are waiting."""
-        reason = worker.overdue or worker.running.reason()
+        reason = worker.overdue or _why_ended(worker)
         self._workers.remove(worker)
         worker.running.close()
         if worker.stage == "start" and not self._workers:
@@ -239,6 +245,13 @@ def _send(worker: Worker, line: str) -> bool:
     """Return whether *line* could be sent to *worker*; its exit arrives as a separate message."""
     worker.begun = worker.last_message = time.monotonic()
     return worker.running.send(line)
+
+
+def _why_ended(worker: Worker) -> str:
+    reason = worker.running.reason()
+    if worker.most_bytes is not None and reason == RAN_OUT:
+        return allowance.exceeded(worker.most_bytes)
+    return reason
 
 
 def waiting_words(reason: str, seconds: float, **_: Any) -> str:

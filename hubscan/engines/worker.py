@@ -17,19 +17,23 @@ import gc
 import json
 import os
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from hubscan import environment
+from hubscan import allowance, environment
 from hubscan.errors import HubscanError, SettingError
-from hubscan.processes import Messages, private_stdout
+from hubscan.guard import NO_MEMORY
+from hubscan.processes import MemoryLimit, Messages, end_with_parent, private_stdout, resident_bytes
 from hubscan.records import Candidate, Scored, Skipped, Tuned
+
+Result = Scored | Tuned | Skipped
 
 
 def main(device: str) -> None:
     """Serve until stdin ends."""
+    end_with_parent()
     say = Messages(private_stdout())
     try:
         with environment.explained():
@@ -53,7 +57,8 @@ def _serve(device: str, say: Messages) -> None:
     from hubscan.hub import rate_limits
     from hubscan.records import Job
 
-    say("ready", gpus=torch.cuda.device_count() if device != "cpu" else 0)
+    gpus = torch.cuda.device_count() if device != "cpu" else 0
+    say("ready", gpus=gpus)
     try:  # takes seconds, which every network needs, while the sample is being drawn
         import hubscan.encoders.weights  # noqa: F401
     except Exception as error:
@@ -68,11 +73,12 @@ def _serve(device: str, say: Messages) -> None:
         return
     sample, job = sample_file.read(Path(setup["sample"])), TypeAdapter(Job).validate_python(setup["job"])
     store = open_store(job.features)
+    limit, before = MemoryLimit(watched=gpus > 0), resident_bytes()
 
     def report(stage: str, done: int, rows: int) -> None:
         say("progress", stage=stage, done=done, rows=rows)
 
-    def result_of(candidate: Candidate) -> Scored | Tuned | Skipped:
+    def worked(candidate: Candidate) -> Result:
         if job.training is None:
             return assess(candidate, sample, job, store, device, report)
         from hubscan.finetune.candidate import tuned
@@ -81,9 +87,20 @@ def _serve(device: str, say: Messages) -> None:
 
     say("free")
     for line in sys.stdin:
+        candidate = TypeAdapter(Candidate).validate_json(line)
+        most = allowance.of_candidate(before, candidate.parameters, trains=job.training is not None)
+        limit.set(most)
+        say("limit", bytes=most)
         with rate_limits.heard(say.waits):
-            result = result_of(TypeAdapter(Candidate).validate_json(line))
+            result = _explained(worked(candidate), most)
         say(type(result).__name__.lower(), result=asdict(result))
+
+
+def _explained(result: Result, most: int) -> Result:
+    """Return *result*; if memory ran out, with the limit of *most* bytes as the reason."""
+    if isinstance(result, Skipped) and result.reason == NO_MEMORY:
+        return replace(result, reason=allowance.exceeded(most))
+    return result
 
 
 def _what_is_broken(error: Exception) -> str:

@@ -5,16 +5,23 @@ handled a stranger's data cannot pass code to its parent.
 """
 
 from hubscan.processes.child import Messages, private_stdout
-from hubscan.processes.parent import DAMAGED, Child, Message, exit_reason, start
+from hubscan.processes.limits import MemoryLimit, end_with_parent, machine_bytes, resident_bytes
+from hubscan.processes.parent import DAMAGED, OUT_OF_MEMORY, RAN_OUT, Child, Message, exit_reason, start
 from hubscan.processes.temporary import temporary_folder
 
 __all__ = [
     "DAMAGED",
+    "OUT_OF_MEMORY",
+    "RAN_OUT",
     "Child",
+    "MemoryLimit",
     "Message",
     "Messages",
+    "end_with_parent",
     "exit_reason",
+    "machine_bytes",
     "private_stdout",
+    "resident_bytes",
     "start",
     "temporary_folder",
 ]

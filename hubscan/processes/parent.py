@@ -23,6 +23,7 @@ Message = dict[str, Any] | None
 
 LONGEST_LINE: Final = 2**26  # characters of one message; the predictions for a large sample have millions
 DAMAGED: Final = "its process sent a damaged message"
+RAN_OUT: Final = "its process ran out of memory"
 OUT_OF_MEMORY: Final = re.compile(
     r"MemoryError|out of memory|memory allocation of \d+ bytes failed|can't allocate memory|std::bad_alloc"
 )
@@ -128,7 +129,7 @@ def _message(line: bytes) -> dict[str, Any]:
 def exit_reason(code: int, last_line: str) -> str:
     """Return in words why a process with this exit code and last line on stderr ended."""
     if OUT_OF_MEMORY.search(last_line):
-        return "its process ran out of memory"
+        return RAN_OUT
     if code < 0:
         name = signal.Signals(-code).name
         hint = " (out of memory?)" if name == "SIGKILL" else ""

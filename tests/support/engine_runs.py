@@ -28,7 +28,9 @@ def texts(rows: int) -> Sample:
     """Return a sample of *rows* texts in three classes."""
     labels = [row % 3 for row in range(rows)]
     inputs = tuple(sentence(label, random.Random(row)) for row, label in enumerate(labels))
-    return replace(sample(labels), inputs={"text": inputs})
+    drawn = sample(labels)
+    draw = replace(drawn.draw, classes={str(label): labels.count(label) for label in range(3)})
+    return replace(drawn, draw=draw, inputs={"text": inputs})
 
 
 def checkpoint(folder: Path, seed: int, fault: str | None = None) -> Candidate:

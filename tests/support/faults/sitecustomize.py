@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -35,6 +36,26 @@ def out_of_memory(folder: Path, report: Report) -> None:
     raise MemoryError
 
 
+def hungry(folder: Path, report: Report) -> None:
+    import torch
+
+    torch.ones(2_000_000_000)
+
+
+def aborts(folder: Path, report: Report) -> None:
+    import ctypes
+
+    sys.stderr.write("terminate called after throwing an instance of 'std::bad_alloc'\n")
+    sys.stderr.flush()
+    assert ctypes.CDLL(None).malloc(ctypes.c_size_t(8_000_000_000)) == 0
+    os.abort()
+
+
+def busy(folder: Path, report: Report) -> None:
+    while True:
+        pass
+
+
 def hang(folder: Path, report: Report) -> None:
     threading.Event().wait()
 
@@ -53,7 +74,8 @@ def meet(folder: Path, report: Report) -> None:
 
 
 FAULTS: Final[dict[str, Fault]] = {
-    fault.__name__: fault for fault in (crash, killed, late_crash, out_of_memory, hang, endless, meet)
+    fault.__name__: fault
+    for fault in (crash, killed, late_crash, out_of_memory, hungry, aborts, busy, hang, endless, meet)
 }
 
 
