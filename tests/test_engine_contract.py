@@ -42,7 +42,7 @@ STALL_SECONDS, LIMIT_SECONDS = 5.0, 10.0
 ENDED = {
     "crash": r"its process was ended by SIGSEGV",
     "killed": r"its process was ended by SIGKILL \(out of memory\?\)",
-    "out_of_memory": r"out of memory",
+    "out_of_memory": r"out of memory: it needs more than [0-9.]+ GB; set HUBSCAN_MEMORY to allow more",
     "hang": r"no progress for 5 s, so its process was ended",
     "endless": r"it took longer than 10 s, so its process was ended",
 }
