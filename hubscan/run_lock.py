@@ -100,7 +100,8 @@ def _write_holder(file: BinaryIO) -> None:
 
 
 def _in_use(folder: Path) -> str:
-    return f"{folder}: in use by {_holder(folder)}; wait until it ends, end it, or pass another folder with --run"
+    holder = _holder(folder)
+    return f"{folder}: in use by {holder}; wait until it ends, end it, or pass another folder with --run"
 
 
 def _holder(folder: Path) -> str:
