@@ -1,4 +1,4 @@
-"""Text from outside as it may leave hubscan: without control characters, of bounded length, never a formula.
+"""Text as it may leave hubscan: no secrets, no control characters, of bounded length, never a formula.
 
 Names, classes, notes and reasons come from strangers. Everything that shows them takes them from here:
 errors, tables, cards, csv and the progress display.
@@ -10,6 +10,8 @@ import unicodedata
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass, replace
 from typing import Any, Final, TypeVar
+
+from hubscan.secret_text import without_secrets
 
 T = TypeVar("T")
 
@@ -23,19 +25,19 @@ _FORMULA: Final = ("=", "+", "-", "@")  # how a spreadsheet recognises one
 
 
 def plain(text: object, most: int = LONGEST) -> str:
-    r"""Return *text* on one line of at most *most* characters, without control characters.
+    r"""Return *text* on one line of at most *most* characters, without secrets and control characters.
 
     >>> plain("evil/\x1b[31mred\nx")
     'evil/ [31mred x'
     """
-    given = str(text)
+    given = without_secrets(str(text))
     shown = cut(" ".join(_visible(given[: 2 * most]).split()), most)
     return given if shown == given else shown
 
 
 def plain_lines(text: object, most: int = LONGEST) -> str:
-    """Return *text* of at most *most* characters, without control characters, but with its line breaks."""
-    return cut(visible(str(text)[: 2 * most]), most)
+    """Return *text* of at most *most* characters, without secrets or controls, but with its line breaks."""
+    return cut(visible(without_secrets(str(text))[: 2 * most]), most)
 
 
 def visible(text: str) -> str:

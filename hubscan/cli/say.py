@@ -7,11 +7,12 @@ import logging
 import click
 
 from hubscan.plain_text import visible
+from hubscan.secret_text import without_secrets
 
 
 def say(text: str, *, err: bool = False) -> None:
-    """Print *text*, which may have several lines, without control characters."""
-    click.echo(visible(text), err=err)
+    """Print *text*, which may have several lines, without secrets and control characters."""
+    click.echo(visible(without_secrets(text)), err=err)
 
 
 class Messages(logging.Handler):

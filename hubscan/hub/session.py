@@ -1,10 +1,13 @@
 """Set up the session of the Hub's client: it waits while the Hub limits requests, and counts what arrives.
 
+It sends the token to the endpoint alone, whatever page or redirect the endpoint names.
+
 Every call of the client and of `datasets` goes through this session, and so do hubscan's own reads.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -16,6 +19,9 @@ from hubscan.hub import rate_limits, settings
 from hubscan.hub.traffic import count
 
 READING: Final = ("GET", "HEAD", "OPTIONS")
+ISSUER: Final = (
+    "ACTIONS_ID_TOKEN_REQUEST_URL"  # a continuous integration's own server, which gets its own token
+)
 
 
 def install() -> None:
@@ -46,8 +52,23 @@ class _Factory:
         except Exception as error:  # ImportError, ValueError, InvalidURL, OSError: whatever httpx2 meets
             raise settings.explain(error) from error
         hooks = client.event_hooks
-        client.event_hooks = {**hooks, "response": [*hooks.get("response", []), count]}
+        client.event_hooks = {
+            "request": [*hooks.get("request", []), keep_token],
+            "response": [*hooks.get("response", []), count],
+        }
         return patient(client)
+
+
+def keep_token(request: httpx.Request) -> None:
+    """Take the token out of *request* unless it goes to the endpoint's own scheme, host and port.
+
+    A hook of the session, which asks it again for each redirect.
+    """
+    if not request.headers.get("Authorization", "").startswith("Bearer "):
+        return
+    allowed = (constants.ENDPOINT, os.environ.get(ISSUER))
+    if not any(address and httpx.URL(address).origin == request.url.origin for address in allowed):
+        del request.headers["Authorization"]
 
 
 def patient(client: httpx.Client) -> httpx.Client:
