@@ -5,7 +5,7 @@ BIN := .venv/bin
 PYTEST := $(BIN)/pytest --numprocesses 2 --dist worksteal
 PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
-.PHONY: demo test test-all lint fix clean bench-gpu
+.PHONY: demo test test-all fuzz lint fix clean bench-gpu
 
 demo: .venv/demo.done  ## the main job, offline, on real checkpoints
 	$(BIN)/hubscan demo --folder .demo
@@ -17,6 +17,9 @@ test: .venv/dev.done .olah/bin/olah-cli  ## the tests, offline once set up
 test-all: .venv/dev.done .olah/bin/olah-cli  ## the slow ones too, every command started as a user starts it
 	$(BIN)/hubscan demo --folder .demo --build-only
 	$(PYTEST) --cold -m "not gpu"
+
+fuzz: .venv/dev.done  ## everything that is parsed from outside, spoilt in 300 ways each
+	HUBSCAN_FUZZ_EXAMPLES=$${HUBSCAN_FUZZ_EXAMPLES:-300} $(PYTEST) tests/fuzz
 
 lint: .venv/dev.done  ## what CI checks besides the tests
 	$(BIN)/ruff check

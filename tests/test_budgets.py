@@ -150,6 +150,7 @@ def test_a_packed_table_that_unpacks_to_too_much_is_refused(
     bounded(drawing.draw(tmp_path / "rows.zip"), f"a zip with a {ending} file of 80 MB in 80 kB", words)
 
 
+@pytest.mark.slow
 def test_long_rows_are_held_a_few_at_a_time(drawing: Drawer, tmp_path: Path) -> None:
     rows = 400
     with (tmp_path / "rows.jsonl").open("wb") as file, (tmp_path / "rows.csv").open("wb") as other:
@@ -208,6 +209,7 @@ def test_a_tar_holds_few_large_files_at_once(drawing: Drawer, tmp_path: Path) ->
     )
 
 
+@pytest.mark.slow
 def test_files_in_a_tar_that_are_too_large_are_left_out(drawing: Drawer, tmp_path: Path) -> None:
     tarred(
         tmp_path / "x.tar",
@@ -342,6 +344,7 @@ REPEATED: Final = "column {}: long values that are repeated too often to hold"
 BOMB: Final = "unpacks to over 200 times its size"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("codec", ["zstd", "snappy"])
 @pytest.mark.parametrize(
     ("fault", "text", "expected"),
@@ -395,6 +398,7 @@ def test_parquet_names_one_label_in_many_rows(drawing: Drawer, tmp_path: Path) -
     bounded(found, "one label of 1 MB for 1,000 rows of Arrow", REPEATED.format("'label'"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cells", [1, 60])
 def test_a_page_that_unpacks_to_too_much_is_refused(drawing: Drawer, cells: int, tmp_path: Path) -> None:
     texts = [f"{i}" + "x" * (600_000_000 // cells if i < cells else 0) for i in range(ROWS)]
@@ -424,6 +428,7 @@ def test_arrow_lists_share_their_items(drawing: Drawer, tmp_path: Path) -> None:
     bounded(drawing.draw(tmp_path / "rows.arrow"), "200 lists that share 100 MB", "text")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["zstd", "lz4"])
 @pytest.mark.parametrize("rows", [1, 40])
 def test_a_compressed_arrow_file_is_unpacked_in_parts(
@@ -464,3 +469,50 @@ def test_a_deep_schema_is_refused_or_read(drawing: Drawer, ending: str, tmp_path
         tmp_path / f"x.{ending}",
     )
     bounded(drawing.draw(tmp_path / f"x.{ending}"), f"60 structs in each other in a {ending} file", "10 rows")
+
+
+MOST_SECONDS: Final = 60.0
+
+
+def test_rows_with_other_keys_each_are_refused(drawing: Drawer, tmp_path: Path) -> None:
+    rows = b"".join(b'{"key %d": "row %d", "label": "%c"}\n' % (i, i, b"ab"[i % 2]) for i in range(150_000))
+    (tmp_path / "rows.jsonl").write_bytes(rows)
+    found = drawing.draw(tmp_path / "rows.jsonl")
+    bounded(found, "150,000 rows of JSON with a key of their own each", "over 100,000 keys in the first rows")
+    assert found.seconds < MOST_SECONDS
+
+
+def test_a_repeated_key_among_many_is_found_soon(drawing: Drawer, tmp_path: Path) -> None:
+    keys = b", ".join(b'"key %d": 1' % i for i in range(90_000))
+    row = b'{"text": "a", "text": "b", "label": "a", ' + keys + b"}\n"
+    (tmp_path / "rows.jsonl").write_bytes(LINES + row)
+    found = drawing.draw(tmp_path / "rows.jsonl")
+    bounded(
+        found, "a row of JSON with 90,000 keys, of which one is there twice", "the object has this key twice"
+    )
+    assert found.seconds < MOST_SECONDS
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_a_wide_table_is_read_soon(drawing: Drawer, ending: str, tmp_path: Path) -> None:
+    names = [f"c{i}" for i in range(90_000 if ending == "csv" else 20_000)]
+    file = tmp_path / f"rows.{ending}"
+    if ending == "csv":
+        rows = "".join(f"row {i},{'ab'[i % 2]}{',1' * len(names)}\n" for i in range(20))
+        file.write_text(f"text,label,{','.join(names)}\n{rows}")
+    else:
+        values = dict.fromkeys(names, pa.array([1] * 20))
+        stored(pa.table({"text": [f"row {i}" for i in range(20)], "label": AB[:20], **values}), file)
+    found = drawing.draw(file)
+    bounded(found, f"a {ending} file of {len(names):,} columns", "10 rows")
+    assert found.seconds < MOST_SECONDS
+
+
+@pytest.mark.slow
+def test_many_classes_are_drawn_soon(drawing: Drawer, tmp_path: Path) -> None:
+    rows = "".join(f"row {i},class {i % 40_000}\n" for i in range(160_000))
+    (tmp_path / "rows.csv").write_text(f"text,label\n{rows}")
+    found = drawing.draw(tmp_path / "rows.csv", samples=80_000, label_kind="class")
+    bounded(found, "40,000 classes", "80000 rows")
+    assert found.seconds < MOST_SECONDS

@@ -45,7 +45,17 @@ class Unreadable:
 
 def features_of(schema: pa.Schema) -> Features:
     """Return the features of a table; of columns with the same name, only the first counts."""
-    return Features({name: _of_type(schema.types[schema.names.index(name)]) for name in schema.names})
+    kinds = first_types(schema)
+    known = {kind: _of_type(kind) for kind in set(kinds.values())}  # many columns are of few types
+    return Features({name: known[kind] for name, kind in kinds.items()})
+
+
+def first_types(schema: pa.Schema) -> dict[str, pa.DataType]:
+    """Return the type of the first column of each name."""
+    found: dict[str, pa.DataType] = {}
+    for name, kind in zip(schema.names, schema.types, strict=True):
+        found.setdefault(name, kind)
+    return found
 
 
 def family(kind: pa.DataType) -> str:

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import csv
+import gzip
+import io
 import json
+import lzma
 import shutil
 import struct
+import tarfile
 import tempfile
+import time
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import yaml
 from hypothesis import given
@@ -26,6 +35,7 @@ from hubscan.plain_text import visible
 from hubscan.report import FORMATS
 from hubscan.run import Run, load_run
 from hubscan.sample import draw
+from hubscan.sample.sources.parquet_pages import pages
 from tests.fuzz import fuzz
 from tests.support.mutations import mutated, spoilt
 from tests.support.rankings import make_run
@@ -169,16 +179,102 @@ def test_a_run_folder(name: str, run: Run, data: st.DataObject) -> None:
         assert sorted(path.name for path in folder.iterdir()) == sorted(p.name for p in run.folder.iterdir())
 
 
-ROWS: Final = [{"text": f"row {i}", "label": "ab"[i % 2], "n": i} for i in range(40)]
+ROWS: Final = [{"text": f"row {i}", "label": "ab"[i % 2], "n": i, "tags": ["x", "y"]} for i in range(40)]
+MOST_SECONDS: Final = 30.0
+
+
+def drawn(name: str, content: bytes) -> None:
+    """Draw from a file with *content*; a refusal is fine, a traceback, a crash or a long time is not."""
+    begun = time.perf_counter()
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / name
+        file.write_bytes(content)
+        for labels in ("label", "n", "tags"):
+            with refused(DatasetError):
+                asked = {"dataset": str(file), "samples": 10, "label_columns": (labels,)}
+                draw(recipe.resolve(asked).sample_request)
+    assert time.perf_counter() - begun < MOST_SECONDS
 
 
 @fuzz()
 @given(st.data())
-def test_the_rows_of_a_dataset(data: st.DataObject) -> None:
-    text = json.dumps(data.draw(mutated(ROWS))).encode()
-    with tempfile.TemporaryDirectory() as name:
-        file = Path(name) / "rows.json"
-        file.write_bytes(data.draw(st.just(text) | spoilt(text)))
-        asked = {"dataset": str(file), "samples": 10, "label_columns": ("label",)}
-        with refused(DatasetError):
-            draw(recipe.resolve(asked).sample_request)
+@pytest.mark.parametrize("form", ["list", "lines", "document"])
+def test_the_rows_of_a_json_file(form: str, data: st.DataObject) -> None:
+    rows = data.draw(mutated(ROWS))
+    if form == "lines" and isinstance(rows, list):
+        text = "\n".join(map(json.dumps, rows)).encode()
+    else:
+        text = json.dumps({"rows": rows, "version": 1} if form == "document" else rows).encode()
+    drawn("rows.jsonl" if form == "lines" else "rows.json", data.draw(st.just(text) | spoilt(text)))
+
+
+@fuzz()
+@given(st.data())
+@pytest.mark.parametrize("name", ["rows.csv", "rows.tsv", "rows.csv.gz", "rows.csv.xz"])
+def test_the_rows_of_a_csv_file(name: str, data: st.DataObject) -> None:
+    rows = [[row["text"], row["label"], row["n"], "x y"] for row in ROWS]
+    written = io.StringIO()
+    table = data.draw(mutated([["text", "label", "n", "tags"], *rows]))
+    lines = [row if isinstance(row, list) else [row] for row in table] if isinstance(table, list) else []
+    csv.writer(written, delimiter="\t" if "tsv" in name else ",").writerows(lines)
+    text = written.getvalue().encode("utf-8", "surrogateescape" if data.draw(st.booleans()) else "replace")
+    content = data.draw(st.just(text) | spoilt(text))
+    if name.endswith((".gz", ".xz")):
+        packed = gzip.compress(content) if name.endswith(".gz") else lzma.compress(content)
+        content = data.draw(st.just(packed) | spoilt(packed))
+    drawn(name, content)
+
+
+@fuzz()
+@given(st.data())
+def test_the_members_of_a_tar(data: st.DataObject) -> None:
+    stored = io.BytesIO()
+    with tarfile.open(fileobj=stored, mode="w") as opened:
+        for i, row in enumerate(ROWS):
+            written = data.draw(mutated(row)) if i % 10 == 3 else row
+            for kind, content in (("json", json.dumps(written).encode()), ("cls", b"01"[i % 2 :][:1])):
+                member = tarfile.TarInfo(f"{i:04}.{kind}")
+                member.size = len(content)
+                opened.addfile(member, io.BytesIO(content))
+    content = stored.getvalue()
+    drawn("rows.tar", data.draw(st.just(content) | spoilt(content)))
+
+
+@fuzz()
+@given(st.data())
+@pytest.mark.parametrize("inner", ["rows.jsonl", "a/0.png"])
+def test_the_members_of_a_zip(inner: str, data: st.DataObject) -> None:
+    stored = io.BytesIO()
+    with zipfile.ZipFile(stored, "w", zipfile.ZIP_DEFLATED) as opened:
+        opened.writestr(inner, "\n".join(map(json.dumps, ROWS)))
+        opened.writestr("b/1.png", b"")
+        opened.writestr("__MACOSX/x", b"")
+    content = stored.getvalue()
+    drawn("rows.jsonl.zip", data.draw(st.just(content) | spoilt(content)))
+
+
+@fuzz()
+@given(st.data())
+@pytest.mark.parametrize("codec", ["none", "snappy", "zstd"])
+def test_the_bytes_of_a_parquet_file(codec: str, data: st.DataObject) -> None:
+    stored = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist(ROWS), stored, compression=codec, row_group_size=20)
+    drawn("rows.parquet", data.draw(spoilt(stored.getvalue())))
+
+
+@fuzz()
+@given(st.data())
+@pytest.mark.parametrize("codec", [None, "lz4", "zstd"])
+def test_the_bytes_of_an_arrow_file(codec: str | None, data: st.DataObject) -> None:
+    stored, table = io.BytesIO(), pa.Table.from_pylist(ROWS)
+    new = pa.ipc.new_stream if data.draw(st.booleans()) else pa.ipc.new_file
+    with new(stored, table.schema, options=pa.ipc.IpcWriteOptions(compression=codec)) as file:
+        file.write_table(table)
+    drawn("rows.arrow", data.draw(spoilt(stored.getvalue())))
+
+
+@fuzz()
+@given(st.binary(max_size=300))
+def test_the_headers_of_the_pages_of_a_column(content: bytes) -> None:
+    found = list(pages(lambda start, stop: content[start:stop], 0, len(content)))
+    assert len(found) <= len(content)

@@ -42,7 +42,7 @@ def mutated(draw: st.DrawFn, document: Any) -> Any:
     for _ in range(draw(st.integers(1, 3))):
         path = draw(st.sampled_from(list(places(spoilt))))
         value = draw(
-            st.sampled_from(HOSTILE)
+            st.sampled_from(HOSTILE).map(copy.deepcopy)  # else a list may be put into itself
             | st.text(max_size=20)
             | st.integers()
             | st.builds(_deep, st.integers(1, 80))

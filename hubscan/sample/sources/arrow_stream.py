@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import itertools
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
@@ -48,7 +49,8 @@ class ArrowStream:
 
     def head(self, columns: Sequence[str]) -> pa.Table:
         """Return the first rows of *columns*."""
-        unique = [name for name in columns if self._head.schema.names.count(name) == 1]
+        counts = Counter(self._head.schema.names)
+        unique = [name for name in columns if counts[name] == 1]
         found = plain_table(self._head.select(unique))
         nulls = pa.nulls(self._head.num_rows)
         return pa.table({name: found[name] if name in unique else nulls for name in columns})

@@ -10,7 +10,7 @@ from typing import Any, Final
 import pyarrow as pa
 from datasets import Audio, ClassLabel, Features, Image, Value
 
-from hubscan.sample.column_types import family, features_of, kinds_of
+from hubscan.sample.column_types import family, features_of, first_types, kinds_of
 from hubscan.sample.plain_types import is_list, plain_type
 
 KEY: Final = b"huggingface"  # of the metadata that `datasets` writes
@@ -25,13 +25,13 @@ def declared_features(schema: pa.Schema, declared: Features | None) -> tuple[Fea
         schema: of the stored table, perhaps with features in its metadata.
         declared: the features that the card of the dataset declares, which come first.
     """
-    found = features_of(schema)
+    found, kinds = features_of(schema), first_types(schema)
     in_file, ignored = _in_metadata(schema.metadata or {})
     for name, stored in found.items():
         feature = (declared or {}).get(name) or in_file.get(name)
         if feature is None:
             continue
-        kind = plain_type(schema.types[schema.names.index(name)])
+        kind = plain_type(kinds[name])
         if _fits(feature, kind):
             found[name] = feature
             ignored.pop(name, None)

@@ -324,9 +324,9 @@ def _most_bytes(metadata: Any, group: int, columns: Sequence[str], name: str) ->
     Raises:
         DatasetError: if the texts of one unpack to far more than any do.
     """
-    described = metadata.row_group(group)
+    described, wanted = metadata.row_group(group), set(columns)
     chunks = [described.column(number) for number in range(described.num_columns)]
-    read = [chunk for chunk in chunks if chunk.path_in_schema.split(".")[0] in columns]
+    read = [chunk for chunk in chunks if chunk.path_in_schema.split(".")[0] in wanted]
     for chunk in read:
         if chunk.physical_type == TEXTS:  # lists of zeros are small, too
             refuse_bomb(name, chunk.total_compressed_size, chunk.total_uncompressed_size)
@@ -362,13 +362,13 @@ def _rows_at_once(window: Window, chunks: Sequence[_Chunk], name: str) -> int:
 
 def _texts(metadata: Any, columns: Sequence[str], *, in_lists: bool = False) -> list[str]:
     """Return the paths of the texts in *columns*, or only of those in lists."""
-    schema = metadata.schema
+    schema, wanted = metadata.schema, set(columns)
     described = [schema.column(number) for number in range(metadata.num_columns)]
     return [
         column.path
         for column in described
         if column.physical_type == TEXTS
-        and column.path.split(".")[0] in columns
+        and column.path.split(".")[0] in wanted
         and (column.max_repetition_level or not in_lists)
     ]
 

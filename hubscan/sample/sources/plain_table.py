@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
@@ -36,7 +37,8 @@ class PlainTable:
 
     def head(self, columns: Sequence[str]) -> pa.Table:
         """Return the first rows of *columns*; those of a column that is there twice are null."""
-        unique = [name for name in columns if self._stored.schema.names.count(name) == 1]
+        counts = Counter(self._stored.schema.names)
+        unique = [name for name in columns if counts[name] == 1]
         found = self._plain(self._stored.head(unique), unique)
         nulls = pa.nulls(found.num_rows)
         return pa.table({name: found[name] if name in unique else nulls for name in columns})
