@@ -516,3 +516,26 @@ def test_many_classes_are_drawn_soon(drawing: Drawer, tmp_path: Path) -> None:
     found = drawing.draw(tmp_path / "rows.csv", samples=80_000, label_kind="class")
     bounded(found, "40,000 classes", "80000 rows")
     assert found.seconds < MOST_SECONDS
+
+
+def test_deep_metadata_far_down_is_refused(drawing: Drawer, tmp_path: Path) -> None:
+    rows = [{"file_name": f"{i}.png", "label": "ab"[i % 2], "said": "x" * 700_000} for i in range(20)]
+    for i, content in enumerate(IMAGES):
+        (tmp_path / f"{i}.png").write_bytes(content)
+    deep = b'{"file_name": "0.png", "label": "a", "said": ' + b"[" * 10**6 + b"]" * 10**6 + b"}\n"
+    (tmp_path / "metadata.jsonl").write_bytes(
+        b"".join(json.dumps(row).encode() + b"\n" for row in rows) + deep
+    )
+    bounded(
+        drawing.draw(tmp_path),
+        "metadata.jsonl with a million lists in each other",
+        "line 21: nested more than 64 deep",
+    )
+
+
+def test_many_columns_are_counted_in_a_message(drawing: Drawer, tmp_path: Path) -> None:
+    names = ",".join(f"column{i}" for i in range(20_000))
+    (tmp_path / "rows.csv").write_text(f"{names}\n" + "\n".join([",".join(["1"] * 20_000)] * 5))
+    found = drawing.draw(tmp_path / "rows.csv", label_columns=["other"])
+    bounded(found, "20,000 columns to choose from", "and 19,970 more")
+    assert len(found.outcome) < 2000

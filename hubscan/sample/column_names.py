@@ -8,6 +8,7 @@ from typing import Final
 
 from hubscan.errors import DatasetError
 from hubscan.records import Modality
+from hubscan.sample.choices import choices
 
 INPUT_NAMES: Final[Mapping[Modality, tuple[str, ...]]] = {
     "text": ("text", "sentence", "content", "review", "document", "body", "tweet", "title"),
@@ -83,7 +84,7 @@ def actual_name(asked: str, flag: str, columns: Mapping[str, str], where: str) -
 def listed(kinds: Mapping[str, str]) -> str:
     """Return the columns, quoted, with their kinds; and a question if a name looks like a value."""
     doubt = " (is a header line missing?)" if any(map(_is_value, kinds)) else ""
-    return ", ".join(f"{_quoted(name)} ({kind})" for name, kind in kinds.items()) + doubt
+    return choices([f"{_quoted(name)} ({kind})" for name, kind in kinds.items()]) + doubt
 
 
 def _quoted(name: str) -> str:

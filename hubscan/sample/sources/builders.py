@@ -22,7 +22,7 @@ from hubscan.sample.column_types import features_of
 from hubscan.sample.plain_types import plain_table
 from hubscan.sample.sources.arrow import ArrowTable, mapped, spooled, validated
 from hubscan.sample.sources.arrow_stream import ArrowStream
-from hubscan.sample.sources.delimited.metadata import CsvMetadata
+from hubscan.sample.sources.delimited.metadata import TextMetadata
 from hubscan.sample.sources.delimited.options import (
     declared_form,
     only_empty_is_missing,
@@ -84,7 +84,7 @@ def _from_first_to_last(builder: Any, split: str, addresses: Sequence[str]) -> T
         return JsonRows(opened_by, builder.info.features, getattr(builder.config, "field", None))
     if hasattr(builder.config, "decode_num_threads"):
         builder.config.decode_num_threads = 0  # else `datasets` would decode files of the Hub ahead
-    metadata = CsvMetadata(builder) if isinstance(builder, FolderBasedBuilder) else None
+    metadata = TextMetadata(builder) if isinstance(builder, FolderBasedBuilder) else None
     stream = DatasetStream(builder.as_streaming_dataset(split=split), addresses[0])
     if metadata:
         table = ArrowTable(spooled(stream.tables(list(stream.features)), addresses[0]), stream.features)

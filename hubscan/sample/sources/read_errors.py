@@ -16,6 +16,7 @@ from datasets.exceptions import DatasetNotFoundError
 
 from hubscan.errors import DatasetError
 from hubscan.hub.client import explained, is_unreachable
+from hubscan.sample.choices import choices
 
 # Raised for damaged data. A bug of ours, such as an undefined name, keeps its traceback.
 DAMAGE: Final = (pa.ArrowException, ValueError, TypeError, KeyError, OverflowError, OSError, EOFError)
@@ -79,4 +80,4 @@ def _not_found(dataset: str, error: DatasetNotFoundError) -> DatasetError:
 def _configs_in(error: Exception) -> str:
     """Return the configs that a `ValueError` of `datasets` lists, or ""."""
     listed = re.search(r"(?:available configs|Available): (\[[^\]]*\])", str(error))
-    return ", ".join(re.findall(r"'([^']+)'", listed[1])) if listed else ""
+    return choices(re.findall(r"'([^']+)'", listed[1])) if listed else ""

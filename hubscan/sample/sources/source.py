@@ -9,6 +9,7 @@ from typing import Final
 
 from hubscan.errors import DatasetError
 from hubscan.sample.cells import Fetch
+from hubscan.sample.choices import choices
 from hubscan.sample.file_columns import Locate
 from hubscan.sample.sources.files import File, StoredFile
 from hubscan.sample.sources.named_files import nowhere
@@ -65,5 +66,5 @@ def chosen_split(asked: str | None, dataset: str, splits: list[str]) -> str:
     if asked is None:
         return "train" if "train" in splits else splits[0]
     if asked not in splits:
-        raise DatasetError(f"{dataset}: no split {asked!r}; pass --split with one of: {', '.join(splits)}")
+        raise DatasetError(f"{dataset}: no split {asked!r}; pass --split with one of: {choices(splits)}")
     return asked
