@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from traceback import walk_tb
 from typing import Final
 
 from huggingface_hub import HfApi, constants
@@ -95,6 +96,10 @@ def why_not_asked(error: HubError | None = None, place: str | None = None) -> st
     return f"{place} cannot be reached{_through(settings.proxy_for(place))}"
 
 
+UNREADABLE: Final = (TypeError, ValueError, KeyError, IndexError, AttributeError, RecursionError)
+"""What the client raises for an answer of another form than it expects."""
+
+
 @contextmanager
 def explained(what: str) -> Iterator[None]:
     """Turn the client's exceptions in the block into a `HubError` that names *what* was requested."""
@@ -113,6 +118,22 @@ def explained(what: str) -> Iterator[None]:
             reason=reason,
         )
         raise HubError(f"{what}: {said}") from error
+    except UNREADABLE as error:
+        if not _is_of_the_client(error):
+            raise
+        raise HubError(
+            f"{what}: {constants.ENDPOINT} answered with something that is no answer of a Hub "
+            f"({type(error).__name__}); check HF_ENDPOINT, or try again later"
+        ) from error
+
+
+def _is_of_the_client(error: BaseException) -> bool:
+    """Return whether *error* arose in the Hub's client, or in what it called to read an answer."""
+    packages = [
+        frame.f_globals.get("__name__", "").partition(".")[0] for frame, _ in walk_tb(error.__traceback__)
+    ]
+    known = [name for name in packages if name in ("huggingface_hub", "hubscan", "datasets", "fsspec")]
+    return known[-1:] == ["huggingface_hub"]
 
 
 def _through(proxy: str | None) -> str:

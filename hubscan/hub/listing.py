@@ -19,15 +19,18 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from huggingface_hub import constants
 from huggingface_hub.errors import HFValidationError
-from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
+from huggingface_hub.utils import build_hf_headers, paginate, validate_repo_id  # type: ignore[attr-defined]
 
+from hubscan import __version__
 from hubscan.errors import CheckpointError, HubError
 from hubscan.families import family_of
 from hubscan.hub import cached, eligibility, settings
 from hubscan.hub.client import ASKING, api, ask_once, explained, is_unreachable, why_not_asked
 from hubscan.hub.deciding import content_of, deciding_files
 from hubscan.hub.local_facts import license_in, parameters_in
+from hubscan.hub.rows import Row, row_of
 from hubscan.records import Candidate, Listed, Modality, Query, Skipped
 
 if TYPE_CHECKING:
@@ -59,6 +62,13 @@ FIELDS: Final = [
     "likes", "lastModified", "createdAt", "trendingScore", "cardData",
 ]  # fmt: skip
 FILES: Final = ["siblings"]  # requested for single checkpoints only; a listing would grow by megabytes
+
+SORTS: Final = {
+    "last_modified": "lastModified",
+    "created_at": "createdAt",
+    "trending_score": "trendingScore",
+}
+"""The names of the API for those of the client."""
 
 TOKENIZERS: Final = ("tokenizer*", "vocab*", "*.model", "modules.json")
 
@@ -102,16 +112,20 @@ def _merged(query: Query, modality: Modality, modalities: Sequence[Modality]) ->
     with explained("the listing of models"):
         listings = [_listing(query, tag) for tag in _tags(query, modality, modalities)]
         seen = set[str]()
-        for info in heapq.merge(*listings, key=key, reverse=True):
+        for row in heapq.merge(*listings, key=key, reverse=True):
+            info = row.info
             if info.id in seen:
                 continue
             seen.add(info.id)
+            if row.problem:
+                yield Listed(Candidate(info.id, "", modality), row.problem)
+                continue
             towers = _towers(_model_type(info)) & set(modalities)
             if info.pipeline_tag == TOWERS_TAG and modality not in (towers or {"image"}):
                 continue
             if info.pipeline_tag != SHARED_TAG or _may_read(_model_type(info), modality):
-                row = _listed(info, query, modality)
-                yield replace(row, candidate=replace(row.candidate, tower=len(towers) > 1))
+                listed = _listed(info, query, modality)
+                yield replace(listed, candidate=replace(listed.candidate, tower=len(towers) > 1))
 
 
 def named(models: Iterable[str], query: Query, *modalities: Modality) -> Iterator[Candidate | Skipped]:
@@ -203,29 +217,35 @@ def _tags(query: Query, modality: Modality, modalities: Sequence[Modality]) -> t
     return (*tags, PAIR_TAG) if modality == "text" and query.pairs else tags
 
 
-def _listing(query: Query, pipeline_tag: str) -> Iterable[ModelInfo]:
+def _listing(query: Query, pipeline_tag: str) -> Iterator[Row]:
+    """Yield the rows of one listing; the client's own function ends at the first row that it cannot read."""
     tags = ["safetensors", *query.languages]
     tags += [f"license:{query.license}"] if query.license else []
     tags += [query.library] if query.library else []
+    tags += [f"dataset:{query.trained_on}"] if query.trained_on else []
     bounds = [f"max:{query.max_params}"] + ([f"min:{query.min_params}"] if query.min_params else [])
-    return api().list_models(
-        pipeline_tag=pipeline_tag,
-        filter=tags,
-        author=query.author,
-        search=query.search,
-        trained_dataset=query.trained_on,
-        num_parameters=",".join(bounds),
-        gated=None if query.include_gated else False,
-        sort=query.sort,
-        limit=ROWS_A_CANDIDATE * max(query.limit, 10),
-        expand=FIELDS,  # type: ignore[arg-type]
-    )
+    limit = ROWS_A_CANDIDATE * max(query.limit, 10)
+    asked = {
+        "pipeline_tag": pipeline_tag,
+        "filter": tags,
+        "author": query.author,
+        "search": query.search,
+        "num_parameters": ",".join(bounds),
+        "gated": None if query.include_gated else False,
+        "sort": SORTS.get(query.sort, query.sort),
+        "limit": limit,
+        "expand": FIELDS,
+    }
+    params = {name: value for name, value in asked.items() if value is not None}
+    headers = build_hf_headers(library_name="hubscan", library_version=__version__)
+    rows = paginate(f"{constants.ENDPOINT}/api/models", params=params, headers=headers)
+    return map(row_of, islice(rows, limit))
 
 
-def _sort_key(sort: str) -> Callable[[ModelInfo], tuple[float, str]]:
-    def key(info: ModelInfo) -> tuple[float, str]:
-        value = getattr(info, sort, None) or 0
-        return (value.timestamp() if isinstance(value, datetime) else float(value), info.id)
+def _sort_key(sort: str) -> Callable[[Row], tuple[float, str]]:
+    def key(row: Row) -> tuple[float, str]:
+        value = getattr(row.info, sort, None) or 0
+        return (value.timestamp() if isinstance(value, datetime) else float(value), row.info.id)
 
     return key
 

@@ -15,7 +15,7 @@ from huggingface_hub import constants, get_token, set_client_factory
 from huggingface_hub.utils import _http, httpx  # type: ignore[attr-defined]
 
 from hubscan.errors import HubError, HubscanError
-from hubscan.hub import rate_limits, settings
+from hubscan.hub import rate_limits, settings, transfer
 from hubscan.hub.traffic import count
 
 READING: Final = ("GET", "HEAD", "OPTIONS")
@@ -53,8 +53,8 @@ class _Factory:
             raise settings.explain(error) from error
         hooks = client.event_hooks
         client.event_hooks = {
-            "request": [*hooks.get("request", []), keep_token],
-            "response": [*hooks.get("response", []), count],
+            "request": [*hooks.get("request", []), keep_token, transfer.limit_waiting],
+            "response": [*hooks.get("response", []), count, transfer.watch],
         }
         return patient(client)
 
