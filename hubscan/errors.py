@@ -43,3 +43,7 @@ class RankingError(HubscanError):
 
 class RunError(HubscanError):
     """The run folder is missing, damaged, or belongs to another scan."""
+
+
+class DiskError(HubscanError):
+    """A folder cannot be written: its disk is full, read-only or broken. A scan stops, and can be resumed."""

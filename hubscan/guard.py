@@ -6,8 +6,8 @@ import logging
 from collections.abc import Callable
 from typing import Final, TypeVar
 
-from hubscan import environment
-from hubscan.errors import HubscanError
+from hubscan import disk, environment
+from hubscan.errors import DiskError, HubscanError
 from hubscan.processes import OUT_OF_MEMORY
 from hubscan.records import Candidate, Skipped
 
@@ -28,7 +28,11 @@ log = logging.getLogger(__name__)
 
 
 def guarded(candidate: Candidate, report: Report, work: Callable[[Enter], T]) -> T | Skipped:
-    """Return the result of *work*; if it raises, a `Skipped` at the stage that it entered last."""
+    """Return the result of *work*; if it raises, a `Skipped` at the stage that it entered last.
+
+    Raises:
+        DiskError: if a file cannot be written, which is no candidate's fault.
+    """
     stage = "fetch"
 
     def enter(name: str) -> None:
@@ -37,8 +41,10 @@ def guarded(candidate: Candidate, report: Report, work: Callable[[Enter], T]) ->
         report(name, 0, 0)
 
     try:
-        with environment.explained():
+        with environment.explained(), disk.explained():
             return work(enter)
+    except DiskError:
+        raise
     except HubscanError as error:
         reason = error.reason(candidate.model)
     except MemoryError:

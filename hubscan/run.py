@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
@@ -260,8 +259,6 @@ def require_writable(folder: Path) -> None:
     existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     if not existing.is_dir():
         raise RunError(f"{folder}: cannot be written: {existing} is not a folder")
-    if not os.access(existing, os.W_OK):
-        raise RunError(f"{folder}: cannot be written: no permission to write to {existing}")
     problem = why_not_writable(folder)  # such as a full or read-only disk
     if problem:
         raise RunError(f"{folder}: cannot be written: {problem}; pass another folder with --run")

@@ -95,8 +95,9 @@ def _write_holder(file: BinaryIO) -> None:
     holder = {"process": os.getpid(), "machine": platform.node(), "since": since}
     file.seek(0)
     file.truncate()
-    file.write(json.dumps(holder).encode())
-    file.flush()
+    os.write(
+        file.fileno(), json.dumps(holder).encode()
+    )  # not buffered: closing a file on a full disk would raise
 
 
 def _in_use(folder: Path) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from hubscan import __version__, engines, fusion, run, run_files, sample_file
+from hubscan import __version__, disk, engines, fusion, run, run_files, sample_file
 from hubscan.engines import Engine, Progress, Result
 from hubscan.errors import RankingError, RecipeError, RunError
 from hubscan.feature_store import FeatureStore, open_store
@@ -19,6 +18,7 @@ from hubscan.heads import keep_heads
 from hubscan.hub import listing
 from hubscan.hub.cached import keep_main
 from hubscan.media import audio, images
+from hubscan.processes import temporary_folder
 from hubscan.recipe import TASKS, Recipe
 from hubscan.records import (
     WORD_POOLINGS,
@@ -83,7 +83,7 @@ def scan(
         HubscanError: for anything the user can fix; earlier results are in *folder*.
     """
     run.require_writable(folder)
-    with held(folder):
+    with disk.explained(disk.run_folder(folder)), held(folder):
         if not (resume or fresh):
             run.require_free(folder)
         yield from _held_scan(recipe, folder, lock, store or open_store(), resume=resume, fresh=fresh)
@@ -148,7 +148,7 @@ def results_of(
     engine: Engine, candidates: Sequence[Candidate], sample: Sample, job: Job
 ) -> Iterator[Progress | Result]:
     """Yield the events of *engine* for *candidates*; the sample is passed in a temporary file."""
-    with tempfile.TemporaryDirectory(prefix="hubscan-sample-") as folder:
+    with temporary_folder() as folder:
         file = Path(folder) / run.SAMPLE
         sample_file.write(sample, file, inputs=True)
         yield from engine.run(candidates, file, job)

@@ -13,7 +13,7 @@ from huggingface_hub import constants
 from huggingface_hub.utils import httpx  # type: ignore[attr-defined]
 
 from hubscan import environment, run
-from hubscan.errors import RunError, SettingError
+from hubscan.errors import DiskError, RunError, SettingError
 from hubscan.hub import settings
 from hubscan.hub.session import _Factory
 from tests.hub import LabHub
@@ -293,9 +293,7 @@ def test_the_clients_cache_is_named_by_its_variable(tmp_path: Path, monkeypatch:
         monkeypatch.delenv(name, raising=False)
     for name in reversed(settings.CACHE):
         monkeypatch.setenv(name, "x")
-        with pytest.raises(
-            SettingError, match=rf"^{name}: .*cannot be written: Not a directory; set HF_HOME"
-        ):
+        with pytest.raises(DiskError, match=rf"^{name}: .*cannot be written: Not a directory; set HF_HOME"):
             settings.check_cache()
 
 

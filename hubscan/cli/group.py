@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import click
 
-from hubscan import __version__, environment
+from hubscan import __version__, disk, environment
 from hubscan.cli.say import say, show_warnings
 from hubscan.errors import HubscanError, RecipeError
 
@@ -65,7 +65,7 @@ class Explained(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command; if it fails, print one line and exit with the code for its kind of error."""
         try:
-            with environment.explained():
+            with environment.explained(), disk.explained():
                 return super().invoke(ctx)
         except HubscanError as error:
             if ctx.meta.get("hubscan.verbose"):

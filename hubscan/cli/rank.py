@@ -21,7 +21,7 @@ from hubscan.cli.options import (
 )
 from hubscan.cli.output import FORMS, write, write_next_steps
 from hubscan.cli.say import say
-from hubscan.errors import RecipeError
+from hubscan.errors import DiskError, RecipeError
 
 SKIPPED_EXIT = 3
 
@@ -102,10 +102,10 @@ def command(
 
 @contextmanager
 def _resumable(folder: Path) -> Iterator[None]:
-    """If the scan in the block is interrupted, print how to continue it."""
+    """If the scan in the block is interrupted, or stopped by a disk, print how to continue it."""
     try:
         yield
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, DiskError):
         if (folder / "lock.yaml").exists():
             say(f"To continue: hubscan rank --run {quote(str(folder))} --resume", err=True)
         raise

@@ -17,7 +17,8 @@ from pydantic import TypeAdapter
 
 from hubscan import allowance
 from hubscan.engines.protocols import Progress, Result
-from hubscan.errors import HubscanError, RecipeError
+from hubscan.errors import DiskError, HubscanError, RecipeError
+from hubscan.plain_text import plain
 from hubscan.processes import DAMAGED, RAN_OUT, Child, Message, start, temporary_folder
 from hubscan.records import Candidate, Job, Scored, Skipped, Tuned
 
@@ -82,6 +83,7 @@ class LocalEngine:
         self._folder = temporary_folder()
         self._setup = ""
         self._grown = False
+        self._notes: set[str] = set()
 
     def start(self) -> None:
         """Start the first worker, whose imports then overlap with the work before `run`."""
@@ -124,11 +126,22 @@ class LocalEngine:
             return
         if message["kind"] == "broken":
             raise HubscanError(str(message.get("reason")))
+        if message["kind"] == "disk":
+            raise DiskError(str(message.get("reason")))
+        if message["kind"] == "note":
+            self._note(plain(str(message.get("text"))))
+            return
         try:
             yield from self._handled(worker, message, waiting)
         except (KeyError, TypeError, ValueError):
             worker.overdue = worker.overdue or f"{DAMAGED}, so it was ended"
             worker.running.kill()
+
+    def _note(self, text: str) -> None:
+        """Show a warning of a worker, unless another has sent the same."""
+        if text not in self._notes:
+            self._notes.add(text)
+            log.warning("%s", text)
 
     def _handled(
         self, worker: Worker, message: dict[str, Any], waiting: deque[Candidate]

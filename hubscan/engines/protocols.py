@@ -52,6 +52,7 @@ class Engine(Protocol):
 
         Raises:
             HubscanError: if no worker can run at all, whatever the candidate.
+            DiskError: if a worker cannot write a file, which is no candidate's fault.
         """
         ...
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import gc
 import json
+import logging
 import os
 import sys
 from dataclasses import asdict, replace
@@ -23,7 +24,7 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from hubscan import allowance, environment
-from hubscan.errors import HubscanError, SettingError
+from hubscan.errors import DiskError, HubscanError, SettingError
 from hubscan.guard import NO_MEMORY
 from hubscan.processes import MemoryLimit, Messages, end_with_parent, private_stdout, resident_bytes
 from hubscan.records import Candidate, Scored, Skipped, Tuned
@@ -40,6 +41,8 @@ def main(device: str) -> None:
             _serve(device, say)
     except SettingError as error:
         say("broken", reason=str(error))
+    except DiskError as error:
+        say("disk", reason=str(error))
 
 
 def _serve(device: str, say: Messages) -> None:
@@ -51,7 +54,7 @@ def _serve(device: str, say: Messages) -> None:
     sys.modules["kernels"] = None  # type: ignore[assignment]
     import torch
 
-    from hubscan import sample_file
+    from hubscan import feature_store, sample_file
     from hubscan.assess import assess
     from hubscan.feature_store import open_store
     from hubscan.hub import rate_limits
@@ -74,6 +77,7 @@ def _serve(device: str, say: Messages) -> None:
     sample, job = sample_file.read(Path(setup["sample"])), TypeAdapter(Job).validate_python(setup["job"])
     store = open_store(job.features)
     limit, before = MemoryLimit(watched=gpus > 0), resident_bytes()
+    logging.getLogger(feature_store.__name__).addHandler(_Notes(say))
 
     def report(stage: str, done: int, rows: int) -> None:
         say("progress", stage=stage, done=done, rows=rows)
@@ -101,6 +105,18 @@ def _explained(result: Result, most: int) -> Result:
     if isinstance(result, Skipped) and result.reason == NO_MEMORY:
         return replace(result, reason=allowance.exceeded(most))
     return result
+
+
+class _Notes(logging.Handler):
+    """Sends warnings to the parent, which shows each once: nobody sees the stderr of a worker."""
+
+    def __init__(self, say: Messages) -> None:
+        super().__init__(logging.WARNING)
+        self._say = say
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Send *record*."""
+        self._say("note", text=record.getMessage())
 
 
 def _what_is_broken(error: Exception) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -21,6 +22,8 @@ from hubscan.feature_store.protocols import DamagedFeatures
 from hubscan.feature_store.stored import StoredFeatures
 from hubscan.records import Features, Pooling
 from hubscan.records.features import is_address
+
+log = logging.getLogger(__name__)
 
 BUDGET_BYTES: Final = 10 * 10**9
 SUFFIX: Final = ".safetensors"
@@ -67,8 +70,13 @@ class LocalStore:
             partial.write_bytes(_written(address, stored))
             partial.replace(file)
             self.prune(self._budget)
-        except OSError:
+        except OSError as error:
             _remove(partial)
+            log.warning(
+                "hubscan's cache in %s cannot be written (%s), so features are not kept for later scans",
+                self.folder,
+                error.strerror or error,
+            )
 
     def entries(self) -> Iterator[Path]:
         """Yield the files, the least recently read first."""

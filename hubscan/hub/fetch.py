@@ -13,10 +13,13 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from huggingface_hub import snapshot_download
+from huggingface_hub import constants, snapshot_download
+from huggingface_hub._tree_cache import read_tree_cache
 from huggingface_hub.errors import LocalEntryNotFoundError
+from huggingface_hub.file_download import repo_folder_name
+from huggingface_hub.utils import filter_repo_objects  # type: ignore[attr-defined]
 
-from hubscan import __version__
+from hubscan import __version__, disk
 from hubscan.errors import CheckpointError, HubError
 from hubscan.hub import cached, eligibility, settings
 from hubscan.hub.client import ask_once, explained, is_unreachable
@@ -95,7 +98,17 @@ def _downloaded(candidate: Candidate, wanted: Sequence[str], unwanted: Sequence[
             return found.folder
         settings.check_token()
         settings.check_cache()
-        return Path(download())
+        with disk.explained(disk.client_cache(), needs=partial(_missing, candidate, wanted), in_rust=True):
+            return Path(download())
+
+
+def _missing(candidate: Candidate, wanted: Sequence[str]) -> int | None:
+    """Return the bytes of the *wanted* files that are not in the cache, as far as it has their list."""
+    place = Path(constants.HF_HUB_CACHE) / repo_folder_name(repo_id=candidate.model, repo_type="model")
+    listed = read_tree_cache(str(place), candidate.revision) or {}
+    folder = place / "snapshots" / candidate.revision
+    names = filter_repo_objects(listed, allow_patterns=list(wanted))
+    return sum(listed[name].size for name in names if not (folder / name).exists()) or None
 
 
 def _is_reachable() -> bool:

@@ -13,7 +13,7 @@ from huggingface_hub import constants, get_token
 from huggingface_hub.utils import httpx  # type: ignore[attr-defined]
 
 from hubscan.environment import deciding, shown, why_not_writable
-from hubscan.errors import SettingError
+from hubscan.errors import DiskError, SettingError
 
 TOKENS: Final = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")  # in the order in which the client looks for one
 PROXIES: Final = ("http_proxy", "https_proxy", "all_proxy")
@@ -55,12 +55,12 @@ def check_cache() -> None:
     """Check that the client can write its cache.
 
     Raises:
-        SettingError: naming the variable, if it cannot.
+        DiskError: naming the variable, if it cannot.
     """
     folder = Path(constants.HF_HUB_CACHE)
     problem = why_not_writable(folder)
     if problem:
-        raise SettingError(
+        raise DiskError(
             f"{deciding(CACHE)}: the cache of the Hub's client, {folder}, cannot be written: {problem}; "
             "set HF_HOME to a folder that can be written"
         )

@@ -7,7 +7,7 @@ from contextlib import closing, suppress
 
 import numpy as np
 
-from hubscan import engines, run_files
+from hubscan import disk, engines, run_files
 from hubscan.errors import RankingError, RecipeError
 from hubscan.finetune.split import split_rows
 from hubscan.records import Candidate, Ranking, Skipped, Training, Tuned, Verdict
@@ -69,7 +69,7 @@ def verify(
             another process holds the run folder.
     """
     require_writable(run.folder)
-    with held(run.folder):
+    with disk.explained(disk.run_folder(run.folder)), held(run.folder):
         for name in (VERIFIED, VERDICT) if fresh else ():
             run_files.remove(run.folder, name)
         yield from _verified(run, candidates, training, device, workers)
