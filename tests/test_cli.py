@@ -15,7 +15,7 @@ import pytest
 from click.testing import CliRunner, Result
 from click_option_group._core import _GroupTitleFakeOption
 
-from hubscan.cli import main
+from hubscan.cli import main, signals
 from hubscan.cli.group import COMMANDS
 from tests.support.commands import Cli
 
@@ -104,9 +104,10 @@ def test_every_option_of_every_command_is_explained_in_its_help(command: click.C
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunHere]:
     """Run `hubscan` in an empty folder and in this process."""
     monkeypatch.chdir(tmp_path)
-    terminate = signal.getsignal(signal.SIGTERM)
+    before = {number: signal.getsignal(number) for number in signals.ENDING}
     yield lambda *arguments: CliRunner().invoke(main, arguments, prog_name="hubscan")
-    signal.signal(signal.SIGTERM, terminate)
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.mark.parametrize(

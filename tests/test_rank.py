@@ -401,7 +401,7 @@ def test_a_worker_that_dies_or_hangs_ends_its_candidate_and_not_the_scan(
 
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
-def test_an_interrupt_exits_with_130_leaves_no_worker_and_can_be_resumed(
+def test_an_interrupt_has_its_exit_code_leaves_no_worker_and_can_be_resumed(
     own_hub: LabHub, tmp_path: Path, cli: Cli, sent: signal.Signals
 ) -> None:
     own_hub.faults.add(r"HEAD /tester/plain-bert/resolve/.*config.json", times=3, delay=4)
@@ -414,7 +414,7 @@ def test_an_interrupt_exits_with_130_leaves_no_worker_and_can_be_resumed(
 
     when_busy(own_hub, parent, interrupt)
     _, err = parent.communicate(timeout=60)
-    assert parent.returncode == 130 and "--resume" in err and "Traceback" not in err
+    assert parent.returncode == 128 + sent and "--resume" in err and "Traceback" not in err
     psutil.wait_procs(found, timeout=10)
     assert not found[0].is_running()
     resumed = ranked(cli("rank", "--run", "run", "--resume", "--format", "json"))

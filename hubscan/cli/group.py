@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import difflib
-import signal
 import sys
-import threading
 import traceback
 from importlib import import_module
 from typing import Any, Final
@@ -13,6 +11,7 @@ from typing import Any, Final
 import click
 
 from hubscan import __version__, disk, environment
+from hubscan.cli import signals
 from hubscan.cli.say import say, show_warnings
 from hubscan.errors import HubscanError, RecipeError
 
@@ -72,9 +71,9 @@ class Explained(click.Group):
                 traceback.print_exc()
             say(f"Error: {error}", err=True)
             ctx.exit(2 if isinstance(error, RecipeError) else 1)
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as error:
             say("Interrupted", err=True)
-            ctx.exit(INTERRUPTED)
+            ctx.exit(error.exit_code if isinstance(error, signals.Interrupted) else INTERRUPTED)
 
 
 @click.group(cls=Explained, context_settings={"help_option_names": ["-h", "--help"]})
@@ -89,6 +88,4 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
-    # Schedulers and containers send SIGTERM before they kill. It ends a scan as Ctrl-C does.
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
+    signals.install()

@@ -8,6 +8,7 @@ import click
 
 from hubscan.cli.options import Duration, common_options
 from hubscan.cli.say import say
+from hubscan.errors import DiskError
 
 HOWS = click.Choice(["full", "lora", "head"])
 PRECISIONS = click.Choice(["auto", "float32", "mixed"])
@@ -118,7 +119,11 @@ def command(
     used = fastest(device_at_hand(device)) if precision == "auto" else precision
     training = Training(how=how, seconds=time_per_checkpoint, seed=seed, precision=used)  # type: ignore[arg-type]
     events = verify(run, candidates, training, device=device, workers=workers, fresh=fresh)
-    verdict = followed(events, quiet=form == "quiet", count=len(candidates))
+    try:
+        verdict = followed(events, quiet=form == "quiet", count=len(candidates))
+    except (KeyboardInterrupt, DiskError):
+        say("To continue, run the same command again without --fresh", err=True)
+        raise
     if form == "quiet":
         say(verdict.best.candidate.model)
     else:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, replace
@@ -20,6 +19,7 @@ from safetensors.numpy import save
 from hubscan.environment import cache_folder
 from hubscan.feature_store.protocols import DamagedFeatures
 from hubscan.feature_store.stored import StoredFeatures
+from hubscan.processes import has_ended, owner
 from hubscan.records import Features, Pooling
 from hubscan.records.features import is_address
 
@@ -64,7 +64,7 @@ class LocalStore:
     def save(self, address: str, stored: StoredFeatures) -> None:
         """See `FeatureStore`."""
         file = self._file(address)
-        partial = file.with_name(f"{file.name}.{os.getpid()}")
+        partial = file.with_name(f"{file.name}.{owner()}")
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
             partial.write_bytes(_written(address, stored))
@@ -83,7 +83,13 @@ class LocalStore:
         yield from sorted(self.folder.glob(f"*/*{SUFFIX}"), key=lambda file: file.stat().st_mtime)
 
     def prune(self, budget_bytes: int) -> int:
-        """Remove the least recently read files until the rest fits *budget_bytes*; return the bytes freed."""
+        """Remove the least recently read files until the rest fits *budget_bytes*; return the bytes freed.
+
+        What killed processes left incomplete is removed too.
+        """
+        for partial in self.folder.glob(f"*/*{SUFFIX}.*"):
+            if has_ended(partial.name.partition(f"{SUFFIX}.")[2]):
+                _remove(partial)
         files = [(file, file.stat().st_size) for file in self.entries()]
         excess = sum(size for _, size in files) - budget_bytes
         freed = 0

@@ -6,8 +6,17 @@ handled a stranger's data cannot pass code to its parent.
 
 from hubscan.processes.child import Messages, private_stdout
 from hubscan.processes.limits import MemoryLimit, end_with_parent, machine_bytes, resident_bytes
-from hubscan.processes.parent import DAMAGED, OUT_OF_MEMORY, RAN_OUT, Child, Message, exit_reason, start
-from hubscan.processes.temporary import temporary_folder
+from hubscan.processes.parent import (
+    DAMAGED,
+    OUT_OF_MEMORY,
+    RAN_OUT,
+    Child,
+    Message,
+    end_all,
+    exit_reason,
+    start,
+)
+from hubscan.processes.temporary import has_ended, owner, temporary_folder
 
 __all__ = [
     "DAMAGED",
@@ -17,9 +26,12 @@ __all__ = [
     "MemoryLimit",
     "Message",
     "Messages",
+    "end_all",
     "end_with_parent",
     "exit_reason",
+    "has_ended",
     "machine_bytes",
+    "owner",
     "private_stdout",
     "resident_bytes",
     "start",

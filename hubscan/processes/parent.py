@@ -40,7 +40,7 @@ KEEP_MEMORY: Final = {
 }
 
 
-@dataclass
+@dataclass(eq=False)
 class Child:
     """One process of hubscan."""
 
@@ -68,12 +68,22 @@ class Child:
 
     def close(self) -> None:
         """End the process, and close its files."""
+        _running.discard(self)
         self.process.kill()
         self.process.wait()
         for stream in (self.process.stdin, self.process.stdout, self.errors):
             if stream is not None:
                 with suppress(OSError):
                     stream.close()
+
+
+_running: Final[set[Child]] = set()
+
+
+def end_all() -> None:
+    """End every process that was started here, without waiting or cleaning up."""
+    for child in tuple(_running):
+        child.kill()
 
 
 def start(
@@ -102,6 +112,7 @@ def start(
         start_new_session=True,  # an interrupt at the keyboard is the parent's to handle
     )
     child = Child(process, errors)
+    _running.add(child)
     threading.Thread(target=_listen, args=(child, hear), daemon=True).start()
     return child
 

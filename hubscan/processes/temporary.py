@@ -13,7 +13,8 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-NAME: Final = re.compile(r"hubscan-(?P<process>\d+)-(?P<machine>[0-9a-f]{8})-\w+")
+NAME: Final = re.compile(r"hubscan-(?P<owner>\d+-[0-9a-f]{8})-\w+")
+OWNER: Final = re.compile(r"(?P<process>\d+)-(?P<machine>[0-9a-f]{8})")
 
 
 def temporary_folder() -> tempfile.TemporaryDirectory[str]:
@@ -22,11 +23,21 @@ def temporary_folder() -> tempfile.TemporaryDirectory[str]:
     with suppress(OSError):
         for folder in place.glob("hubscan-*"):
             named = NAME.fullmatch(folder.name)
-            here = named is not None and named["machine"] == _machine()
-            if named and here and not _runs(int(named["process"])) and _is_ours(folder):
+            if named and has_ended(named["owner"]) and _is_ours(folder):
                 shutil.rmtree(folder, ignore_errors=True)
-    prefix = f"hubscan-{os.getpid()}-{_machine()}-"
+    prefix = f"hubscan-{owner()}-"
     return tempfile.TemporaryDirectory(prefix=prefix, ignore_cleanup_errors=True)
+
+
+def owner() -> str:
+    """Return what the name of a file says that only this process writes."""
+    return f"{os.getpid()}-{_machine()}"
+
+
+def has_ended(owner: str) -> bool:
+    """Return whether the process that *owner* names was one of this machine, and has ended."""
+    named = OWNER.fullmatch(owner)
+    return named is not None and named["machine"] == _machine() and not _runs(int(named["process"]))
 
 
 @cache
