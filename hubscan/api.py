@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 from hubscan import recipe as recipes
 from hubscan.errors import CheckpointError, RecipeError
 from hubscan.media import audio
+from hubscan.processes import temporary_folder
 from hubscan.recipe_keys import RecipeKeys
 from hubscan.records import EncodingRequest, Input, Layers, Modality, Precision, Query, Ranking, Skipped
 
@@ -54,7 +54,7 @@ def rank(
     named = (models,) if isinstance(models, str | Path) else tuple(models or ())
     asked = {"dataset": dataset, "task": task, "models": named, **recipe_keys}
     keys = {key: _frozen(value) for key, value in asked.items() if value is not None}
-    with tempfile.TemporaryDirectory(prefix="hubscan-run-") as temporary:
+    with temporary_folder() as temporary:
         ranking = followed(scan(recipes.resolve(keys), Path(run or temporary)), quiet=not progress)
     assert isinstance(ranking, Ranking)
     return ranking

@@ -6,12 +6,10 @@ matters when the Hub is asked (the token, proxies) is checked then: see `hubscan
 
 from __future__ import annotations
 
-import atexit
 import linecache
 import logging
 import os
 import re
-import shutil
 import tempfile
 import traceback
 from collections.abc import Callable, Iterator, Mapping
@@ -22,6 +20,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from hubscan.errors import HubscanError, SettingError
+from hubscan.processes import temporary_folder
 
 log = logging.getLogger(__name__)
 
@@ -95,6 +94,9 @@ def asked_cache_folder() -> Path:
         return Path(asked or ".cache/hubscan")
 
 
+_instead: Final[dict[Path, tempfile.TemporaryDirectory[str]]] = {}  # until the process ends
+
+
 @cache
 def _instead_of(folder: Path) -> Path:
     problem = why_not_writable(folder)
@@ -107,9 +109,8 @@ def _instead_of(folder: Path) -> Path:
         folder,
         problem,
     )
-    temporary = Path(tempfile.mkdtemp(prefix="hubscan-cache-"))
-    atexit.register(shutil.rmtree, temporary, ignore_errors=True)
-    return temporary
+    _instead[folder] = temporary_folder()
+    return Path(_instead[folder].name)
 
 
 def deciding(names: tuple[str, ...]) -> str:

@@ -105,7 +105,8 @@ def test_a_second_signal_ends_a_scan_at_once(start: Start, moment: str) -> None:
     if scan.process.poll() is None:
         os.kill(scan.process.pid, signal.SIGINT)
     code, _ = scan.ended(within=10)
-    assert code == 130 and time.monotonic() - begun < 3
+    # A shell reports 130 for both; the second is that of Python, which has begun to exit.
+    assert code in (130, -signal.SIGINT) and time.monotonic() - begun < 3
     record("scan", f"Ctrl-C twice while {moment}", "exit 130 at once; no process left")
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
-import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -17,6 +15,7 @@ from datasets.packaged_modules.text.text import Text
 
 from hubscan.errors import DatasetError
 from hubscan.hub import settings
+from hubscan.processes import temporary_folder
 from hubscan.records import SampleRequest
 from hubscan.sample.sources.arrow import spooled
 from hubscan.sample.sources.builders import opened
@@ -41,7 +40,7 @@ def builder_of(path: str, config: str | None = None, **options: Any) -> DatasetB
     datasets.config.HF_UPDATE_DOWNLOAD_COUNTS = False
     try:
         with readable_features():
-            return load_dataset_builder(path, config, cache_dir=_scratch(), **options)
+            return load_dataset_builder(path, config, cache_dir=_scratch().name, **options)
     except OSError:
         if path not in READER_NAMES and not Path(path).exists():  # the card goes into the client's cache
             settings.check_cache()
@@ -51,11 +50,9 @@ def builder_of(path: str, config: str | None = None, **options: Any) -> DatasetB
 
 
 @cache
-def _scratch() -> str:
+def _scratch() -> tempfile.TemporaryDirectory[str]:
     """Return a folder for the lock files of `datasets`, so that its cache need not be writable."""
-    folder = tempfile.mkdtemp(prefix="hubscan-datasets-")
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return folder
+    return temporary_folder()
 
 
 def rows_of(
@@ -87,7 +84,7 @@ def rows_of(
 
 def labels_at(address: str) -> tuple[pa.Table, datasets.Features]:
     """Return all rows of the table at *address*, which may be in a zip file, and their features."""
-    with tempfile.TemporaryDirectory(prefix="hubscan-labels-") as folder:
+    with temporary_folder() as folder:
         if address.startswith("zip://"):
             unpacked = Path(folder) / PurePosixPath(address.partition("::")[0]).name
             unpacked.write_bytes(member(address))

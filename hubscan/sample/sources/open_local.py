@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +12,7 @@ from datasets.exceptions import DataFilesNotFoundError
 from datasets.packaged_modules.csv.csv import Csv
 from datasets.packaged_modules.json.json import Json
 
+from hubscan.processes import temporary_folder
 from hubscan.records import SampleRequest
 from hubscan.sample.sources.arrow import ArrowTable
 from hubscan.sample.sources.content_hash import content_hash
@@ -94,7 +94,7 @@ def _plainly_named(path: Path) -> Iterator[Path]:
     if "::" not in str(path.resolve()):
         yield path
         return
-    with tempfile.TemporaryDirectory(prefix="hubscan-link-") as folder:
+    with temporary_folder() as folder:
         link = Path(folder) / "data"
         link.symlink_to(path.resolve())
         yield link
