@@ -16,11 +16,17 @@ def default_folder(recipe: Recipe) -> Path:
     """Return `runs/<dataset>-<date>-<time>`, with a number if that exists."""
     if recipe.dataset is None:
         raise RecipeError("no dataset: pass --dataset ID_OR_PATH, or a --recipe that names one")
-    name = re.sub(r"[^A-Za-z0-9]+", "-", Path(recipe.dataset).stem).strip("-").lower()
+    name = re.sub(r"[^A-Za-z0-9]+", "-", _stem(recipe.dataset)).strip("-").lower()
     stamp = time.strftime("%Y%m%d-%H%M%S")
     first = Path("runs") / f"{name}-{stamp}"
     others = (first.with_name(f"{first.name}-{number}") for number in range(2, 1000))
     return next(path for path in (first, *others) if not path.exists())
+
+
+def _stem(dataset: str) -> str:
+    """Return the last part of *dataset* without its ending, and without the query of a URL."""
+    path = dataset.partition("?")[0].partition("#")[0] if "://" in dataset else dataset
+    return Path(path).stem
 
 
 def lock_beside(recipe_file: Path | None, asked: dict[str, Any]) -> run.Lock | None:

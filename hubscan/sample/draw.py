@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import datasets
 
-from hubscan.errors import DatasetError, HubError
+from hubscan.errors import DatasetError, HubError, HubscanError
 from hubscan.hub.client import is_unreachable, why_not_asked
 from hubscan.hub.traffic import Traffic, counted
 from hubscan.records import Sample, SampleRequest
@@ -101,13 +101,32 @@ def open_dataset(request: SampleRequest) -> OpenSplit | KeptSplit:
     datasets.config.HF_ENDPOINT = datasets.config.HF_ENDPOINT.rstrip("/")
     try:
         return _opened(request, open_split)
-    except HubError as error:
+    except (HubError, DatasetError) as error:
+        if str(request.revision).startswith("url:") and "://" in str(request.dataset):
+            return _repeated(request, error)
+        if not isinstance(error, HubError):
+            raise
         if not is_unreachable(error):
             raise
         at_url = request.dataset if "://" in str(request.dataset) else None
         unreachable, because = error, why_not_asked(error, at_url)
     found = kept(request, because)
     return found or _opened(request, lambda asked: open_cached(asked, because, unreachable))
+
+
+def _repeated(request: SampleRequest, error: HubscanError) -> KeptSplit:
+    """Return the rows that an earlier scan kept of a URL, which its run folder has without a signature.
+
+    Raises:
+        DatasetError: if there are none; asks for the whole URL.
+    """
+    found = kept(request, "its URL cannot be read now")
+    if found is None:
+        raise DatasetError(
+            f"--dataset: {error}; pass it with a new signature to `hubscan rank`, if it was signed, and "
+            "repeat this"
+        ) from error
+    return found
 
 
 def _opened(request: SampleRequest, opening: Callable[[SampleRequest], Source]) -> OpenSplit:

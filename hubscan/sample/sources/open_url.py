@@ -20,7 +20,7 @@ from hubscan.sample.sources.parquet import ParquetTable
 from hubscan.sample.sources.plain_table import PlainTable
 from hubscan.sample.sources.protocols import Stream, Table
 from hubscan.sample.sources.sequential import SequentialFile
-from hubscan.sample.sources.source import SINGLE_SPLIT, Source, chosen_split
+from hubscan.sample.sources.source import SINGLE_SPLIT, Source, chosen_split, public_name
 from hubscan.sample.sources.tar import TarStream
 
 
@@ -31,43 +31,46 @@ def open_url(request: SampleRequest, url: str) -> Source:
         DatasetError: if there are no such files, or of a format that cannot be read.
     """
     if re.match(r"\w+://[^/]*:[^/]*@", url):
-        raise DatasetError("--dataset: the URL contains a password, which every result would show; remove it")
+        raise DatasetError(
+            "--dataset: the URL contains a password, which the list of processes shows; remove it"
+        )
+    name = public_name(url)
     found = _expanded(url)
     if not found:
-        raise DatasetError(f"{url}: no such files; check --dataset")
-    split = chosen_split(request.split, url, [SINGLE_SPLIT])
+        raise DatasetError(f"{name}: no such files; check --dataset")
+    split = chosen_split(request.split, name, [SINGLE_SPLIT])
     suffix = suffix_of(url.partition("?")[0]) if url.startswith("http") else suffix_of(url)
     reader = READERS.get(suffix, ("", {}))[0]
     if reader in IN_ONE_PASS:
-        return _in_one_pass(request, url, split, reader, found)
+        return _in_one_pass(request, name, split, reader, found)
     files = [open_file(address) for address in found]
     stored = None
     if suffix == ".tar":
         rows: Table | Stream = TarStream(files)
     elif reader == "parquet":
         stored = ParquetTable(files)
-        rows = PlainTable(stored, url)
+        rows = PlainTable(stored, name)
     else:
         known = ", ".join(READERS)
-        raise DatasetError(f"{url}: cannot read this file type at a URL; convert it to one of: {known}")
-    facts = "".join(f"{file.name} {file.size}\n" for file in files)
+        raise DatasetError(f"{name}: cannot read this file type at a URL; convert it to one of: {known}")
+    facts = "".join(f"{public_name(file.name)} {file.size}\n" for file in files)
     footers = stored.footer_hash if stored else ""
     digest = hashlib.sha256((facts + footers).encode()).hexdigest()
-    return Source(url, f"url:{digest}", None, split, rows, from_nowhere, files)
+    return Source(name, f"url:{digest}", None, split, rows, from_nowhere, files)
 
 
-def _in_one_pass(request: SampleRequest, url: str, split: str, reader: str, found: Sequence[str]) -> Source:
+def _in_one_pass(request: SampleRequest, name: str, split: str, reader: str, found: Sequence[str]) -> Source:
     """Open files that can only be read from the beginning; their revision is known after that."""
     files = [SequentialFile(address, 2 * request.max_bytes) for address in found]
     openers = [(file.name, file.open) for file in files]
     rows: Stream
     if reader == "csv":
-        rows = DelimitedStream(files, url, Declared(named_separator(request.separator)))
+        rows = DelimitedStream(files, name, Declared(named_separator(request.separator)))
     elif reader == "json":
         rows = JsonRows(openers)
     else:
         rows = ArrowStream(openers)
-    return Source(url, "", None, split, rows, from_nowhere, files)
+    return Source(name, "", None, split, rows, from_nowhere, files)
 
 
 def _expanded(url: str) -> list[str]:

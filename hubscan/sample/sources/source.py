@@ -15,6 +15,7 @@ from hubscan.sample.sources.files import File, StoredFile
 from hubscan.sample.sources.named_files import nowhere
 from hubscan.sample.sources.protocols import Stream, Table
 from hubscan.sample.sources.sequential import SequentialFile
+from hubscan.secret_text import public_url
 
 SINGLE_SPLIT: Final = "train"  # the split of a file without splits
 
@@ -23,7 +24,7 @@ SINGLE_SPLIT: Final = "train"  # the split of a file without splits
 class Source:
     """One split, not yet read."""
 
-    dataset: str  # the canonical id, the URL, or the local path
+    dataset: str  # the canonical id, the URL without its secrets, or the local path
     revision: str
     config: str | None
     split: str
@@ -53,8 +54,24 @@ class Source:
         """Return this source with its revision, which for sequential files is known only after reading."""
         if not self.sequential:
             return self
-        contents = "".join(f"{file.name} {file.pin()}\n" for file in self.sequential)
+        contents = "".join(f"{public_name(file.name)} {file.pin()}\n" for file in self.sequential)
         return replace(self, revision=f"url:{hashlib.sha256(contents.encode()).hexdigest()}")
+
+
+def public_name(address: str) -> str:
+    """Return *address* as results show it: a web address without user and query, which may hold a secret.
+
+    A revision is computed from this name, too, so that a URL that is signed again has the same revision.
+
+    Raises:
+        DatasetError: if it is not a valid URL.
+    """
+    if not address.lower().startswith(("http://", "https://")):
+        return address
+    try:
+        return public_url(address)
+    except ValueError as error:
+        raise DatasetError(f"--dataset: not a valid URL ({error}); check its host") from error
 
 
 def chosen_split(asked: str | None, dataset: str, splits: list[str]) -> str:
