@@ -155,6 +155,7 @@ def rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     made = sample([0, 1, 0, 1])
     columns = {"text": "review", "label": "sentiment"}
     info = replace(made.draw, dataset="org/data", revision=NEW, config="plain", columns=columns, bytes_read=9)
+    info = replace(info, rows=4, classes={"a": 2, "b": 2})
     return replace(made, draw=info, inputs={"text": ("a", "b", "c", "d")})
 
 

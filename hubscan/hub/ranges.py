@@ -157,7 +157,7 @@ def _check(answer: httpx.Response, *, whole: bool) -> None:
 
 def _on_hub(address: str) -> _Place:
     match = HUB_PATH.fullmatch(address)
-    if match is None:
+    if match is None or {"", ".", ".."} & {*match["path"].split("/"), *match["repo"].split("/")}:
         raise HubError(f"{address}: not an address of a dataset's file at a commit")
     url = hf_hub_url(match["repo"], match["path"], repo_type="dataset", revision=match["revision"])
     with explained(f"dataset {match['repo']}, {match['path']}"):

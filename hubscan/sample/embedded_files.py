@@ -18,6 +18,10 @@ DATA_URI: Final = re.compile(r"data:(?:image|audio|application)/[^,]{1,200},", r
 BASE64: Final = re.compile(r"[A-Za-z0-9+/]+")
 BEGINNING: Final = 4096  # characters, of which four or two make whole bytes
 PYTHON: Final = ("b'", 'b"', "{'bytes'", "{'path'")  # how pandas writes bytes and structs to a csv
+_TEXT: Final = r"""(?:'[^'\\]*(?:\\.[^'\\]*)*'|"[^"\\]*(?:\\.[^"\\]*)*")"""
+_ENTRY: Final = rf"'(?:bytes|path)':\s*(?:None|b?{_TEXT})"
+LITERAL: Final = re.compile(rf"b{_TEXT}|\{{{_ENTRY}(?:,\s*{_ENTRY})?\}}", re.DOTALL)
+"""A single literal, or two in a dict: Python's parser could exhaust the stack on anything deeper."""
 URL_SAFE: Final = str.maketrans("-_", "+/")
 
 
@@ -86,6 +90,8 @@ def _from_text(text: str) -> bytes | None:
 
 
 def _literal(text: str) -> Any:
+    if not LITERAL.fullmatch(text):
+        return None
     try:
         return ast.literal_eval(text)
     except (ValueError, SyntaxError, MemoryError, RecursionError):

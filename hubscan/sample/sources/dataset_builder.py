@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, Final
 
 import datasets
 import pyarrow as pa
@@ -27,7 +27,11 @@ from hubscan.sample.sources.local_folder import given_files, teach_extensions
 from hubscan.sample.sources.media_folder import read_by_us, splits_in_zips, tables_in
 from hubscan.sample.sources.named_files import member
 from hubscan.sample.sources.protocols import Stream, Table
+from hubscan.sample.sources.read_errors import one_line
 from hubscan.sample.sources.source import SINGLE_SPLIT, chosen_split
+
+METADATA_ERRORS: Final = (TypeError, KeyError, AttributeError, IndexError, AssertionError, RecursionError)
+"""What `datasets` raises for metadata of a form that it did not expect."""
 
 
 def builder_of(path: str, config: str | None = None, **options: Any) -> DatasetBuilder:
@@ -41,6 +45,11 @@ def builder_of(path: str, config: str | None = None, **options: Any) -> DatasetB
     try:
         with readable_features():
             return load_dataset_builder(path, config, cache_dir=_scratch().name, **options)
+    except METADATA_ERRORS as error:
+        raise DatasetError(
+            f"{path}: its README.md or other metadata cannot be used ({type(error).__name__}: "
+            f"{one_line(error)}); correct it"
+        ) from error
     except OSError:
         if path not in READER_NAMES and not Path(path).exists():  # the card goes into the client's cache
             settings.check_cache()

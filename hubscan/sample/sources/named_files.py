@@ -2,45 +2,49 @@
 
 from __future__ import annotations
 
+import os
 import posixpath
 import re
 import threading
 import zipfile
 import zlib
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, BinaryIO, Final, cast
 
 from hubscan.errors import HubscanError
 from hubscan.hub.ranges import RemoteFile
 from hubscan.sample.budgets import MOST_FILE_BYTES
 from hubscan.sample.cells import LargeFile
 from hubscan.sample.sources.files import AHEAD_BYTES, Window, open_file
+from hubscan.untrusted import open_inside
 
 IN_ZIP: Final = re.compile(r"zip://(?P<member>.+)::(?P<archive>.+)")
 ENDINGS: Final = (
     *(".jpg", ".jpeg", ".png", ".JPG", ".webp", ".bmp", ".gif", ".tif", ".tiff"),
     *(".wav", ".mp3", ".flac"),
 )  # of names without an ending
+MOST_ARCHIVE_BYTES: Final = 2**50  # of a zip file, of which only members are read
 MOST_MISSED: Final = 5  # files looked for on the Hub
 
 
 class NamedFiles:
     """The files beside the data, which cells name relative to it; `fetch` and `locate` read and find them."""
 
-    def __init__(self, root: str, data: str = "", *, anywhere: bool = False) -> None:
+    def __init__(self, root: str, data: str = "", *, listed: Iterable[str] = ()) -> None:
         """Read nothing yet.
 
         Args:
             root: the folder of the dataset: a path, or an `hf://` address that ends in a slash.
             data: a file of the dataset, whose own folder comes before the root.
-            anywhere: also read absolute paths on this disk, which formats with a type for images store.
+            listed: paths of files that were found in the folder, perhaps behind links of the user's own.
         """
         self._root = root if root.endswith("/") else root + "/"
         inside = data.startswith(self._root)
         self._folders = list(dict.fromkeys([data.rpartition("/")[0] + "/"] * inside + [self._root]))
         self._remote = root.startswith("hf://")
-        self._anywhere = anywhere
+        self._listed = frozenset(listed)
         self._missed = 0
         self._archives: dict[str, zipfile.ZipFile] = {}
         self._lock = threading.Lock()
@@ -62,8 +66,9 @@ class NamedFiles:
             file = RemoteFile(address)
             _refuse_large(name, file.size)
             return file.read(0, file.size)
-        _refuse_large(name, Path(address).stat().st_size)
-        return Path(address).read_bytes()
+        with self._opened(address) as opened:
+            _refuse_large(name, os.fstat(opened.fileno()).st_size)
+            return opened.read(MOST_FILE_BYTES)
 
     def locate(self, name: str) -> str | None:
         """Return where `fetch` would find *name*, or None if it would not; on the Hub, give up soon."""
@@ -78,10 +83,11 @@ class NamedFiles:
 
         On this disk, a name may lack its ending.
         """
-        if name.startswith(self._root) and self._remote:
-            return name
-        if self._anywhere and Path(name).is_absolute() and _is_file(name):
-            return name
+        if name in self._listed:
+            return name if self._exists(name) else None
+        if self._remote and name.startswith(self._root):
+            rest = name.removeprefix(self._root)
+            return name if _beside(rest) == rest else None
         for folder in self._folders:
             for spelling in dict.fromkeys((name, name.replace("\\", "/"))):
                 beside = _beside(spelling.removeprefix(folder))
@@ -95,10 +101,17 @@ class NamedFiles:
 
     def _exists(self, address: str) -> bool:
         if not self._remote:
-            return _is_file(address)
+            with suppress(OSError, ValueError), self._opened(address):
+                return True
+            return False
         with suppress(HubscanError, OSError):
             return RemoteFile(address).size >= 0
         return False
+
+    def _opened(self, address: str) -> BinaryIO:
+        """Open a regular file that was listed, or that is inside the folder with all links resolved."""
+        root = str(Path(address).resolve().parent) if address in self._listed else self._root
+        return open_inside(root, Path(address).resolve(), most_bytes=MOST_ARCHIVE_BYTES)
 
     def _member(self, member: str, archive: str) -> bytes:
         if self._address(archive) is None:
@@ -146,13 +159,6 @@ def _refuse_large(name: str, size: int) -> None:
     """Raise `LargeFile` for the size of a file as its folder, its server or its zip file declares it."""
     if size > MOST_FILE_BYTES:
         raise LargeFile(name)
-
-
-def _is_file(path: str) -> bool:
-    try:
-        return Path(path).is_file()
-    except (OSError, ValueError):  # too long for a name, or with characters that none has
-        return False
 
 
 def _beside(name: str) -> str | None:

@@ -11,7 +11,9 @@ import datasets
 from hubscan.errors import DatasetError, HubError
 from hubscan.hub import cached
 from hubscan.hub.client import ASKING, api, explained, is_unknown, may_ask
+from hubscan.hub.ranges import RemoteFile
 from hubscan.records import SampleRequest
+from hubscan.sample.sources.card import CARD, MOST_BYTES, check_card, check_folder
 from hubscan.sample.sources.dataset_builder import builder_of, first_file, rows_of
 from hubscan.sample.sources.formats import is_data_file
 from hubscan.sample.sources.local_folder import files_in
@@ -49,8 +51,9 @@ def open_split(request: SampleRequest) -> Source:
         raise DatasetError(f"{name}: no such file or folder; check --dataset")
     info = _on_hub(name, request.revision)
     with read_errors(info.id):
-        builder = builder_of(info.id, request.config, revision=info.sha)
         root = f"hf://datasets/{info.id}@{info.sha}/"
+        _check_files_that_declare(info, root)
+        builder = builder_of(info.id, request.config, revision=info.sha)
         tables = {file.rfilename: root + file.rfilename for file in info.siblings or ()}
         split, rows, files, notes = rows_of(request, info.id, builder, tables)
     config = request.config or builder.config.name
@@ -81,6 +84,7 @@ def open_cached(request: SampleRequest, because: str, error: HubError) -> Source
     if found is None:
         raise HubError(absent) from error
     with read_errors(name):
+        check_folder(name, found.folder)
         builder = builder_of(str(found.folder), request.config)
         split = chosen_split(request.split, name, [str(split) for split in builder.config.data_files])
         files = [Path(address).relative_to(found.folder) for address in builder.config.data_files[split]]
@@ -95,6 +99,13 @@ def open_cached(request: SampleRequest, because: str, error: HubError) -> Source
     config = request.config or builder.config.name
     named = NamedFiles(str(found.folder), first_file(builder))
     return Source(found.repo, found.commit, config, split, rows, named.fetch, parts, named.locate, notes)
+
+
+def _check_files_that_declare(info: DatasetInfo, root: str) -> None:
+    """Check the card before `datasets` reads it."""
+    if any(file.rfilename == CARD for file in info.siblings or ()):
+        card = RemoteFile(root + CARD)
+        check_card(info.id, card.read(0, min(card.size, MOST_BYTES + 1)))
 
 
 def _has_data(folder: Path) -> bool:

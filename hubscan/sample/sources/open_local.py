@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from zipfile import BadZipFile
 
 import datasets
 from datasets.exceptions import DataFilesNotFoundError
-from datasets.packaged_modules.csv.csv import Csv
-from datasets.packaged_modules.json.json import Json
 
 from hubscan.processes import temporary_folder
 from hubscan.records import SampleRequest
 from hubscan.sample.sources.arrow import ArrowTable
+from hubscan.sample.sources.card import check_folder
 from hubscan.sample.sources.content_hash import content_hash
 from hubscan.sample.sources.dataset_builder import builder_of, first_file, labels_at, rows_of
 from hubscan.sample.sources.formats import holds_text, reader_of, refuse_archives
@@ -23,6 +22,7 @@ from hubscan.sample.sources.media_folder import in_zip, in_zips
 from hubscan.sample.sources.named_files import NamedFiles
 from hubscan.sample.sources.plain_table import PlainTable
 from hubscan.sample.sources.read_errors import read_errors
+from hubscan.sample.sources.saved import refuse_foreign_tables
 from hubscan.sample.sources.source import SINGLE_SPLIT, Source, chosen_split
 
 
@@ -40,6 +40,7 @@ def open_local(request: SampleRequest, path: Path) -> Source:
             return _open_zip(request, path)
         if path.is_dir():
             files = files_in(path)
+            check_folder(name, path)
             try:
                 builder = folder_builder(path, lambda folder: builder_of(folder, request.config))
             except (DataFilesNotFoundError, BadZipFile):
@@ -53,7 +54,7 @@ def open_local(request: SampleRequest, path: Path) -> Source:
         root = path.resolve() if path.is_dir() else path.resolve().parent
         tables = {str(file.relative_to(path)): str(file.resolve()) for file in files if file != path}
         split, rows, parts, notes = rows_of(request, name, builder, tables)
-    named = NamedFiles(str(root), first_file(builder), anywhere=not isinstance(builder, Csv | Json))
+    named = NamedFiles(str(root), first_file(builder), listed=_spellings(path, files))
     return Source(
         name, content_hash(path, files), request.config, split, rows, named.fetch, parts, named.locate, notes
     )
@@ -75,6 +76,7 @@ def _saved(path: Path) -> bool:
 
 def _open_saved(request: SampleRequest, path: Path) -> Source:
     name = str(request.dataset)
+    refuse_foreign_tables(name, path)
     with _plainly_named(path) as plain:
         found = datasets.load_from_disk(str(plain))
     single = isinstance(found, datasets.Dataset)
@@ -84,8 +86,15 @@ def _open_saved(request: SampleRequest, path: Path) -> Source:
         dataset = dataset.flatten_indices()
     files = files_in(path)
     table = PlainTable(ArrowTable(dataset.data.table, dataset.features, name), name, dataset.features)
-    named = NamedFiles(str(path.resolve()), anywhere=True)
+    named = NamedFiles(str(path.resolve()))
     return Source(name, content_hash(path, files), None, split, table, named.fetch, (), named.locate)
+
+
+def _spellings(root: Path, files: Iterable[Path]) -> Iterator[str]:
+    """Yield the paths by which a reader may name *files*, which were found in *root*."""
+    plain = root.resolve()
+    for file in files:
+        yield from {str(file), str(file.absolute()), str(file.resolve()), str(plain / file.relative_to(root))}
 
 
 @contextmanager
