@@ -80,7 +80,7 @@ def _check(dataset: str, file: str, stated: Mapping[str, Any]) -> None:
     configs = stated.get("configs")
     listed = configs if isinstance(configs, list) else [] if configs is None else [configs]
     if len(listed) > MOST_CONFIGS:
-        raise DatasetError(f"dataset {dataset}: {file} has more than {MOST_CONFIGS:,} configs; shorten it")
+        raise DatasetError(f"dataset {dataset}: {file} has more than {MOST_CONFIGS:,} configs; split it")
     for config in listed:
         if not isinstance(config, dict) or not all(isinstance(key, str) for key in config):
             raise DatasetError(f"dataset {dataset}: configs in {file} must be a list of mappings; correct it")
