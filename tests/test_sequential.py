@@ -5,12 +5,10 @@ from __future__ import annotations
 import gzip
 import json
 import re
-import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +22,7 @@ from hubscan.errors import DatasetError, HubError
 from hubscan.records import Sample
 from hubscan.sample import draw
 from tests.support.files import CSV, LONG, ROWS
+from tests.support.serving import serving
 
 
 def drawn(dataset: object, **keys: Any) -> Sample:
@@ -88,19 +87,6 @@ class Files(BaseHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         pass
-
-
-class Quiet(ThreadingHTTPServer):
-    def handle_error(self, *_: object) -> None:
-        """A client that has read enough goes away, as it should."""
-
-
-@contextmanager
-def serving(handler: Callable[..., BaseHTTPRequestHandler]) -> Iterator[str]:
-    with Quiet(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from hubscan.records import SampleRequest
 from hubscan.sample import open_dataset
 from hubscan.sample.sources.source import public_name
 from tests.support.fault_table import record
-from tests.test_sequential import serving
+from tests.support.serving import serving
 
 SECRET = "c2lnbmF0dXJl"
 ROWS = b"text,label\n" + b"".join(b"row %d,%s\n" % (n, (b"a", b"b")[n % 2]) for n in range(80))

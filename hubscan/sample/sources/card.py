@@ -8,14 +8,14 @@ from __future__ import annotations
 import codecs
 import posixpath
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from hubscan.errors import DatasetError
 from hubscan.untrusted import Malformed, Refused, bytes_inside, front_matter, yaml_of
 
-CARD, YAML_ALONE = "README.md", ".huggingface.yaml"
+DECLARING: Final[Mapping[str, Callable[..., Any]]] = {"README.md": front_matter, ".huggingface.yaml": yaml_of}
 MOST_BYTES: Final = 2**24
 MOST_CONFIGS: Final = 20_000
 MOST_PATTERNS: Final = 100_000
@@ -33,37 +33,37 @@ NUMBERS: Final = ("nrows", "skipfooter", "quoting", "chunksize", "newlines_in_va
 SWITCHES: Final = (
     *("drop_labels", "drop_metadata", "keep_linebreaks", "skip_blank_lines", "skipinitialspace"),
     *("keep_default_na", "na_filter", "doublequote", "use_threads", "low_memory", "lines", "verbose"),
-    *("error_bad_lines", "warn_bad_lines", "mangle_dupe_cols", "memory_map", "prefix", "dayfirst"),
+    *("error_bad_lines", "warn_bad_lines", "mangle_dupe_cols", "memory_map", "dayfirst"),
 )
 
 
-def check_card(dataset: str, content: bytes | str) -> None:
-    """Check the front matter of a card.
+def check_declaration(dataset: str, name: str, content: bytes | str) -> None:
+    """Check the content of the card, or of the file of YAML, which *name* tells.
 
     Raises:
         DatasetError: naming the key, if a file that it names may be elsewhere, or if an option of a reader is
             none that hubscan passes on.
     """
     try:
-        _check(dataset, CARD, front_matter(content, most_bytes=MOST_BYTES))
+        stated = DECLARING[name](content, most_bytes=MOST_BYTES)
     except Malformed as error:
-        raise DatasetError(f"dataset {dataset}: {CARD} {_is(error)}; correct it") from error
+        raise DatasetError(f"dataset {dataset}: {name} {_is(error)}; correct it") from error
+    _check(dataset, name, stated if isinstance(stated, dict) else {})
 
 
 def check_folder(dataset: str, folder: Path) -> None:
     """Check the card and the YAML file of the dataset in *folder*, if it has them.
 
     Raises:
-        DatasetError: as `check_card`, or if one of them is not a regular file.
+        DatasetError: as `check_declaration`, or if one of them is not a regular file.
     """
-    for name, read in ((CARD, front_matter), (YAML_ALONE, yaml_of)):
+    for name in DECLARING:
         file = (folder / name).resolve()  # in the cache of the Hub's client files are links
         try:
-            stated = read(bytes_inside(file.parent, file.name, most_bytes=MOST_BYTES), most_bytes=MOST_BYTES)
-            _check(dataset, name, stated if isinstance(stated, dict) else {})
+            check_declaration(dataset, name, bytes_inside(file.parent, file.name, most_bytes=MOST_BYTES))
         except FileNotFoundError:
             continue
-        except (Malformed, Refused) as error:
+        except Refused as error:
             raise DatasetError(f"dataset {dataset}: {name} {_is(error)}; correct it") from error
         except OSError as error:
             raise DatasetError(

@@ -114,12 +114,13 @@ class NamedFiles:
         return open_inside(root, Path(address).resolve(), most_bytes=MOST_ARCHIVE_BYTES)
 
     def _member(self, member: str, archive: str) -> bytes:
-        if self._address(archive) is None:
+        address = self._address(archive)
+        if address is None:
             raise FileNotFoundError(archive)
         with self._lock:
-            if archive not in self._archives:
-                self._archives[archive] = opened_zip(archive)
-            return _content(self._archives[archive], member)
+            if address not in self._archives:
+                self._archives[address] = opened_zip(address)
+            return _content(self._archives[address], member)
 
 
 def member(address: str) -> bytes:

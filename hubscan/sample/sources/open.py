@@ -13,7 +13,7 @@ from hubscan.hub import cached
 from hubscan.hub.client import ASKING, api, explained, is_unknown, may_ask
 from hubscan.hub.ranges import RemoteFile
 from hubscan.records import SampleRequest
-from hubscan.sample.sources.card import CARD, MOST_BYTES, check_card, check_folder
+from hubscan.sample.sources.card import DECLARING, MOST_BYTES, check_declaration, check_folder
 from hubscan.sample.sources.dataset_builder import builder_of, first_file, rows_of
 from hubscan.sample.sources.formats import is_data_file
 from hubscan.sample.sources.local_folder import files_in
@@ -102,10 +102,10 @@ def open_cached(request: SampleRequest, because: str, error: HubError) -> Source
 
 
 def _check_files_that_declare(info: DatasetInfo, root: str) -> None:
-    """Check the card before `datasets` reads it."""
-    if any(file.rfilename == CARD for file in info.siblings or ()):
-        card = RemoteFile(root + CARD)
-        check_card(info.id, card.read(0, min(card.size, MOST_BYTES + 1)))
+    """Check the files that declare configs, before `datasets` reads them."""
+    for name in DECLARING.keys() & {file.rfilename for file in info.siblings or ()}:
+        file = RemoteFile(root + name)
+        check_declaration(info.id, name, file.read(0, min(file.size, MOST_BYTES + 1)))
 
 
 def _has_data(folder: Path) -> bool:
