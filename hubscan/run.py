@@ -107,12 +107,14 @@ class Run:
     def results(self) -> list[Scored | Skipped]:
         """Return the results so far, and the models that were not found.
 
-        An incomplete last line, left by a crash, is ignored.
+        Of a candidate that was tried again, the last result counts. An incomplete last line, left by a crash,
+        is ignored.
 
         Raises:
             RunError: if any other line is damaged.
         """
-        return [*self.lock.unresolved, *_records(self.folder, RESULTS, _RESULT)]
+        found = {result.identity: result for result in _records(self.folder, RESULTS, _RESULT)}
+        return [*self.lock.unresolved, *found.values()]
 
     def verified(self) -> list[Tuned | Skipped]:
         """Return the candidates that were fine-tuned so far, and those that could not be.
@@ -196,8 +198,9 @@ class Run:
         run_files.drop_torn_line(self.folder, name)
 
     def unfinished(self) -> list[Candidate]:
-        """Return the candidates without a result."""
-        done = {result.identity for result in self.results()}
+        """Return the candidates without a result, and those whose process was killed."""
+        found = self.results()
+        done = {one.identity for one in found if not (isinstance(one, Skipped) and one.was_killed)}
         return [c for c in self.lock.candidates if c.identity not in done]
 
     def _write_predictions(self, scored: Scored) -> None:

@@ -35,6 +35,7 @@ from hubscan.errors import HubError
 from hubscan.hub.client import api, explained
 from hubscan.publish.card import card_of
 from hubscan.publish.public import is_hub_id, public
+from hubscan.publish.secrets import refuse_secrets
 from hubscan.report.json_form import as_json
 from hubscan.rescore import labels_of
 from hubscan.run import LOCK, RECIPE, SAMPLE, Run
@@ -97,7 +98,7 @@ def contents(run: Run, repo: str) -> dict[str, bytes]:
 
     Raises:
         RankingError: if nothing was scored.
-        HubError: if the card's metadata could not be read back.
+        HubError: if the card's metadata could not be read back, or a file contains what looks like a secret.
     """
     shown = public(run)
     card = card_of(shown, repo)
@@ -108,6 +109,7 @@ def contents(run: Run, repo: str) -> dict[str, bytes]:
         RECIPE: shown.recipe_yaml().encode(),
         LOCK: shown.lock_yaml().encode(),
     }
+    refuse_secrets(files)
     # Row ids of a local dataset are useless to others, and its labels may be private.
     if not shown.local_dataset and run_files.is_there(run.folder, SAMPLE):
         files[SAMPLE] = sample_file.as_bytes(labels_of(run), inputs=False)

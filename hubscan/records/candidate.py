@@ -100,6 +100,11 @@ class Listed:
     excluded: str | None = None
 
 
+KILLED: Final = tuple(
+    f"its process was ended by {name}" for name in ("SIGKILL", "SIGTERM", "SIGINT", "SIGHUP")
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Skipped:
     """One candidate without a score, with the stage where it failed and the reason."""
@@ -109,6 +114,11 @@ class Skipped:
     stage: str  # "resolve", "fetch", "load", "embed", "score", "train", "fuse" or "worker"
     reason: str
     only: Modality | None = None  # as in `Candidate`: the tower that failed
+
+    @property
+    def was_killed(self) -> bool:
+        """Return whether its process was ended from outside, so that it may succeed if it is tried again."""
+        return self.reason.startswith(KILLED)
 
     @classmethod
     def of(cls, candidate: Candidate, stage: str, reason: str) -> Skipped:
