@@ -60,7 +60,8 @@ def test_a_bad_value_is_named_with_what_to_do(
     monkeypatch.setenv(name, value)
     with pytest.raises(SettingError) as raised:
         environment.check()
-    assert str(raised.value).startswith(f"{name}={value!r}: {said}")
+    shown = value.replace("?x=1", "?…")  # a query may be a signature
+    assert str(raised.value).startswith(f"{name}={shown!r}: {said}")
 
 
 @pytest.mark.parametrize(
