@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from hubscan import __version__, disk, engines, fusion, run, run_files, sample_file
+from hubscan.drawing.parent import Drawing, Drawn
 from hubscan.engines import Engine, Progress, Result
 from hubscan.errors import RankingError, RecipeError, RunError
 from hubscan.feature_store import FeatureStore, open_store
@@ -23,7 +24,6 @@ from hubscan.recipe import TASKS, Recipe
 from hubscan.records import (
     WORD_POOLINGS,
     Candidate,
-    Job,
     Listed,
     Ranking,
     Sample,
@@ -44,8 +44,13 @@ class Plan:
     """What a scan is going to do."""
 
     recipe: Recipe
-    sample: Sample
+    drawn: Drawn
     lock: run.Lock
+
+    @property
+    def sample(self) -> Sample:
+        """Return the sample without the inputs, which are only in its file."""
+        return self.drawn.sample
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +97,9 @@ def scan(
 def _held_scan(
     recipe: Recipe, folder: Path, lock: run.Lock | None, store: FeatureStore, *, resume: bool, fresh: bool
 ) -> Iterator[Event]:
-    with closing(engines.create(recipe)) as engine:
+    with closing(engines.create(recipe)) as engine, temporary_folder() as place:
         plan: Plan | None = None
-        for event in prepare(recipe, lock, engine):
+        for event in prepare(recipe, Path(place), lock, engine):
             yield event
             plan = event if isinstance(event, Plan) else plan
         assert plan is not None
@@ -110,11 +115,15 @@ def _held_scan(
 
 
 def prepare(
-    recipe: Recipe, lock: run.Lock | None = None, engine: Engine | None = None
+    recipe: Recipe, place: Path, lock: run.Lock | None = None, engine: Engine | None = None
 ) -> Iterator[Entered | Plan]:
     """Yield the steps up to the plan, and the plan with the sample and the candidates at their commits.
 
-    The *engine* is started once the dataset and its columns are known, and loads while rows are read.
+    Args:
+        recipe: what to scan.
+        place: a folder for the sample's file, which the caller removes.
+        lock: of an earlier scan, whose rows must be drawn again.
+        engine: started once the dataset and its columns are known; it loads while rows are read.
 
     Raises:
         HubscanError: if there are no rows to draw or no checkpoints to rank.
@@ -123,35 +132,25 @@ def prepare(
     images.color(recipe.background)
     if lock:
         recipe = recipe.model_copy(update={"revision": _hub_revision(lock.draw)})
-    from hubscan.sample import open_dataset
-
-    yield Entered("drawing the sample")
-    split = open_dataset(recipe.sample_request)
-    if engine is not None:
-        engine.start()
-    sample = split.draw()
+    with closing(Drawing(recipe.sample_request, place, recipe.stall_seconds)) as drawing:
+        yield Entered("drawing the sample")
+        drawing.opened()
+        if engine is not None:
+            engine.start()
+        drawn = drawing.drawn()
+    sample = drawn.sample
     _check_readable(sample, recipe)
     recipe = _settled(recipe, sample)
     if lock:
         _same_rows(lock.draw, sample.draw)
-        yield Plan(recipe, sample, lock)
+        yield Plan(recipe, drawn, lock)
         return
     yield Entered("asking the Hub for checkpoints" if not recipe.models else "resolving the checkpoints")
     candidates, unresolved = gather(recipe)
     if not candidates:
         raise RankingError(_no_candidates(unresolved))
     seen = run.Lock(str(recipe.task), sample.draw, candidates, unresolved, _provenance(recipe))
-    yield Plan(recipe, sample, seen)
-
-
-def results_of(
-    engine: Engine, candidates: Sequence[Candidate], sample: Sample, job: Job
-) -> Iterator[Progress | Result]:
-    """Yield the events of *engine* for *candidates*; the sample is passed in a temporary file."""
-    with temporary_folder() as folder:
-        file = Path(folder) / run.SAMPLE
-        sample_file.write(sample, file, inputs=True)
-        yield from engine.run(candidates, file, job)
+    yield Plan(recipe, drawn, seen)
 
 
 def gather(recipe: Recipe) -> tuple[tuple[Candidate, ...], tuple[Skipped, ...]]:
@@ -167,7 +166,7 @@ def gather(recipe: Recipe) -> tuple[tuple[Candidate, ...], tuple[Skipped, ...]]:
 
 
 def _results(engine: Engine, opened: run.Run, plan: Plan, store: FeatureStore) -> Iterator[Progress | Result]:
-    for event in results_of(engine, opened.unfinished(), plan.sample, plan.recipe.job(store.place)):
+    for event in engine.run(opened.unfinished(), plan.drawn.file, plan.recipe.job(store.place)):
         if isinstance(event, Scored | Skipped):
             opened.append(event)
         if isinstance(event, Scored):

@@ -9,17 +9,21 @@ import sys
 import time
 from contextlib import closing
 from pathlib import Path
+from typing import Final
 
 import psutil
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from hubscan import allowance, engines, sample_file
-from hubscan.errors import SettingError
+from hubscan.drawing.parent import Drawing
+from hubscan.errors import DatasetError, HubscanError, SettingError
 from hubscan.feature_store import LocalStore
 from hubscan.media import images
-from hubscan.records import Scored, Skipped
+from hubscan.records import Sample, SampleRequest, Scored, Skipped
 from tests.support import faults
-from tests.support.engine_runs import checkpoint, outcome, recipe, texts
+from tests.support.engine_runs import checkpoint, outcome, processes, recipe, texts
 from tests.support.fault_table import record
 from tests.support.images import png
 
@@ -109,3 +113,94 @@ def test_no_worker_survives_a_killed_parent(fault: str, tmp_path: Path, file: Pa
         worker.wait(5)
     record("scan", f"kill -9 while a worker is in an endless {fault}", "no worker survives")
     assert time.monotonic() - begun < 5
+
+
+ROWS: Final = "text,label\n" + "".join(f"word {row},{'ab'[row % 2]}\n" for row in range(40))
+
+
+def drawn_from(file: Path, folder: Path, stall_seconds: float = 60.0, signalled: int = 0) -> Sample:
+    """Draw from *file* in another process, which gets a signal while it does."""
+    before = processes()
+    with closing(Drawing(SampleRequest(str(file)), folder, stall_seconds)) as drawing:
+        if signalled:
+            (child,) = processes() - before
+            os.kill(child, signalled)
+        drawing.opened()
+        return drawing.drawn().sample
+
+
+@pytest.fixture
+def csv(tmp_path: Path) -> Path:
+    file = tmp_path / "rows.csv"
+    file.write_text(ROWS)
+    return file
+
+
+def test_a_sample_is_on_disk_and_only_its_labels_come_back(csv: Path, tmp_path: Path) -> None:
+    with closing(Drawing(SampleRequest(str(csv)), tmp_path, 60.0)) as drawing:
+        drawing.opened()
+        found = drawing.drawn()
+    whole = sample_file.read(found.file)
+    assert found.sample.inputs == {"text": ()} and len(whole.inputs["text"]) == 40
+    assert found.sample.draw == whole.draw and found.sample.labels.tolist() == whole.labels.tolist()
+    assert len(found.examples) == 2
+
+
+@LINUX
+@pytest.mark.parametrize(
+    ("number", "reason"),
+    [
+        (signal.SIGSEGV, "its process was ended by SIGSEGV"),
+        (signal.SIGKILL, r"its process was ended by SIGKILL \(out of memory\?\)"),
+        (signal.SIGSTOP, "no progress for 2 s"),
+    ],
+)
+def test_what_ends_or_stops_the_process_that_draws_is_one_line(
+    number: signal.Signals, reason: str, csv: Path, tmp_path: Path
+) -> None:
+    before = processes()
+    with pytest.raises(DatasetError, match=f"rows.csv: cannot be read: {reason}; convert the data") as error:
+        drawn_from(csv, tmp_path, stall_seconds=2.0, signalled=number)
+    assert processes() == before
+    record("dataset", f"{number.name} of the process that reads it", str(error.value))
+
+
+@LINUX
+def test_one_text_that_a_small_file_repeats_stays_within_the_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HUBSCAN_MEMORY", "600MB")
+    texts = pa.DictionaryArray.from_arrays(pa.array([0] * 200, pa.int32()), pa.array(["a" * 100_000_000]))
+    file = tmp_path / "repeated.parquet"
+    pq.write_table(pa.table({"text": texts, "label": ["a", "b"] * 100}), file, compression="zstd")
+    del texts
+    with pytest.raises(HubscanError) as error:
+        drawn_from(file, tmp_path)
+    assert "repeated.parquet" in str(error.value)
+    record("dataset", "a text of 100 MB that 200 rows name, with 600 MB of memory", str(error.value))
+
+
+def test_an_error_in_the_process_that_draws_is_raised_as_it_is(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match=r"missing.csv: no such file or folder; check --dataset") as error:
+        drawn_from(tmp_path / "missing.csv", tmp_path)
+    assert type(error.value) is DatasetError
+
+
+@LINUX
+def test_ctrl_c_while_rows_are_drawn_leaves_no_process_and_no_file(csv: Path, tmp_path: Path) -> None:
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
+    code = "import sys; from hubscan.cli import main; main(sys.argv[1:])"
+    arguments = ["rank", "--dataset", str(csv), "--model", str(tmp_path), "--run", str(tmp_path / "run")]
+    variables = os.environ | {"TMPDIR": str(temporary), "HUBSCAN_CACHE": str(tmp_path / "cache")}
+    scan = subprocess.Popen(
+        [sys.executable, "-c", code, *arguments], env=variables, stderr=subprocess.PIPE, text=True
+    )
+    assert scan.stderr is not None and "Drawing the sample" in scan.stderr.readline()
+    children = psutil.Process(scan.pid).children()
+    scan.send_signal(signal.SIGINT)
+    said = scan.stderr.read()
+    assert scan.wait() == 130 and "Traceback" not in said
+    psutil.wait_procs(children, timeout=5)
+    assert not any(child.is_running() for child in children) and not list(temporary.glob("hubscan-*"))
+    record("scan", "Ctrl-C while the sample is drawn", f"exit 130: {said.strip()}")

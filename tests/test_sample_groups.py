@@ -324,7 +324,9 @@ def test_the_resolved_recipe_names_the_group_column_apart_from_inputs_and_labels
 def test_the_sample_line_says_how_many_groups_there_are(tmp_path: Path) -> None:
     sample = drawn(saved(patients(), tmp_path), group_column="patient", samples=ROWS)
     assert sentences.groups(sample.draw) == "17 groups by patient"
-    (shown,) = [line for line in as_text(sample, (), (), "").splitlines() if line.startswith("Groups")]
+    (shown,) = [
+        line for line in as_text(sample.draw, (), (), (), "").splitlines() if line.startswith("Groups")
+    ]
     assert shown == "Groups      17 groups by patient"
 
 

@@ -69,8 +69,12 @@ def command(
     hubscan rank --dataset images/ --max-params 50M --license apache-2.0
     hubscan rank --recipe runs/imdb/recipe.yaml        # same rows, same commits
     """  # noqa: D301 - click reads the escape as "do not wrap"
+    from hubscan.drawing.ahead import ahead
+
+    click.get_current_context().with_resource(ahead())  # it imports while this process does
     from hubscan import recipe as recipes
     from hubscan.cli.runs import default_folder, lock_beside
+    from hubscan.processes import temporary_folder
     from hubscan.progress import followed
     from hubscan.scan import prepare, scan
 
@@ -84,10 +88,12 @@ def command(
     if dry_run:
         from hubscan.report.plan import as_text
 
-        plan = followed(prepare(recipe, lock), quiet=form == "quiet")
+        with temporary_folder() as place:
+            plan = followed(prepare(recipe, Path(place), lock), quiet=form == "quiet")
         found = plan.lock
         yaml = recipes.to_yaml(plan.recipe)
-        say(as_text(plan.sample, found.candidates, found.unresolved, yaml, fuse=plan.recipe.fuse))
+        listed = found.candidates, found.unresolved
+        say(as_text(found.draw, plan.drawn.examples, *listed, yaml, fuse=plan.recipe.fuse))
         return
     folder = folder or default_folder(recipe)
     with _resumable(folder):

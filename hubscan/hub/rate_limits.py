@@ -99,7 +99,7 @@ def wait(key: Key, name: str) -> float:
         waited, told = True, _tell(key, name, left) or told
         _sleep(left)
     if told:
-        _say(f"{name} no longer limits requests", 0.0)
+        tell(f"{name} no longer limits requests", 0.0)
     return time.monotonic() - begun if waited else 0.0
 
 
@@ -164,11 +164,12 @@ def _tell(key: Key, name: str, seconds: float) -> bool:
         new = until - _told.get(key, 0.0) > 1.0
         _told[key] = max(until, _told.get(key, 0.0))
     if new:
-        _say(f"{name} limits requests", seconds)
+        tell(f"{name} limits requests", seconds)
     return new
 
 
-def _say(reason: str, seconds: float) -> None:
+def tell(reason: str, seconds: float) -> None:
+    """Tell the listeners that a wait begins, or has ended (0 seconds)."""
     for listener in list(_listeners):
         listener(reason, seconds)
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from hubscan.plain_text import cleaned, cut, plain
-from hubscan.records import Candidate, Input, Modality, Sample, Skipped
+from hubscan.records import Candidate, Input, Modality, Sample, SampleInfo, Skipped
 from hubscan.report import sentences
 from hubscan.report.formatting import byte_count, magnitude, short
 
@@ -13,15 +13,16 @@ SHOWN_CHARACTERS = 72
 
 
 def as_text(
-    sample: Sample,
+    draw: SampleInfo,
+    examples: Sequence[str],
     candidates: Sequence[Candidate],
     unresolved: Sequence[Skipped],
     recipe_yaml: str,
     *,
     fuse: bool = False,
 ) -> str:
-    """Return the sample, two of its rows, the candidates and the resolved recipe."""
-    drawn, candidates, unresolved = cleaned((sample.draw, candidates, unresolved))
+    """Return the sample, two of its rows (`examples`), the candidates and the resolved recipe."""
+    drawn, candidates, unresolved = cleaned((draw, candidates, unresolved))
     source = f"{drawn.dataset}@{short(drawn.revision)}, split {drawn.split}"
     lines = [
         f"Sample      {drawn.rows:,} of {drawn.rows_seen:,} rows of {source}",
@@ -30,7 +31,7 @@ def as_text(
         *([f"Groups      {sentences.groups(drawn)}"] if drawn.group_count is not None else []),
         *(f"Dropped     {reason}: {count:,}" for reason, count in drawn.dropped.items()),
         *(f"Note        {note}" for note in sentences.draw_notes(drawn)),
-        *_examples(sample),
+        *(f"Example     {example}" for example in examples),
         "",
         f"Candidates  {len(candidates)}{', and the best two joined' if fuse else ''}",
         *(
@@ -46,12 +47,16 @@ def as_text(
     return "\n".join(lines).rstrip()
 
 
-def _examples(sample: Sample) -> Iterator[str]:
+def examples(sample: Sample) -> list[str]:
+    """Return the first and the last row of *sample*, each with its label in one line."""
+    return [_example(sample, row) for row in (0, sample.draw.rows - 1)]
+
+
+def _example(sample: Sample, row: int) -> str:
     joint = " + " if sample.places is None else " "  # between the texts of a pair, or the words of a sentence
-    for row in (0, sample.draw.rows - 1):
-        place = row if sample.places is None else int(sample.places[row, 0])
-        shown = " | ".join(_shown(values[place], kind, joint) for kind, values in sample.inputs.items())
-        yield f"Example     {_label(sample, row)}: {shown}"
+    place = row if sample.places is None else int(sample.places[row, 0])
+    shown = " | ".join(_shown(values[place], kind, joint) for kind, values in sample.inputs.items())
+    return f"{_label(sample, row)}: {shown}"
 
 
 def _label(sample: Sample, row: int) -> str:

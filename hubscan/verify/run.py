@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing, suppress
+from pathlib import Path
 
 import numpy as np
 
 from hubscan import disk, engines, run_files
 from hubscan.errors import RankingError, RecipeError
 from hubscan.finetune.split import split_rows
+from hubscan.processes import temporary_folder
 from hubscan.records import Candidate, Ranking, Skipped, Training, Tuned, Verdict
 from hubscan.rescore import labels_of
 from hubscan.run import VERDICT, VERIFIED, Run, require_writable
 from hubscan.run_lock import held
-from hubscan.scan import Entered, Event, Plan, prepare, results_of
+from hubscan.scan import Entered, Event, Plan, prepare
 from hubscan.verify.recommended import recommended
 from hubscan.verify.results import of_training, verdict_of
 
@@ -102,15 +104,15 @@ def _tuned(
         }
     )
     run.drop_torn_line(VERIFIED)
-    with closing(engines.create(recipe)) as engine:
+    with closing(engines.create(recipe)) as engine, temporary_folder() as place:
         plan: Plan | None = None
-        for event in prepare(recipe, run.lock, engine):
+        for event in prepare(recipe, Path(place), run.lock, engine):
             plan = event if isinstance(event, Plan) else plan
             if isinstance(event, Entered):
                 yield event
         assert plan is not None
         job = recipe.job(training=training)
-        for result in results_of(engine, candidates, plan.sample, job):
+        for result in engine.run(candidates, plan.drawn.file, job):
             if isinstance(result, Tuned | Skipped):
                 run.append(result, verifies=True)
             yield result
