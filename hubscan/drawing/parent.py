@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import queue
-import re
 import time
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -20,6 +19,7 @@ from hubscan.errors import DatasetError, HubscanError
 from hubscan.hub import rate_limits
 from hubscan.processes import DAMAGED, RAN_OUT
 from hubscan.records import Modality, Sample, SampleRequest
+from hubscan.secret_text import without_secrets
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ class Drawing:
             place: a folder for the sample's files.
             stall_seconds: the process is ended when it stands still for longer.
         """
-        self._name = _public(str(request.dataset))
+        self._name = without_secrets(str(request.dataset))
         self._place = place
         self._stall_seconds = stall_seconds
         self._most_bytes: int | None = None
@@ -145,8 +145,3 @@ def _error(message: dict[str, Any]) -> HubscanError:
     kind = getattr(errors, str(message["error"]), HubscanError)
     known = isinstance(kind, type) and issubclass(kind, HubscanError)
     return (kind if known else HubscanError)(str(message["text"]))
-
-
-def _public(dataset: str) -> str:
-    """Return the name of a dataset without what an address may keep secret."""
-    return re.sub(r"//[^@/]*@", "//", dataset.partition("?")[0]) if "://" in dataset else dataset
