@@ -22,6 +22,7 @@ from huggingface_hub.utils import filter_repo_objects  # type: ignore[attr-defin
 from hubscan import __version__, disk
 from hubscan.errors import CheckpointError, HubError
 from hubscan.hub import cached, eligibility, settings
+from hubscan.hub.abandoned import remove_abandoned
 from hubscan.hub.client import ask_once, explained, is_unreachable
 from hubscan.hub.contents import refuse_foreign_names
 from hubscan.hub.damage import refuse_damaged
@@ -98,6 +99,7 @@ def _downloaded(candidate: Candidate, wanted: Sequence[str], unwanted: Sequence[
             return found.folder
         settings.check_token()
         settings.check_cache()
+        remove_abandoned(candidate.model)
         with disk.explained(disk.client_cache(), needs=partial(_missing, candidate, wanted), in_rust=True):
             return Path(download())
 
