@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -212,24 +213,19 @@ def test_only_the_seconds_that_are_read_have_to_be_good(tmp_path: Path) -> None:
     assert drawn(tmp_path, dict.fromkeys(range(ROWS), spoilt), max_seconds=0.2).draw.dropped == {}
 
 
-WITHOUT = """
-import sys
-sys.modules["soxr"] = None
-from hubscan.cli import main
-sys.argv = ["hubscan", *sys.argv[1:]]
-main()
-"""
-
-
 @pytest.mark.parametrize("command", ["rank", "doctor"])
 def test_without_the_extra_one_line_says_what_to_install(
     hub: LabHub, hf_home: Path, tmp_path: Path, command: str
 ) -> None:
     drawn(tmp_path, {})
+    (tmp_path / "without").mkdir()
+    (tmp_path / "without" / "soxr.py").write_text("raise ImportError")  # also in processes that are started
+    variables = environment(hub.endpoint, hf_home)
+    variables["PYTHONPATH"] = f"{tmp_path / 'without'}{os.pathsep}{variables['PYTHONPATH']}"
     asked = ["rank", "--dataset", "data.parquet"] if command == "rank" else ["doctor"]
     done = subprocess.run(
-        [sys.executable, "-c", WITHOUT, *asked],
-        env=environment(hub.endpoint, hf_home),
+        [sys.executable, "-m", "hubscan", *asked],
+        env=variables,
         cwd=tmp_path,
         capture_output=True,
         text=True,

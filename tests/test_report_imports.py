@@ -71,6 +71,6 @@ print(sorted(libraries), sorted(ours))
 """
     libraries, ours = (
         ["hubscan", "rich"],
-        ["hubscan.errors", "hubscan.plain_text", "hubscan.records", "hubscan.report"],
+        [f"hubscan.{name}" for name in ("errors", "plain_text", "records", "report", "secret_text")],
     )
     assert run_python(code, os.environ, cold=True).stdout.split("\n")[0] == f"{libraries} {ours}"

@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 from typing import Any, Final
 
-from hubscan import allowance, environment
+from hubscan import allowance, disk, environment
 from hubscan import errors as known
 from hubscan.drawing.names import LABELS, WITH_INPUTS
 from hubscan.errors import HubscanError
@@ -32,7 +32,7 @@ def main() -> None:
     say = Messages(private_stdout())
     logging.getLogger().addHandler(_Warnings(say))
     try:
-        with environment.explained():
+        with environment.explained(), disk.explained():
             _serve(say)
     except HubscanError as error:
         say("failed", error=_class(error), text=str(error))
