@@ -13,7 +13,7 @@ import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
@@ -112,7 +112,9 @@ def contents(run: Run, repo: str) -> dict[str, bytes]:
     refuse_secrets(files)
     # Row ids of a local dataset are useless to others, and its labels may be private.
     if not shown.local_dataset and run_files.is_there(run.folder, SAMPLE):
-        files[SAMPLE] = sample_file.as_bytes(labels_of(run), inputs=False)
+        # Described as in the lock, whose text was checked for secrets.
+        sample = replace(labels_of(run), draw=run.lock.draw)
+        files[SAMPLE] = sample_file.as_bytes(sample, inputs=False)
     return files
 
 
