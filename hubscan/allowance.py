@@ -7,7 +7,7 @@ from typing import Final
 
 from hubscan import environment, quantities
 from hubscan.errors import SettingError
-from hubscan.processes import machine_bytes
+from hubscan.processes import RAN_OUT, machine_bytes
 
 VARIABLE: Final = "HUBSCAN_MEMORY"
 FLOAT32: Final = 4  # bytes of a weight
@@ -54,6 +54,11 @@ def asked() -> int | None:
     if not isinstance(size, int) or size <= 0:
         raise SettingError(f"{VARIABLE}={environment.shown(text)}: is not a size; set it to one such as 8GB")
     return size
+
+
+def why_ended(reason: str, limit: int | None) -> str:
+    """Return *reason*, why a process ended; or that it exceeded *limit* bytes, if memory ran out."""
+    return exceeded(limit) if reason == RAN_OUT and limit is not None else reason
 
 
 def exceeded(limit: int) -> str:

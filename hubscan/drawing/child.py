@@ -19,7 +19,7 @@ from hubscan import allowance, disk, environment
 from hubscan import errors as known
 from hubscan.drawing.names import LABELS, WITH_INPUTS
 from hubscan.errors import HubscanError
-from hubscan.processes import MemoryLimit, Messages, end_with_parent, private_stdout
+from hubscan.processes import MemoryLimit, Messages, Warnings, end_with_parent, private_stdout
 from hubscan.records import SampleRequest
 
 READING: Final = 2_000_000_000  # bytes of memory to read with
@@ -30,7 +30,7 @@ def main() -> None:
     """Serve one request."""
     end_with_parent()
     say = Messages(private_stdout())
-    logging.getLogger().addHandler(_Warnings(say))
+    logging.getLogger().addHandler(Warnings(say))
     try:
         with environment.explained(), disk.explained():
             _serve(say)
@@ -69,18 +69,6 @@ def _class(error: HubscanError) -> str:
 
 def _frozen(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
-
-
-class _Warnings(logging.Handler):
-    """Sends warnings to the parent, which shows them."""
-
-    def __init__(self, say: Messages) -> None:
-        super().__init__(logging.WARNING)
-        self._say = say
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Send *record*."""
-        self._say("warning", text=self.format(record))
 
 
 if __name__ == "__main__":

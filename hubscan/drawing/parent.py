@@ -17,7 +17,7 @@ from hubscan.drawing.ahead import started
 from hubscan.drawing.names import LABELS, WITH_INPUTS
 from hubscan.errors import DatasetError, HubscanError
 from hubscan.hub import rate_limits
-from hubscan.processes import DAMAGED, RAN_OUT
+from hubscan.processes import DAMAGED
 from hubscan.records import Modality, Sample, SampleRequest
 from hubscan.secret_text import without_secrets
 
@@ -97,7 +97,7 @@ class Drawing:
                     raise self._failed(f"no progress for {self._stall_seconds:.0f} s") from None
                 continue
             if message is None:
-                raise self._failed(self._reason())
+                raise self._failed(allowance.why_ended(self._child.reason(), self._most_bytes))
             if message["kind"] == kind:
                 return message
             try:
@@ -130,12 +130,6 @@ class Drawing:
             return read, process.num_ctx_switches().voluntary
         except psutil.Error:  # it has ended, which a message says
             return None
-
-    def _reason(self) -> str:
-        reason = self._child.reason()
-        if reason == RAN_OUT and self._most_bytes is not None:
-            return allowance.exceeded(self._most_bytes)
-        return reason
 
     def _failed(self, reason: str) -> DatasetError:
         return DatasetError(f"{self._name}: cannot be read: {reason}; {ADVICE}")

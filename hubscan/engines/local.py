@@ -19,7 +19,7 @@ from hubscan import allowance
 from hubscan.engines.protocols import Progress, Result
 from hubscan.errors import DiskError, HubscanError, RecipeError
 from hubscan.plain_text import plain
-from hubscan.processes import DAMAGED, RAN_OUT, Child, Message, start, temporary_folder
+from hubscan.processes import DAMAGED, Child, Message, start, temporary_folder
 from hubscan.records import Candidate, Job, Scored, Skipped, Tuned
 
 log = logging.getLogger(__name__)
@@ -83,7 +83,7 @@ class LocalEngine:
         self._folder = temporary_folder()
         self._setup = ""
         self._grown = False
-        self._notes: set[str] = set()
+        self._warnings: set[str] = set()
 
     def start(self) -> None:
         """Start the first worker, whose imports then overlap with the work before `run`."""
@@ -128,8 +128,8 @@ class LocalEngine:
             raise HubscanError(str(message.get("reason")))
         if message["kind"] == "disk":
             raise DiskError(str(message.get("reason")))
-        if message["kind"] == "note":
-            self._note(plain(str(message.get("text"))))
+        if message["kind"] == "warning":
+            self._warn(plain(str(message.get("text"))))
             return
         try:
             yield from self._handled(worker, message, waiting)
@@ -137,10 +137,10 @@ class LocalEngine:
             worker.overdue = worker.overdue or f"{DAMAGED}, so it was ended"
             worker.running.kill()
 
-    def _note(self, text: str) -> None:
+    def _warn(self, text: str) -> None:
         """Show a warning of a worker, unless another has sent the same."""
-        if text not in self._notes:
-            self._notes.add(text)
+        if text not in self._warnings:
+            self._warnings.add(text)
             log.warning("%s", text)
 
     def _handled(
@@ -240,7 +240,7 @@ class LocalEngine:
 
     def _on_exit(self, worker: Worker, waiting: deque[Candidate]) -> Iterator[Skipped]:
         """Yield why *worker* ended, and start another in its place if candidates are waiting."""
-        reason = worker.overdue or _why_ended(worker)
+        reason = worker.overdue or allowance.why_ended(worker.running.reason(), worker.most_bytes)
         self._workers.remove(worker)
         worker.running.close()
         if worker.stage == "start" and not self._workers:
@@ -258,13 +258,6 @@ def _send(worker: Worker, line: str) -> bool:
     """Return whether *line* could be sent to *worker*; its exit arrives as a separate message."""
     worker.begun = worker.last_message = time.monotonic()
     return worker.running.send(line)
-
-
-def _why_ended(worker: Worker) -> str:
-    reason = worker.running.reason()
-    if worker.most_bytes is not None and reason == RAN_OUT:
-        return allowance.exceeded(worker.most_bytes)
-    return reason
 
 
 def waiting_words(reason: str, seconds: float, **_: Any) -> str:

@@ -26,7 +26,14 @@ from pydantic import TypeAdapter
 from hubscan import allowance, environment
 from hubscan.errors import DiskError, HubscanError, SettingError
 from hubscan.guard import NO_MEMORY
-from hubscan.processes import MemoryLimit, Messages, end_with_parent, private_stdout, resident_bytes
+from hubscan.processes import (
+    MemoryLimit,
+    Messages,
+    Warnings,
+    end_with_parent,
+    private_stdout,
+    resident_bytes,
+)
 from hubscan.records import Candidate, Scored, Skipped, Tuned
 
 Result = Scored | Tuned | Skipped
@@ -77,7 +84,7 @@ def _serve(device: str, say: Messages) -> None:
     sample, job = sample_file.read(Path(setup["sample"])), TypeAdapter(Job).validate_python(setup["job"])
     store = open_store(job.features)
     limit, before = MemoryLimit(watched=gpus > 0), resident_bytes()
-    logging.getLogger(feature_store.__name__).addHandler(_Notes(say))
+    logging.getLogger(feature_store.__name__).addHandler(Warnings(say))
 
     def report(stage: str, done: int, rows: int) -> None:
         say("progress", stage=stage, done=done, rows=rows)
@@ -105,18 +112,6 @@ def _explained(result: Result, most: int) -> Result:
     if isinstance(result, Skipped) and result.reason == NO_MEMORY:
         return replace(result, reason=allowance.exceeded(most))
     return result
-
-
-class _Notes(logging.Handler):
-    """Sends warnings to the parent, which shows each once: nobody sees the stderr of a worker."""
-
-    def __init__(self, say: Messages) -> None:
-        super().__init__(logging.WARNING)
-        self._say = say
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Send *record*."""
-        self._say("note", text=record.getMessage())
 
 
 def _what_is_broken(error: Exception) -> str:

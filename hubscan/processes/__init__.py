@@ -4,7 +4,7 @@ A child sends JSON lines on stdout and reads them from stdin. They are plain tex
 handled a stranger's data cannot pass code to its parent.
 """
 
-from hubscan.processes.child import Messages, private_stdout
+from hubscan.processes.child import Messages, Warnings, private_stdout
 from hubscan.processes.limits import MemoryLimit, end_with_parent, machine_bytes, resident_bytes
 from hubscan.processes.parent import (
     DAMAGED,
@@ -26,6 +26,7 @@ __all__ = [
     "MemoryLimit",
     "Message",
     "Messages",
+    "Warnings",
     "end_all",
     "end_with_parent",
     "exit_reason",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import threading
 from typing import IO, Any
@@ -24,6 +25,18 @@ class Messages:
     def waits(self, reason: str, seconds: float) -> None:
         """Report that a server limits requests."""
         self("waiting", reason=reason, seconds=seconds)
+
+
+class Warnings(logging.Handler):
+    """Sends warnings to the parent, which shows them: nobody sees the stderr of a child."""
+
+    def __init__(self, say: Messages) -> None:
+        super().__init__(logging.WARNING)
+        self._say = say
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Send *record*."""
+        self._say("warning", text=self.format(record))
 
 
 def private_stdout() -> IO[str]:
