@@ -9,10 +9,9 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -46,7 +45,6 @@ class Child:
 
     process: subprocess.Popen[bytes]
     errors: IO[bytes]  # its stderr, whose last line explains a crash
-    heard: float = field(default_factory=time.monotonic)  # when its last message came
 
     def send(self, line: str) -> bool:
         """Return whether *line* could be sent; the end of the process arrives as a separate message."""
@@ -122,7 +120,6 @@ def _listen(child: Child, hear: Callable[[Message], None]) -> None:
     assert stream is not None
     with suppress(ValueError, OSError):  # closed with the child
         while line := stream.readline(LONGEST_LINE):
-            child.heard = time.monotonic()
             hear(_message(line))
     hear(None)
 
