@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -31,8 +32,8 @@ def refuse_other_sizes(folder: Path, network: Any, config: Any) -> None:
     tensors = tensors_in(folder)
     if not tensors:  # elsewhere or damaged, which loading reports
         return
-    stored = sum(_numbers(shape) for _, shape in tensors)
-    whole = sum(_numbers(shape) for dtype, shape in tensors if dtype[0] in "IUB" and dtype != "BF16")
+    stored = sum(math.prod(shape) for _, shape in tensors)
+    whole = sum(math.prod(shape) for dtype, shape in tensors if dtype[0] in "IUB" and dtype != "BF16")
     if 2 * whole > stored:
         raise CheckpointError("its weights are whole numbers; save them in floating point")
     for key, value in _repeats(config.to_dict()):
@@ -57,10 +58,3 @@ def _repeats(config: Mapping[str, Any]) -> Iterator[tuple[str, int]]:
         elif LAYERS.search(str(key)):
             numbers = value if isinstance(value, list) else [value]
             yield from ((str(key), number) for number in numbers if isinstance(number, int))
-
-
-def _numbers(shape: tuple[int, ...]) -> int:
-    product = 1
-    for side in shape:
-        product *= side
-    return product

@@ -55,22 +55,25 @@ def fetch(candidate: Candidate) -> Fetched:
     """
     if candidate.local:
         folder, arrived = Path(candidate.model).expanduser(), 0
-        refuse_damaged(folder)
-        refuse_foreign_names(folder)
+        _refuse_bad_files(folder)
         eligibility.check(folder, candidate.modality)
     else:
         begun = time.time()
         folder = _downloaded(candidate, FIRST)
-        refuse_damaged(folder)
-        refuse_foreign_names(folder)
+        _refuse_bad_files(folder)
         eligibility.check(folder, candidate.modality)
         folder = _downloaded(candidate, *wanted(folder))
-        refuse_damaged(folder)
-        refuse_foreign_names(folder)
+        _refuse_bad_files(folder)
         arrived = _written_since(begun, folder)
     if not has_weights(folder):
         raise CheckpointError(eligibility.NO_SAFETENSORS)
     return Fetched(folder, arrived)
+
+
+def _refuse_bad_files(folder: Path) -> None:
+    """Refuse the checkpoint in *folder* if a file is damaged, or names others where they must not be."""
+    refuse_damaged(folder)
+    refuse_foreign_names(folder)
 
 
 def _downloaded(candidate: Candidate, wanted: Sequence[str], unwanted: Sequence[str] = ()) -> Path:

@@ -23,7 +23,7 @@ MOST_PATTERN: Final = 1_000  # characters
 MOST_STARS: Final = 8  # each multiplies the time to compare a name with the pattern
 MOST_OPTION: Final = 100  # characters
 MOST_ROWS_SKIPPED: Final = 10**6
-ABOUT_FILES: Final = ("config_name", "data_dir", "data_files", "default", "description", "version")
+ABOUT: Final = ("config_name", "default", "description", "version")
 ENGINES: Final = ("c",)
 CHARACTERS: Final = ("sep", "delimiter", "quotechar", "escapechar", "comment", "thousands", "decimal")
 LISTS: Final = ("names", "column_names", "usecols", "index_col", "na_values", "columns", "true_values")
@@ -102,7 +102,7 @@ def _reason(key: str, value: Any) -> str | None:
     """Return why the entry *key* of a config is not passed on; None if it is."""
     if key in ("data_files", "data_dir"):
         return next((why for path in _paths(value) if (why := _foreign(path))), None)
-    if key in ABOUT_FILES:
+    if key in ABOUT:
         return None if value is None or isinstance(value, str | bool | int | float) else "which is no text"
     if key == "features":
         return None if isinstance(value, list | dict | None) else "which is no list"
