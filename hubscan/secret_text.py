@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterable, Iterator
 from typing import Final
 from urllib.parse import urlsplit, urlunsplit
 
 HIDDEN: Final = "…"
 SHORTEST: Final = 6  # characters of a token that is looked for; a shorter one would hide ordinary words
 
-_TOKENS: Final = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HF_OIDC_ID_TOKEN")
+TOKENS: Final = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HF_OIDC_ID_TOKEN")
 # What a URL has before its host, and after its path. No part contains a space.
 _USER: Final = re.compile(r"(?<=://)[^\s/?#]{1,1000}@")
 _QUERY: Final = re.compile(r"(://[^\s?#]{1,4000}\?)[^\s'\"<>`)]+")
@@ -27,13 +28,17 @@ def without_secrets(text: str) -> str:
     >>> without_secrets("http://me:pass@host/x.csv?X-Amz-Signature=1f: status 403")
     'http://…@host/x.csv?… status 403'
     """
-    for name in _TOKENS:
-        token = os.environ.get(name, "").strip()
-        if len(token) >= SHORTEST and token in text:
-            text = text.replace(token, HIDDEN)
+    for token in values_of(TOKENS):
+        text = text.replace(token, HIDDEN)
     if "://" in text:
         text = _QUERY.sub(rf"\1{HIDDEN}", _USER.sub(f"{HIDDEN}@", text))
     return _TOKEN.sub(HIDDEN, text) if "hf_" in text or "Bearer " in text else text
+
+
+def values_of(variables: Iterable[str]) -> Iterator[str]:
+    """Yield the values of environment variables that are set to something long enough for a secret."""
+    values = (os.environ.get(name, "").strip() for name in variables)
+    yield from (value for value in values if len(value) >= SHORTEST)
 
 
 def public_url(url: str) -> str:

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping
 from typing import Final
 
 from hubscan.errors import HubError
+from hubscan.secret_text import TOKENS, values_of
 
-SHORTEST: Final = 6  # characters of a token from the environment that is looked for
-OF_THE_ENVIRONMENT: Final = (
-    "HF_TOKEN",
-    "HUGGING_FACE_HUB_TOKEN",
-    "AWS_SECRET_ACCESS_KEY",
-    "AWS_SESSION_TOKEN",
-)
+KEYS: Final = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")  # environment variables, besides the tokens
 KINDS: Final[Mapping[str, re.Pattern[str]]] = {
     "a token of the Hub": re.compile(r"\b(hf|api_org)_[A-Za-z0-9]{16,}"),
     "a password in an address": re.compile(
@@ -41,7 +35,7 @@ def refuse_secrets(files: Mapping[str, bytes]) -> None:
     Raises:
         HubError: naming the file, the line and the kind of secret, and never the secret.
     """
-    own = [value for name in OF_THE_ENVIRONMENT if len(value := os.environ.get(name, "").strip()) >= SHORTEST]
+    own = [*values_of((*TOKENS, *KEYS))]
     for name, content in files.items():
         for number, line in enumerate(content.decode("utf-8", "ignore").splitlines(), start=1):
             kind = "the value of an environment variable" if any(value in line for value in own) else None
