@@ -166,7 +166,7 @@ class Run:
             return predictions.read(file, self.folder / name, self.lock.draw)
 
     def head(self, entry: Ranked) -> bytes | None:
-        """Return the linear head of *entry* as the bytes of a safetensors file; None if there is none.
+        """Return the safetensors file of the linear head of *entry*, or None if the run has no such file.
 
         Raises:
             RunError: if the file is a link, or is too large.

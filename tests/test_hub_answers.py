@@ -38,7 +38,7 @@ BAD_ROWS: dict[str, dict[str, Any]] = {
     "a total of minus one": {"safetensors": {"parameters": {}, "total": -1}},
     "downloads as text": {"downloads": "many"},
     "downloads of true": {"downloads": True},
-    "a date that is none": {"lastModified": "yesterday"},
+    "text in place of a date": {"lastModified": "yesterday"},
     "a commit that is a number": {"sha": 17},
     "a card that is a list": {"cardData": ["mit"]},
     "a library that is a mapping": {"library_name": {}},

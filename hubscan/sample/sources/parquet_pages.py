@@ -51,7 +51,7 @@ def _number(field: Field) -> int:
     """Return a length or a count.
 
     Raises:
-        ValueError: if it is none.
+        ValueError: if *field* is not a number of zero or more.
     """
     if not isinstance(field, int) or field < 0:
         raise ValueError
