@@ -46,10 +46,8 @@ def joined(
     The pair is skipped, with the reason, if a modality has no scored checkpoint or the features of one are no
     longer in *store*.
     """
-    single = [result for result in results if isinstance(result, Scored)]
-    of_modality = ([s for s in single if s.candidate.modality == modality] for modality in MODALITIES)
-    parts = [min(scored, key=order) for scored in of_modality if scored]
-    pair = Pair(tuple(part.candidate for part in parts if isinstance(part.candidate, Candidate)))
+    parts = best_parts(results)
+    pair = _pair(parts)
     try:
         missing = set(MODALITIES) - {part.candidate.modality for part in parts}
         if missing:
@@ -57,8 +55,7 @@ def joined(
         features = _joined_features(parts, sample, store)
         found = scoring.by_layer(features, sample, request)
     except (RankingError, ValueError) as error:
-        name = pair.model if len(parts) == len(MODALITIES) else BETWEEN.join(MODALITIES)
-        return Skipped(name, None, STAGE, str(error))
+        return Skipped(name_of(parts), None, STAGE, str(error))
     return Scored(
         candidate=pair,
         parameters=features.parameters,
@@ -72,12 +69,28 @@ def joined(
     )
 
 
+def best_parts(results: Iterable[Scored | Skipped]) -> list[Scored]:
+    """Return the best scored checkpoint of each modality that has one."""
+    single = [result for result in results if isinstance(result, Scored)]
+    of_modality = ([s for s in single if s.candidate.modality == modality] for modality in MODALITIES)
+    return [min(scored, key=order) for scored in of_modality if scored]
+
+
+def name_of(parts: Sequence[Scored]) -> str:
+    """Return the name of the pair of *parts*, or of one that lacks a checkpoint."""
+    return _pair(parts).model if len(parts) == len(MODALITIES) else BETWEEN.join(MODALITIES)
+
+
 def side_by_side(blocks: Sequence[Matrix]) -> Matrix:
     """Concatenate *blocks* (n, d_b) to (n, Σ d_b), each centred and scaled to a total variance of one.
 
     A block that is constant up to rounding becomes zeros.
     """
     return np.concatenate([_levelled(block) for block in blocks], axis=1)
+
+
+def _pair(parts: Sequence[Scored]) -> Pair:
+    return Pair(tuple(part.candidate for part in parts if isinstance(part.candidate, Candidate)))
 
 
 def _joined_features(parts: Sequence[Scored], sample: Sample, store: FeatureStore) -> Features:

@@ -1,4 +1,4 @@
-"""Save the linear heads of the best checkpoints in the run folder, as `heads/<key>.safetensors`."""
+"""Fit the linear heads of the best checkpoints, and read those in a run folder, `heads/<key>.safetensors`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from safetensors.numpy import load, save
 
 from hubscan.errors import RunError
 from hubscan.feature_store import DamagedFeatures, FeatureStore, kept_features
-from hubscan.records import Ranked, Ranking, Sample
+from hubscan.records import Ranked, Ranking, Sample, Scored
 from hubscan.run import Run
 from hubscan.scores.accuracy import best_threshold, varying
 from hubscan.scores.linear_head import LinearHead, linear_head
@@ -20,24 +20,28 @@ from hubscan.scores.targets import Matrix64
 LEADERS: Final = 5
 
 
-def keep_heads(run: Run, ranking: Ranking, sample: Sample, store: FeatureStore) -> None:
-    """Write the heads of the first five entries of *ranking* and of the recommended one to *run*.
-
-    Each file has **weight** (outputs, width) and **bias** (outputs,) in float32; the outputs for unscaled
-    features of the encoder are features·weightᵀ + bias. The class with the largest output wins; with several
-    labels, those with an output above 0 apply; a number is the output itself. The head is fitted to all rows
-    of the sample. There is no file for a joined pair, for a checkpoint whose features are no longer in
-    *store*, or if the head cannot be computed on this machine.
-    """
+def with_heads(ranking: Ranking) -> list[Ranked]:
+    """Return the entries whose heads a run has: the first five of *ranking*, and the recommended one."""
     leaders = [*ranking.entries[:LEADERS], *([ranking.best] if ranking.recommended else [])]
-    for entry in {entry.rank: entry for entry in leaders}.values():
-        head = _head(entry, sample, store)
-        if head is not None:
-            weights, intercepts = _of_labels(head, sample)
-            tensors = {"weight": weights.T, "bias": intercepts}
-            single = {name: np.ascontiguousarray(array, np.float32) for name, array in tensors.items()}
-            facts = {"layer": entry.scored.layer, "ridge": repr(head.ridge), "labels": sample.draw.label_kind}
-            run.write_head(entry, save(single, facts))
+    return list({entry.rank: entry for entry in leaders}.values())
+
+
+def head_of(scored: Scored, sample: Sample, store: FeatureStore) -> bytes | None:
+    """Return the linear head of *scored*, fitted to all rows of *sample*, as a safetensors file.
+
+    It has **weight** (outputs, width) and **bias** (outputs,) in float32; the outputs for unscaled features
+    of the encoder are features·weightᵀ + bias. The class with the largest output wins; with several labels,
+    those with an output above 0 apply; a number is the output itself. Returns None for a joined pair, for a
+    checkpoint whose features are no longer in *store*, or if the head cannot be computed.
+    """
+    head = _fitted(scored, sample, store)
+    if head is None:
+        return None
+    weights, intercepts = _of_labels(head, sample)
+    tensors = {"weight": weights.T, "bias": intercepts}
+    single = {name: np.ascontiguousarray(array, np.float32) for name, array in tensors.items()}
+    facts = {"layer": scored.layer, "ridge": repr(head.ridge), "labels": sample.draw.label_kind}
+    return save(single, facts)
 
 
 def kept_head(run: Run, entry: Ranked) -> dict[str, npt.NDArray[np.float32]] | None:
@@ -63,14 +67,14 @@ def kept_head(run: Run, entry: Ranked) -> dict[str, npt.NDArray[np.float32]] | N
     return tensors
 
 
-def _head(entry: Ranked, sample: Sample, store: FeatureStore) -> LinearHead | None:
-    if entry.scored.accuracy is None:
+def _fitted(scored: Scored, sample: Sample, store: FeatureStore) -> LinearHead | None:
+    if scored.accuracy is None:
         return None
     try:
-        features = kept_features(entry.scored, sample, store)
-        if features is None or entry.scored.layer not in features.layers:
+        features = kept_features(scored, sample, store)
+        if features is None or scored.layer not in features.layers:
             return None
-        return linear_head(features.layers[entry.scored.layer], sample.labels, groups=sample.groups)
+        return linear_head(features.layers[scored.layer], sample.labels, groups=sample.groups)
     except (DamagedFeatures, ValueError, ArithmeticError):  # the ranking does not depend on it
         return None
 

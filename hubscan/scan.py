@@ -10,12 +10,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from hubscan import __version__, disk, engines, fusion, run, run_files, sample_file
+from hubscan import __version__, disk, engines, fusion, heads, run, run_files, sample_file
 from hubscan.drawing.parent import Drawing, Drawn
 from hubscan.engines import Engine, Progress, Result
 from hubscan.errors import RankingError, RecipeError, RunError
 from hubscan.feature_store import FeatureStore, open_store
-from hubscan.heads import keep_heads
 from hubscan.hub import listing
 from hubscan.hub.cached import keep_main
 from hubscan.media import audio, images
@@ -34,6 +33,7 @@ from hubscan.records import (
 from hubscan.records.joined import is_joined
 from hubscan.records.sample import is_input
 from hubscan.run_lock import held
+from hubscan.scorer import Scorer
 from hubscan.scores import scoring
 
 RECORDED = ("torch", "transformers", "datasets", "huggingface_hub", "accelerate", "numpy", "pillow")
@@ -106,11 +106,22 @@ def _held_scan(
         opened = run.load_run(folder) if resume else run.create(folder, plan.recipe, plan.lock, fresh=fresh)
         opened.drop_torn_line()
         run_files.write_whole(folder, run.SAMPLE, sample_file.as_bytes(plan.sample, inputs=False))
-        yield from _results(engine, opened, plan, store)
-    if plan.recipe.fuse:
-        yield from _joined(opened, plan, store)
+        with closing(Scorer(opened, store, plan.recipe.scoring_request)) as scorer:
+            for result in _results(engine, opened, plan, store):
+                if isinstance(result, Scored):
+                    scorer.start()
+                yield result
+            engine.close()
+            yield from _ranked(opened, scorer)
+
+
+def _ranked(opened: run.Run, scorer: Scorer) -> Iterator[Event]:
+    """Join the best checkpoints if the recipe says so, and yield the ranking once the heads are stored."""
+    if opened.recipe.fuse:
+        yield from _joined(opened, scorer)
     ranking = opened.ranking
-    keep_heads(opened, ranking, plan.sample, store)
+    for entry in heads.with_heads(ranking):
+        scorer.write_head(entry)
     yield ranking
 
 
@@ -174,13 +185,13 @@ def _results(engine: Engine, opened: run.Run, plan: Plan, store: FeatureStore) -
         yield event
 
 
-def _joined(opened: run.Run, plan: Plan, store: FeatureStore) -> Iterator[Entered | Scored | Skipped]:
+def _joined(opened: run.Run, scorer: Scorer) -> Iterator[Entered | Scored | Skipped]:
     """Join the best checkpoint of each modality, unless the run folder has the result already."""
     results = opened.results()
     if any(is_joined(result) for result in results):
         return
     yield Entered("joining the best of each modality")
-    result = fusion.joined(results, plan.sample, plan.recipe.scoring_request, store)
+    result = scorer.joined(results)
     opened.append(result)
     yield result
 

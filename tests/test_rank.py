@@ -20,8 +20,8 @@ import yaml
 from hubscan.heads import kept_head
 from hubscan.media import torchvision
 from hubscan.records import Scored
-from hubscan.rescore import labels_of
 from hubscan.run import load_run
+from hubscan.run_labels import labels_of
 from hubscan.scores import accuracy
 from tests.hub import LabHub, environment
 from tests.hub.fixtures import REPOSITORY

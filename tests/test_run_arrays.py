@@ -17,7 +17,7 @@ from hubscan import heads
 from hubscan import run as runs
 from hubscan.errors import RunError
 from hubscan.feature_store import LocalStore, StoredFeatures
-from hubscan.heads import keep_heads, kept_head
+from hubscan.heads import kept_head
 from hubscan.records import Features, LeftOut, Sample, Scored, ScoringRequest
 from hubscan.scores import scoring
 from tests.support.features import of_last_layer
@@ -143,6 +143,13 @@ def scan_of(folder: Path, labels: Any, **draw: Any) -> tuple[runs.Run, Sample, L
     return make_run(folder / "run", [scored], **(draw | {"rows": ROWS})), sample, store, found
 
 
+def keep_heads(run: runs.Run, sample: Sample, store: LocalStore) -> None:
+    for entry in heads.with_heads(run.ranking):
+        content = heads.head_of(entry.scored, sample, store)
+        if content is not None:
+            run.write_head(entry, content)
+
+
 def head_in(run: runs.Run) -> dict[str, Any]:
     found = kept_head(run, run.ranking.first)
     assert found is not None
@@ -152,7 +159,7 @@ def head_in(run: runs.Run) -> dict[str, Any]:
 def test_the_head_of_a_leader_applies_to_the_features_of_the_encoder(tmp_path: Path) -> None:
     labels = np.arange(ROWS) % 2
     run, sample, store, found = scan_of(tmp_path, labels, classes={"neg": 30, "pos": 30})
-    keep_heads(run, run.ranking, sample, store)
+    keep_heads(run, sample, store)
     head = head_in(run)
     assert {name: (array.shape, array.dtype.name) for name, array in head.items()} == {
         "weight": ((2, 8), "float32"),
@@ -168,7 +175,7 @@ def test_the_head_of_several_labels_is_positive_where_a_label_applies(tmp_path: 
     run, sample, store, found = scan_of(
         tmp_path, labels, label_kind="multilabel", classes={"a": 30, "all": ROWS, "none": 0}
     )
-    keep_heads(run, run.ranking, sample, store)
+    keep_heads(run, sample, store)
     head = head_in(run)
     applies = found.matrix @ head["weight"].T + head["bias"] > 0
     assert (applies[:, 0] == labels[:, 0]).mean() > 0.9
@@ -177,7 +184,7 @@ def test_the_head_of_several_labels_is_positive_where_a_label_applies(tmp_path: 
 
 def test_a_checkpoint_without_stored_features_keeps_its_rank_without_a_head(tmp_path: Path) -> None:
     run, sample, _, _ = scan_of(tmp_path, np.arange(ROWS) % 2, classes={"neg": 30, "pos": 30})
-    keep_heads(run, run.ranking, sample, LocalStore(tmp_path / "empty"))
+    keep_heads(run, sample, LocalStore(tmp_path / "empty"))
     assert kept_head(run, run.ranking.first) is None
 
 
@@ -190,7 +197,7 @@ def test_a_head_that_cannot_be_computed_does_not_lose_the_ranking(
         raise np.linalg.LinAlgError("did not converge")
 
     monkeypatch.setattr(heads, "linear_head", diverges)
-    keep_heads(run, run.ranking, sample, store)
+    keep_heads(run, sample, store)
     assert kept_head(run, run.ranking.first) is None
 
 
@@ -209,7 +216,7 @@ def test_a_head_that_cannot_be_computed_does_not_lose_the_ranking(
 )
 def test_a_damaged_head_is_one_line_that_names_the_file(tmp_path: Path, tensors: Any, said: str) -> None:
     run, sample, store, _ = scan_of(tmp_path, np.arange(ROWS) % 2, classes={"neg": 30, "pos": 30})
-    keep_heads(run, run.ranking, sample, store)
+    keep_heads(run, sample, store)
     file = run.folder / run.head_name(run.ranking.first)
     file.write_bytes(b"torn" if tensors is None else save(tensors))
     with pytest.raises(RunError, match="scan again with --fresh") as raised:

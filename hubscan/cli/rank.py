@@ -69,9 +69,9 @@ def command(
     hubscan rank --dataset images/ --max-params 50M --license apache-2.0
     hubscan rank --recipe runs/imdb/recipe.yaml        # same rows, same commits
     """  # noqa: D301 - click reads the escape as "do not wrap"
-    from hubscan.drawing.ahead import ahead
+    from hubscan.started import DRAWS, ahead
 
-    click.get_current_context().with_resource(ahead())  # it imports while this process does
+    click.get_current_context().with_resource(ahead(DRAWS))  # it imports while this process does
     from hubscan import recipe as recipes
     from hubscan.cli.runs import default_folder, lock_beside
     from hubscan.processes import temporary_folder

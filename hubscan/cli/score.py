@@ -31,6 +31,9 @@ def command(folder: Path, metrics: tuple[str, ...], fuse: bool, form: str) -> No
     \b
     hubscan score runs/imdb --metric logme --metric hscore --metric size
     """  # noqa: D301 - click looks for the character, not for a backslash
+    from hubscan.started import SCORES, ahead
+
+    click.get_current_context().with_resource(ahead(SCORES))  # it imports while this process does
     from hubscan.rescore import rescored
     from hubscan.run import load_run
 

@@ -66,6 +66,7 @@ def _serve(device: str, say: Messages) -> None:
     from hubscan.feature_store import open_store
     from hubscan.hub import rate_limits
     from hubscan.records import Job
+    from hubscan.scores.blas import reserve_buffers
 
     gpus = torch.cuda.device_count() if device != "cpu" else 0
     say("ready", gpus=gpus)
@@ -83,6 +84,7 @@ def _serve(device: str, say: Messages) -> None:
         return
     sample, job = sample_file.read(Path(setup["sample"])), TypeAdapter(Job).validate_python(setup["job"])
     store = open_store(job.features)
+    reserve_buffers()
     limit, before = MemoryLimit(watched=gpus > 0), resident_bytes()
     logging.getLogger(feature_store.__name__).addHandler(Warnings(say))
 

@@ -25,6 +25,7 @@ DAMAGED: Final = "its process sent a damaged message"
 RAN_OUT: Final = "its process ran out of memory"
 OUT_OF_MEMORY: Final = re.compile(
     r"MemoryError|out of memory|memory allocation of \d+ bytes failed|can't allocate memory|std::bad_alloc"
+    r"|PyObject pointer is null"  # Rust was denied a Python object
 )
 
 TEMPORARY: Final = ("TMPDIR", "TEMP", "TMP")
@@ -37,6 +38,10 @@ KEEP_MEMORY: Final = {
     "MALLOC_TRIM_THRESHOLD_": str(2**32),
     "MALLOC_TOP_PAD_": str(2**26),
 }
+
+
+# A backtrace needs memory too, and the threads of a Rust library wait for each other if there is none.
+BRIEF_PANICS: Final = {"RUST_BACKTRACE": "0"}
 
 
 @dataclass(eq=False)
@@ -106,7 +111,13 @@ def start(
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=errors,
-        env=KEEP_MEMORY | os.environ | dict.fromkeys(TEMPORARY, str(folder)) | dict(environment or {}),
+        env={
+            **KEEP_MEMORY,
+            **os.environ,
+            **BRIEF_PANICS,
+            **dict.fromkeys(TEMPORARY, str(folder)),
+            **(environment or {}),
+        },
         start_new_session=True,  # an interrupt at the keyboard is the parent's to handle
     )
     child = Child(process, errors)

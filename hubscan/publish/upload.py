@@ -37,8 +37,8 @@ from hubscan.publish.card import card_of
 from hubscan.publish.public import is_hub_id, public
 from hubscan.publish.secrets import refuse_secrets
 from hubscan.report.json_form import as_json
-from hubscan.rescore import labels_of
 from hubscan.run import LOCK, RECIPE, SAMPLE, Run
+from hubscan.run_labels import labels_of
 
 CARD, RANKING = "README.md", "ranking.json"
 OURS: Final = (CARD, RANKING, RECIPE, LOCK, SAMPLE)

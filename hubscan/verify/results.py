@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from hubscan.records import Training, Tuned, Verdict
-from hubscan.rescore import labels_of
 from hubscan.run import Run
+from hubscan.run_labels import labels_of
 from hubscan.verify.verdict import verdict
 
 

@@ -13,8 +13,8 @@ from hubscan.errors import RankingError, RecipeError
 from hubscan.finetune.split import split_rows
 from hubscan.processes import temporary_folder
 from hubscan.records import Candidate, Ranking, Skipped, Training, Tuned, Verdict
-from hubscan.rescore import labels_of
 from hubscan.run import VERDICT, VERIFIED, Run, require_writable
+from hubscan.run_labels import labels_of
 from hubscan.run_lock import held
 from hubscan.scan import Entered, Event, Plan, prepare
 from hubscan.verify.recommended import recommended
