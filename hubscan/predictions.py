@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from hubscan.errors import RunError
 from hubscan.records import LabelKind, LeftOut, SampleInfo
+from hubscan.untrusted import json_of
 
 _RIDGES: Final = b"hubscan.ridges"
 _TYPES: Final[Mapping[LabelKind, pa.DataType]] = {
@@ -29,7 +30,8 @@ def as_bytes(left_out: Mapping[str, LeftOut], kind: LabelKind) -> bytes:
     columns = {layer: pa.array(found.predicted, _TYPES[kind]) for layer, found in left_out.items()}
     ridges = json.dumps({layer: found.ridge for layer, found in left_out.items()}).encode()
     file = pa.BufferOutputStream()
-    pq.write_table(pa.table(columns).replace_schema_metadata({_RIDGES: ridges}), file, compression="zstd")
+    table = pa.table(columns).replace_schema_metadata({_RIDGES: ridges})
+    pq.write_table(table, file, compression="zstd", write_page_checksum=True)
     return bytes(file.getvalue())
 
 
@@ -45,7 +47,7 @@ def read(file: BinaryIO, path: Path, draw: SampleInfo) -> dict[str, LeftOut]:
         RunError: if it does not contain one prediction for each row.
     """
     try:
-        return _checked(pq.ParquetFile(file), draw)
+        return _checked(pq.ParquetFile(file, page_checksum_verification=True), draw)
     except (OSError, ValueError, TypeError, KeyError, RecursionError, pa.ArrowException) as error:
         reason = " ".join(str(error).split())[:200]
         raise RunError(f"{path}: damaged ({reason}); remove it, or scan again with --fresh") from error
@@ -56,7 +58,7 @@ def _checked(file: pq.ParquetFile, draw: SampleInfo) -> dict[str, LeftOut]:
         raise ValueError(f"{file.metadata.num_rows} rows, but the sample has {draw.rows}")
     if any(field.type != _TYPES[draw.label_kind] for field in file.schema_arrow):
         raise ValueError(f"not predictions for labels of kind {draw.label_kind}")
-    ridges: Any = json.loads((file.schema_arrow.metadata or {})[_RIDGES])
+    ridges: Any = json_of((file.schema_arrow.metadata or {})[_RIDGES])
     table = file.read()
     found = {}
     for layer in table.column_names:

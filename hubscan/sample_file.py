@@ -14,7 +14,9 @@ import pyarrow.parquet as pq
 from pydantic import TypeAdapter
 
 from hubscan.records import Input, LabelKind, Sample, SampleInfo
+from hubscan.untrusted import json_of
 
+MOST_DESCRIBED: Final = 2**26  # bytes; 300,000 class names take 10 MB
 MOST_LISTED: Final = 2**28  # values of all lists of labels
 _DRAW = b"hubscan.draw"
 _INPUT = "input."
@@ -52,7 +54,7 @@ def write(sample: Sample, path: Path | pa.NativeFile, *, inputs: bool) -> None:
             columns[_INPUT + name] = pa.array(_one_a_row(values, sample))
     described = json.dumps(asdict(sample.draw)).encode()
     table = pa.table(columns).replace_schema_metadata({_DRAW: described})
-    pq.write_table(table, path, compression="zstd")
+    pq.write_table(table, path, compression="zstd", write_page_checksum=True)
 
 
 def read(file: Path | BinaryIO, *, rows: int | None = None) -> Sample:
@@ -65,7 +67,7 @@ def read(file: Path | BinaryIO, *, rows: int | None = None) -> Sample:
         OSError: if it cannot be read.
     """
     try:
-        opened = pq.ParquetFile(file)
+        opened = pq.ParquetFile(file, page_checksum_verification=True)
         _refuse_other_size(opened.metadata, rows)
         return _checked(_sample(opened.read()))
     except (Damaged, FileNotFoundError):
@@ -75,7 +77,8 @@ def read(file: Path | BinaryIO, *, rows: int | None = None) -> Sample:
 
 
 def _sample(table: pa.Table) -> Sample:
-    draw: SampleInfo = TypeAdapter(SampleInfo).validate_python(json.loads(table.schema.metadata[_DRAW]))
+    described = json_of(table.schema.metadata[_DRAW], most_bytes=MOST_DESCRIBED)
+    draw: SampleInfo = TypeAdapter(SampleInfo).validate_python(described)
     names = [name for name in table.column_names if name.startswith(_INPUT)]
     labels = np.array(table["label"].to_pylist(), _TYPES[draw.label_kind])
     places = None

@@ -154,10 +154,10 @@ def test_a_checkpoint_costs_one_question_and_a_visit_to_each_file(broken_hub: La
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b'{"model_type": "bert",', "is not valid JSON"),
+        (b'{"model_type": "bert",', "cannot be read: "),
         (b"[1]", "is not a JSON object"),
-        (b"\xff{}", "is not valid JSON"),
-        (b"[" * 100_000, "is not valid JSON"),
+        (b"\xff{}", "cannot be read: "),
+        (b"[" * 100_000, "cannot be read: "),
     ],
 )
 def test_a_config_that_is_none_ends_in_one_line(tmp_path: Path, content: bytes, said: str) -> None:

@@ -193,9 +193,12 @@ def test_another_request_does_not_find_them(rows: Any) -> None:
 def test_damaged_rows_are_not_used_and_local_ones_not_kept(rows: Any, tmp_path: Path) -> None:
     asked = SampleRequest("org/data")
     keep(asked, rows)
-    for file in (tmp_path / "cache" / "samples").glob(f"*{ROWS}"):
-        file.write_bytes(b"PAR1")
-    assert kept(asked, "") is None
+    (file,) = (tmp_path / "cache" / "samples").glob(f"*{ROWS}")
+    flipped = bytearray(file.read_bytes())
+    flipped[len(flipped) // 2] ^= 1
+    for content in (b"PAR1", flipped):
+        file.write_bytes(content)
+        assert kept(asked, "") is None
     local = replace(rows, draw=replace(rows.draw, revision="sha256:1"))
     keep(SampleRequest("data.csv"), local)
     assert kept(SampleRequest("data.csv"), "") is None

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from hubscan import run as runs
@@ -115,6 +116,18 @@ def test_features_that_are_too_large_to_score_cost_one_checkpoint(
     assert lost.reason == "out of memory: it needs more than 0.6 GB; set HUBSCAN_MEMORY to allow more"
     assert isinstance(kept, Scored)
     record("process", "stored features that need more than HUBSCAN_MEMORY", lost.reason)
+
+
+def test_a_flipped_bit_in_the_labels_is_an_error(run: runs.Run, store: LocalStore) -> None:
+    file = run.folder / runs.SAMPLE
+    content = bytearray(file.read_bytes())
+    labels = pq.ParquetFile(file).metadata.row_group(0).column(1)
+    begin = labels.dictionary_page_offset or labels.data_page_offset
+    content[begin + labels.total_compressed_size - 3] ^= 1
+    file.write_bytes(content)
+    with pytest.raises(RunError, match=r"sample.parquet: damaged \(.*\); scan again with --fresh") as error:
+        rescored(run, ["logme"], store=store)
+    record("run folder", "a bit flipped among the labels of sample.parquet", str(error.value))
 
 
 def test_another_sample_in_the_run_folder_is_an_error(run: runs.Run, store: LocalStore) -> None:

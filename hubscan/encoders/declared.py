@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 from hubscan.errors import CheckpointError
+from hubscan.untrusted import bytes_of, json_of
 
 PACKAGE: Final = "sentence_transformers."
 CONFIG: Final = "config_sentence_transformers.json"
@@ -119,7 +119,7 @@ def _refuse_other_outputs(reading: Mapping[str, Any]) -> None:
 
 def _json(file: Path) -> Any:
     try:
-        return json.loads(file.read_text(encoding="utf-8"))
+        return json_of(bytes_of(file))
     except (OSError, ValueError) as error:
         raise CheckpointError(f"{file.name} is damaged: {error}; download it again") from error
 

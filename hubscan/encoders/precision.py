@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Final, get_args
 
 from hubscan.records import Precision
+from hubscan.untrusted import bytes_of, json_of
 
 HALVES: Final = ("bfloat16", "float16")
 
@@ -30,7 +30,7 @@ def precision(asked: str, folder: Path, *, on_gpu: bool) -> Precision:
 def _stored(folder: Path) -> str:
     """Return the precision that the config states; loading the checkpoint reports a damaged config."""
     try:
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        config = json_of(bytes_of(folder / "config.json"))
         named = str(config.get("dtype") or config.get("torch_dtype"))  # the key before transformers 5
     except (OSError, ValueError, AttributeError):
         return "float32"

@@ -5,7 +5,6 @@ Nothing here asks the Hub.
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -17,6 +16,7 @@ from huggingface_hub import constants
 from huggingface_hub.file_download import _cache_commit_hash_for_specific_revision, repo_folder_name
 
 from hubscan.errors import HubError
+from hubscan.untrusted import bytes_of, json_of
 
 Kind = Literal["model", "dataset"]
 MAIN: Final = constants.DEFAULT_REVISION
@@ -89,7 +89,7 @@ def _has_weights(folder: Path) -> bool:
     if not ((folder / "config.json").is_file() or (folder / "modules.json").is_file()):
         return False
     try:
-        index = json.loads((folder / "model.safetensors.index.json").read_bytes())["weight_map"].values()
+        index = json_of(bytes_of(folder / "model.safetensors.index.json"))["weight_map"].values()
         return all((folder / str(name)).is_file() for name in set(index))
     except FileNotFoundError:
         return any(folder.rglob("*.safetensors"))
@@ -126,11 +126,7 @@ def _without_numbers(name: str) -> str:
 def _listed_names(found: Snapshot, kind: Kind) -> list[str]:
     place = _place(found.repo, kind)
     try:
-        return (
-            list(json.loads((place / "trees" / f"{found.commit}.json").read_bytes())["files"])
-            if place
-            else []
-        )
+        return list(json_of(bytes_of(place / "trees" / f"{found.commit}.json"))["files"]) if place else []
     except (OSError, ValueError, KeyError, TypeError):
         return []
 

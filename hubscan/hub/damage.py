@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import struct
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Final
 from hubscan.errors import CheckpointError
 from hubscan.hub.deciding import deciding_files
 from hubscan.lfs_pointer import is_lfs_pointer
+from hubscan.untrusted import json_of
 
 FIRST_BYTES: Final = 512
 LARGEST_HEADER: Final = 100_000_000  # bytes; the limit of the format
@@ -72,7 +72,7 @@ def _end(file: Path, size: int) -> int | None:
             return 8 + length
         opened.seek(8)
         try:
-            header = json.loads(opened.read(length))
+            header = json_of(opened.read(length), most_bytes=LARGEST_HEADER)
             ends = [entry["data_offsets"][1] for key, entry in header.items() if key != "__metadata__"]
             return 8 + length + max(map(int, ends), default=0)
         except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError):

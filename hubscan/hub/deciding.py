@@ -7,13 +7,13 @@ module of sentence-transformers.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable, Iterator
 from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 from hubscan.errors import CheckpointError
+from hubscan.untrusted import Malformed, bytes_of, json_of
 
 CONFIGS: Final = (
     *("config.json", "config.*.json"),  # the latter for a certain version of transformers
@@ -153,7 +153,6 @@ def _object(file: Path) -> dict[str, Any]:
 
 def _json(file: Path) -> Any:
     try:
-        small = file.is_file() and file.stat().st_size <= LARGEST_JSON
-        return json.loads(file.read_text(encoding="utf-8")) if small else None
-    except (OSError, ValueError, RecursionError):
+        return json_of(bytes_of(file, most_bytes=LARGEST_JSON), most_bytes=LARGEST_JSON)
+    except (OSError, Malformed):
         return None

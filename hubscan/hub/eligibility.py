@@ -5,7 +5,6 @@ The Hub's listing contains the relevant part of the config, so most checkpoints 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Mapping
 from fnmatch import fnmatch
 from pathlib import Path
@@ -17,6 +16,7 @@ from hubscan.hub.architectures import table
 from hubscan.hub.deciding import bases
 from hubscan.media import torchvision
 from hubscan.records import Modality
+from hubscan.untrusted import Malformed, bytes_of, json_of
 
 Config = Mapping[str, Any]
 
@@ -204,11 +204,9 @@ def _read(file: Path) -> Config:
     if not file.exists():
         return {}
     try:
-        stated = json.loads(file.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise CheckpointError(
-            f"{file.name} is not valid JSON: {error}; correct or download it again"
-        ) from error
+        stated = json_of(bytes_of(file))
+    except (OSError, Malformed) as error:
+        raise CheckpointError(f"{file.name} cannot be read: {error}; correct or download it again") from error
     if not isinstance(stated, dict):
         raise CheckpointError(f"{file.name} is not a JSON object; correct or download it again")
     return stated

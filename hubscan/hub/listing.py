@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import difflib
 import heapq
-import json
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -32,6 +31,7 @@ from hubscan.hub.deciding import content_of, deciding_files
 from hubscan.hub.local_facts import license_in, parameters_in
 from hubscan.hub.rows import Row, row_of
 from hubscan.records import Candidate, Listed, Modality, Query, Skipped
+from hubscan.untrusted import bytes_of, json_of
 
 if TYPE_CHECKING:
     from huggingface_hub import ModelInfo
@@ -389,7 +389,7 @@ def _local(name: str, folder: Path, modalities: Sequence[Modality]) -> Iterator[
 def _type_in(folder: Path) -> str | None:
     """Return the model type in a folder's config, None if it is damaged; loading it reports the damage."""
     try:
-        model_type = json.loads((folder / "config.json").read_text(encoding="utf-8"))["model_type"]
+        model_type = json_of(bytes_of(folder / "config.json"))["model_type"]
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return model_type if isinstance(model_type, str) else None

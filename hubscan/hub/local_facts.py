@@ -6,9 +6,7 @@ implausible means "unknown".
 
 from __future__ import annotations
 
-import json
 import math
-import re
 import struct
 from collections.abc import Iterable
 from pathlib import Path
@@ -16,6 +14,7 @@ from typing import Any, Final
 
 from hubscan.hub.contents import is_weights
 from hubscan.hub.deciding import module_folders
+from hubscan.untrusted import Malformed, bytes_of, front_matter, json_of
 
 CARD_BYTES: Final = 2**16
 INDEX_BYTES: Final = 2**25
@@ -24,19 +23,14 @@ LONGEST_LICENSE: Final = 100  # characters
 MOST_AXES: Final = 8
 Tensor = tuple[str, tuple[int, ...]]
 """The dtype as safetensors names it, such as F32, and the shape."""
-FRONT_MATTER: Final = re.compile(r"\A\ufeff?\s*---[ \t]*\r?\n(.*?)^---[ \t]*\r?$", re.DOTALL | re.MULTILINE)
 
 
 def license_in(folder: Path) -> str | None:
     """Return the licence in the front matter of README.md, its `license_name` if it is "other"; else None."""
-    import yaml
-
     try:
-        match = FRONT_MATTER.match(_beginning(folder / "README.md", CARD_BYTES).decode("utf-8", "replace"))
-        card = yaml.safe_load(match[1]) if match else None
-    except (OSError, ValueError, TypeError, RecursionError, yaml.YAMLError):
-        return None
-    if not isinstance(card, dict):
+        text = _beginning(folder / "README.md", CARD_BYTES).decode("utf-8", "replace")
+        card = front_matter(text.lstrip("\ufeff \t\r\n"))
+    except (OSError, Malformed):
         return None
     stated = card.get("license")
     if isinstance(stated, list) and len(stated) == 1:
@@ -69,10 +63,8 @@ def _weight_files(folder: Path) -> Iterable[Path]:
     if not index.exists():
         modules = (*(folder / module for module in module_folders(folder)), *folder.glob("0_*"))
         return [file for file in (module / "model.safetensors" for module in modules) if file.exists()][:1]
-    content = _beginning(index, INDEX_BYTES + 1)
-    if len(content) > INDEX_BYTES:
-        raise ValueError("index too large")
-    names = {str(name) for name in json.loads(content)["weight_map"].values()}
+    content = json_of(bytes_of(index, most_bytes=INDEX_BYTES), most_bytes=INDEX_BYTES)
+    names = {str(name) for name in content["weight_map"].values()}
     if not all(map(is_weights, names)):
         raise ValueError("index names something else")
     return [folder / name for name in names]
@@ -90,7 +82,7 @@ def _tensors_of(file: Path) -> list[Tensor]:
         (length,) = struct.unpack("<Q", opened.read(8))
         if length > HEADER_BYTES:
             raise ValueError("header too large")
-        header = json.loads(opened.read(length))
+        header = json_of(opened.read(length), most_bytes=HEADER_BYTES)
     entries = [entry for name, entry in header.items() if name != "__metadata__"]
     total = sum(_product(entry["shape"]) for entry in entries)
     if total > 8 * file.stat().st_size:  # at least one bit for each

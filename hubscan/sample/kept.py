@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
@@ -16,6 +15,7 @@ from typing import Any, Final
 
 from hubscan import __version__, sample_file
 from hubscan.environment import asked_cache_folder
+from hubscan.processes import has_ended, owner
 from hubscan.records import Sample, SampleInfo, SampleRequest
 from hubscan.records.sample import is_input
 
@@ -41,15 +41,15 @@ def keep(request: SampleRequest, sample: Sample) -> None:
     """
     if sample.draw.local:
         return
-    content = _digest({"rows": sample.draw.fingerprint, "request": _form(_settled(request, sample.draw))})
-    file = _folder() / f"{content}{ROWS}"
-    partial = file.with_name(f"{file.name}.{os.getpid()}")
+    folder = _folder()
+    partial = folder / f"new{ROWS}.{owner()}"
     with suppress(OSError):  # a scan does not need it
-        file.parent.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
         sample_file.write(sample, partial, inputs=True)
-        partial.replace(file)
+        content = _content(partial)
+        partial.replace(folder / f"{content}{ROWS}")
         for form in _forms(request, sample.draw):
-            _written(_folder() / f"{_digest(form)}{ALIAS}", content)
+            _written(folder / f"{_digest(form)}{ALIAS}", content)
         _prune()
 
 
@@ -58,6 +58,8 @@ def kept(request: SampleRequest, because: str) -> KeptSplit | None:
     try:
         content = (_folder() / f"{_digest(_form(request))}{ALIAS}").read_text(encoding="ascii")
         file = _folder() / f"{content}{ROWS}"
+        if _content(file) != content:  # damaged
+            return None
         sample = sample_file.read(file)
         file.touch()
     except (OSError, ValueError, KeyError, TypeError):  # not there, or damaged
@@ -104,18 +106,30 @@ def _digest(form: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(form, sort_keys=True).encode()).hexdigest()[:32]
 
 
+def _content(file: Path) -> str:
+    """Return a hash of the content of *file*, which names it, so that damage is noticed."""
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()[:32]
+
+
 def _folder() -> Path:
     return asked_cache_folder() / "samples"
 
 
 def _written(file: Path, content: str) -> None:
-    partial = file.with_name(f"{file.name}.{os.getpid()}")
+    partial = file.with_name(f"{file.name}.{owner()}")
     partial.write_text(content, encoding="ascii")
     partial.replace(file)
 
 
 def _prune() -> None:
-    """Remove the samples that were read least recently, until the rest fits the budget."""
+    """Remove the samples that were read least recently, until the rest fits the budget.
+
+    What killed processes left incomplete is removed too.
+    """
+    for partial in _folder().glob("*.*.*"):
+        if has_ended(partial.name.rpartition(".")[2]):
+            partial.unlink(missing_ok=True)
     files = sorted(_folder().glob(f"*{ROWS}"), key=lambda file: file.stat().st_mtime, reverse=True)
     size = 0
     for file in files:

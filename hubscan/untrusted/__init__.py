@@ -1,6 +1,6 @@
 """Read what strangers wrote: parse it within limits, and open files that it names only inside a folder."""
 
-from hubscan.untrusted.files import Refused, bytes_inside, open_inside
+from hubscan.untrusted.files import Refused, bytes_inside, bytes_of, open_inside
 from hubscan.untrusted.parse import (
     MOST_DEPTH,
     Malformed,
@@ -17,6 +17,7 @@ __all__ = [
     "Malformed",
     "Refused",
     "bytes_inside",
+    "bytes_of",
     "check_size",
     "check_yaml",
     "front_matter",

@@ -40,11 +40,35 @@ def open_inside(
     """
     path = _inside(Path(root), name, links)
     try:
-        opened = os.open(path, _FLAGS | _NOT_FOLLOWED)
+        return _opened(path, _FLAGS | _NOT_FOLLOWED, most_bytes)
     except OSError as error:
         if path.is_symlink():
             raise Refused("a symbolic link") from error
         raise
+
+
+def bytes_inside(
+    root: str | Path, name: str | Path, *, links: Links = "inside", most_bytes: int = MOST_BYTES
+) -> bytes:
+    """Return the content of the file *name*; see `open_inside`."""
+    with open_inside(root, name, links=links, most_bytes=most_bytes) as file:
+        return _whole(file, most_bytes)
+
+
+def bytes_of(path: Path, *, most_bytes: int = MOST_BYTES) -> bytes:
+    """Return the content of the file at *path*, which the user or the Hub's client chose; links are followed.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        Refused: if it is not a regular file, or too large.
+        OSError: if it cannot be read.
+    """
+    with _opened(path, _FLAGS, most_bytes) as file:
+        return _whole(file, most_bytes)
+
+
+def _opened(path: Path, flags: int, most_bytes: int) -> BinaryIO:
+    opened = os.open(path, flags)
     try:
         found = os.fstat(opened)
         if not stat.S_ISREG(found.st_mode):
@@ -57,12 +81,8 @@ def open_inside(
     return os.fdopen(opened, "rb")
 
 
-def bytes_inside(
-    root: str | Path, name: str | Path, *, links: Links = "inside", most_bytes: int = MOST_BYTES
-) -> bytes:
-    """Return the content of the file *name*; see `open_inside`."""
-    with open_inside(root, name, links=links, most_bytes=most_bytes) as file:
-        content = file.read(most_bytes + 1)  # it may grow while it is read
+def _whole(file: BinaryIO, most_bytes: int) -> bytes:
+    content = file.read(most_bytes + 1)  # it may grow while it is read
     if len(content) > most_bytes:
         raise Refused(f"larger than {most_bytes:,} bytes")
     return content

@@ -167,6 +167,8 @@ def _check_event(event: yaml.Event, depth: int) -> None:
 
 
 def _is_number(event: yaml.ScalarEvent) -> bool:
+    if event.tag in _NUMBERS:  # such as `!!int "7"`
+        return True
     resolved = _RESOLVER.resolve(yaml.ScalarNode, event.value, event.implicit)  # type: ignore[no-untyped-call]
     return resolved in _NUMBERS
 

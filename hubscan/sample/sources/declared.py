@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
@@ -12,6 +11,7 @@ from datasets import Audio, ClassLabel, Features, Image, Value
 
 from hubscan.sample.column_types import family, features_of, first_types, kinds_of
 from hubscan.sample.plain_types import is_list, plain_type
+from hubscan.untrusted import json_of
 
 KEY: Final = b"huggingface"  # of the metadata that `datasets` writes
 UNKNOWN: Final = "has a type that this version of `datasets` does not know"
@@ -77,7 +77,7 @@ def _alone(strict: Any, feature: Any) -> Mapping[str, Any]:
 def _in_metadata(metadata: Mapping[bytes, bytes]) -> tuple[dict[str, Any], dict[str, str]]:
     """Return the features in the metadata of a file that can be read, and the columns of the others."""
     try:
-        listed = dict(json.loads(metadata[KEY])["info"]["features"] or {})
+        listed = dict(json_of(metadata[KEY])["info"]["features"] or {})
     except (*READS, UnicodeDecodeError):
         return {}, {}
     found, unknown = {}, {}
