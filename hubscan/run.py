@@ -54,10 +54,15 @@ SHOWN: Final = 80  # bytes of a damaged line
 KEYED: Final = re.compile(r"[0-9a-f]{16}\.(parquet|safetensors)")
 
 
-def _addressed(scored: Scored) -> Scored:
-    """Refuse features outside a feature store, such as a path: a run folder may come from a stranger."""
+def _checked(scored: Scored) -> Scored:
+    """Refuse features outside a feature store, such as a path, and what no score ranks.
+
+    A run folder may come from a stranger.
+    """
     if scored.features is not None and not is_address(scored.features):
         raise ValueError("not an address of features")
+    if not scored.scores or not all(layer.scores for layer in scored.layers.values()):
+        raise ValueError("no score")
     return scored
 
 
@@ -70,7 +75,7 @@ def _measured(result: Tuned) -> Tuned:
 
 
 _TUNED: TypeAdapter[Tuned | Skipped] = TypeAdapter(Annotated[Tuned, AfterValidator(_measured)] | Skipped)
-_RESULT: TypeAdapter[Scored | Skipped] = TypeAdapter(Annotated[Scored, AfterValidator(_addressed)] | Skipped)
+_RESULT: TypeAdapter[Scored | Skipped] = TypeAdapter(Annotated[Scored, AfterValidator(_checked)] | Skipped)
 _VERDICT: TypeAdapter[Verdict] = TypeAdapter(Verdict)
 
 

@@ -96,14 +96,16 @@ def check_yaml(content: bytes | str, *, most_bytes: int = MOST_BYTES, most_value
         raise Malformed(f"not valid YAML: {_yaml_problem(error)}") from error
 
 
-def front_matter(content: bytes | str, *, most_bytes: int = MOST_BYTES) -> dict[str, Any]:
+def front_matter(
+    content: bytes | str, *, most_bytes: int = MOST_BYTES, most_values: int = MOST_VALUES
+) -> dict[str, Any]:
     """Return the YAML mapping at the top of a card, between two lines `---`; {} if the card has none.
 
     Raises:
         Malformed: if it is no mapping, or exceeds a limit.
     """
     found = _FRONT_MATTER.match(_text(content, most_bytes))
-    value = yaml_of(found[1]) if found else None
+    value = yaml_of(found[1], most_values=most_values) if found else None
     if value is None:
         return {}
     if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):

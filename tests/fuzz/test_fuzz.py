@@ -29,9 +29,11 @@ from safetensors.numpy import save
 
 from hubscan import recipe
 from hubscan.errors import CheckpointError, DatasetError, HubscanError, RankingError, RecipeError, RunError
-from hubscan.hub import eligibility, local_facts
+from hubscan.hub import eligibility, listing, local_facts
 from hubscan.hub.damage import refuse_damaged
+from hubscan.hub.rows import row_of
 from hubscan.plain_text import visible
+from hubscan.records import Query
 from hubscan.report import FORMATS
 from hubscan.run import Run, load_run
 from hubscan.sample import draw
@@ -177,6 +179,58 @@ def test_a_run_folder(name: str, run: Run, data: st.DataObject) -> None:
             for form in FORMATS.values():
                 form(ranking)
         assert sorted(path.name for path in folder.iterdir()) == sorted(p.name for p in run.folder.iterdir())
+
+
+@fuzz()
+@given(st.data())
+@pytest.mark.parametrize("name", ["results.jsonl", "verified.jsonl"])
+def test_the_results_of_a_run(name: str, run: Run, data: st.DataObject) -> None:
+    lines = [json.loads(line) for line in (run.folder / "results.jsonl").read_bytes().splitlines()]
+    place = data.draw(st.integers(0, len(lines) - 1))
+    lines[place] = data.draw(mutated(lines[place]))
+    text = "".join(json.dumps(line) + "\n" for line in lines).encode()
+    with tempfile.TemporaryDirectory() as outside:
+        folder = Path(outside) / "run"
+        shutil.copytree(run.folder, folder)
+        (folder / name).write_bytes(data.draw(st.just(text) | spoilt(text)))
+        with refused(RunError, RankingError):
+            opened = load_run(folder)
+            opened.verified()
+            for form in FORMATS.values():
+                form(opened.ranking)
+
+
+LISTED: Final = {
+    "id": "org/name", "sha": "a" * 40, "downloads": 7, "likes": 1, "tags": ["safetensors", "bert", "license:mit"],
+    "library_name": "transformers", "pipeline_tag": "fill-mask", "gated": False, "lastModified": "2026-01-01T00:00:00.000Z",
+    "config": {"model_type": "bert", "architectures": ["BertModel"]}, "cardData": {"license": "mit"},
+    "safetensors": {"parameters": {"F32": 100}, "total": 100},
+}  # fmt: skip
+
+
+@fuzz()
+@given(st.data())
+def test_the_rows_of_a_listing(data: st.DataObject) -> None:
+    row = row_of(json.loads(json.dumps(data.draw(mutated(LISTED)))))
+    if row.problem is None:
+        listed = listing._listed(row.info, Query(), "text")
+        assert listed.candidate.model == row.info.id and "\n" not in (listed.excluded or "")
+    else:
+        assert visible(row.problem) == row.problem
+
+
+@fuzz()
+@given(st.data())
+def test_the_readme_of_a_dataset(data: st.DataObject) -> None:
+    card = f"---\n{yaml.safe_dump(data.draw(mutated(CARD)))}---\n".encode("utf-8", "replace")
+    rows = "text;label\n" + "".join(f"row {row};{row % 2}\n" for row in range(40))
+    with tempfile.TemporaryDirectory() as outside:
+        folder = Path(outside) / "data"
+        folder.mkdir()
+        (folder / "rows.csv").write_text(rows)
+        (folder / "README.md").write_bytes(data.draw(st.just(card) | spoilt(card)))
+        with refused(DatasetError, RecipeError):
+            draw(recipe.resolve({"dataset": str(folder), "samples": 10}).sample_request)
 
 
 ROWS: Final = [{"text": f"row {i}", "label": "ab"[i % 2], "n": i, "tags": ["x", "y"]} for i in range(40)]
