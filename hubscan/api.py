@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
+from hubscan import disk
 from hubscan import recipe as recipes
 from hubscan.errors import CheckpointError, RecipeError
 from hubscan.media import audio
@@ -124,7 +125,8 @@ def embed(
     request = EncodingRequest(pooling, prompt, layers, max_seconds=max_seconds, background=background)
     for flag in candidate.flags:  # such as the commit that a cache has
         log.warning("%s: %s", model, flag)
-    folder = fetch(candidate).folder
+    with disk.explained():
+        folder = fetch(candidate).folder
     keep_main(candidate.model, candidate.revision)
     encoder = encoders.load(folder, kind, request, dtype=dtype)
     try:

@@ -147,6 +147,41 @@ FORGIVEN: dict[str, tuple[str, ...]] = {
 """Requests that may go well nevertheless."""
 
 
+WRONG = {
+    "a length that is too long": {"Content-Length": "100000", "X-Linked-Size": "100000"},
+    "a length that is too short": {"Content-Length": "20", "X-Linked-Size": "20"},
+    "an ETag of another file": {"ETag": f'"{"0" * 40}"', "X-Linked-ETag": f'"{"0" * 64}"'},
+}
+
+
+@pytest.mark.parametrize("fault", WRONG)
+@pytest.mark.parametrize("request_", ["resolve", "download", "range"])
+def test_headers_that_are_wrong_are_one_line_or_change_nothing(
+    faulty: tuple[LabHub, Caller], request_: str, fault: str
+) -> None:
+    hub, caller = faulty
+    call, match = REQUESTS[request_]
+    hub.faults.clear()
+    hub.faults.add(match, replace=WRONG[fault], times=ALWAYS)
+    said = checked(request_, fault, caller.call(call))
+    hub.faults.clear()
+    assert (said == "done") == ("ETag" in fault), said
+
+
+@pytest.mark.parametrize("header", ["ETag", "X-Repo-Commit"])
+def test_a_hash_that_is_a_path_writes_no_file_there(
+    faulty: tuple[LabHub, Caller], tmp_path: Path, header: str
+) -> None:
+    hub, caller = faulty
+    call, match = REQUESTS["resolve"]
+    hub.faults.clear()
+    hub.faults.add(match, replace={header: str(tmp_path / "elsewhere")}, times=ALWAYS)
+    said = checked("resolve", f"a path as {header}", caller.call(call))
+    hub.faults.clear()
+    assert f"answered with a `{header}` that is not a hash" in said
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("where", ELSEWHERE)
 def test_a_hub_that_cannot_be_reached_is_one_line(
     faulty: tuple[LabHub, Caller], tmp_path: Path, where: str

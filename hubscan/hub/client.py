@@ -96,6 +96,7 @@ def why_not_asked(error: HubError | None = None, place: str | None = None) -> st
     return f"{place} cannot be reached{_through(settings.proxy_for(place))}"
 
 
+INCONSISTENT: Final = "Consistency check failed"  # how the client's error begins
 UNREADABLE: Final = (TypeError, ValueError, KeyError, IndexError, AttributeError, RecursionError)
 """What the client raises for an answer of another form than it expects."""
 
@@ -118,6 +119,12 @@ def explained(what: str) -> Iterator[None]:
             reason=reason,
         )
         raise HubError(f"{what}: {said}") from error
+    except OSError as error:
+        if INCONSISTENT not in str(error):
+            raise
+        raise HubError(
+            f"{what}: a file did not arrive with the size that {constants.ENDPOINT} states; try again later"
+        ) from error
     except UNREADABLE as error:
         if not _is_of_the_client(error):
             raise

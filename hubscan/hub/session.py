@@ -8,6 +8,7 @@ Every call of the client and of `datasets` goes through this session, and so do 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -17,8 +18,12 @@ from huggingface_hub.utils import _http, httpx  # type: ignore[attr-defined]
 from hubscan.errors import HubError, HubscanError
 from hubscan.hub import rate_limits, settings, transfer
 from hubscan.hub.traffic import count
+from hubscan.plain_text import plain
+from hubscan.secret_text import without_secrets
 
 READING: Final = ("GET", "HEAD", "OPTIONS")
+NAMING: Final = ("ETag", "X-Linked-ETag", "X-Repo-Commit")
+PLAIN: Final = re.compile(r'(W/)?"?[\w:+=.-]*\w[\w:+=.-]*"?')
 ISSUER: Final = (
     "ACTIONS_ID_TOKEN_REQUEST_URL"  # a continuous integration's own server, which gets its own token
 )
@@ -54,7 +59,7 @@ class _Factory:
         hooks = client.event_hooks
         client.event_hooks = {
             "request": [*hooks.get("request", []), keep_token, transfer.limit_waiting],
-            "response": [*hooks.get("response", []), count, transfer.watch],
+            "response": [*hooks.get("response", []), count, refuse_paths, transfer.watch],
         }
         return patient(client)
 
@@ -69,6 +74,25 @@ def keep_token(request: httpx.Request) -> None:
     allowed = (constants.ENDPOINT, os.environ.get(ISSUER))
     if not any(address and httpx.URL(address).origin == request.url.origin for address in allowed):
         del request.headers["Authorization"]
+
+
+def refuse_paths(response: httpx.Response) -> None:
+    """Refuse an answer of the endpoint whose hash or commit is a path: the client names files by them.
+
+    A hook of the session.
+
+    Raises:
+        HubError: naming the header.
+    """
+    if httpx.URL(constants.ENDPOINT).origin != response.request.url.origin:
+        return
+    for name in NAMING:
+        value = response.headers.get(name, "")
+        if value and not PLAIN.fullmatch(value):
+            raise HubError(
+                f"{without_secrets(constants.ENDPOINT)} answered with a `{name}` that is not a hash: "
+                f"{plain(value)}; check HF_ENDPOINT"
+            )
 
 
 def patient(client: httpx.Client) -> httpx.Client:

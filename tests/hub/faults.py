@@ -28,6 +28,7 @@ class Fault:
     delay: float = 0.0  # seconds before anything else
     drop: bool = False  # close the connection instead of answering
     truncate: int | None = None  # close it after this many bytes of the body
+    replace: Mapping[str, str] = field(default_factory=dict)  # headers with another value
 
 
 class FaultList(list[Fault]):
@@ -65,6 +66,8 @@ def with_faults(app: ASGIApp, faults: FaultList) -> ASGIApp:
         elif fault.status is not None:
             answer = JSONResponse({"error": "a fault"}, fault.status, dict(fault.headers))
             await answer(scope, receive, send)
+        elif fault.replace:
+            await app(scope, receive, _replacing(fault.replace, send))
         elif fault.truncate is not None:
             await _truncated(app, fault.truncate, scope, receive, send)
         else:
@@ -80,6 +83,19 @@ async def _hang_up(receive: Receive, send: Send) -> None:
     cycle.transport.close()  # data that was already written is still sent
     while (await receive())["type"] != "http.disconnect":
         pass
+
+
+def _replacing(headers: Mapping[str, str], send: Send) -> Send:
+    """Return a *send* that gives the *headers* that an answer has other values."""
+
+    async def replaced(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            others = {name.lower().encode(): value.encode() for name, value in headers.items()}
+            pairs = [(name, others.get(name.lower(), value)) for name, value in message["headers"]]
+            message = {**message, "headers": pairs}
+        await send(message)
+
+    return replaced
 
 
 async def _truncated(app: ASGIApp, limit: int, scope: Scope, receive: Receive, send: Send) -> None:
