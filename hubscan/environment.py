@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 
 from hubscan.errors import HubscanError, SettingError
 from hubscan.processes import temporary_folder
+from hubscan.secret_text import unquoted
 
 log = logging.getLogger(__name__)
 
@@ -68,8 +69,8 @@ def explained() -> Iterator[None]:
 
 
 def shown(value: str) -> str:
-    """Return *value* quoted, cut, and without the password of an address."""
-    public = re.sub(r"//[^@/]*@", "//…@", value)
+    """Return *value* quoted, cut, and without the password of an address, which may lack its scheme."""
+    public = re.sub(r"^([\w+.-]*:?//)?.*@", r"\1…@", value, flags=re.DOTALL)
     return repr(public if len(public) <= LONGEST_SHOWN else public[:LONGEST_SHOWN] + "…")
 
 
@@ -185,7 +186,7 @@ def _address(value: str) -> str | None:
         parts = urlsplit(value)
         host, _ = parts.hostname, parts.port
     except ValueError as error:
-        return f"not an address ({error}); write it as https://HOST"
+        return f"not an address ({unquoted(error)}); write it as https://HOST"
     if parts.scheme not in ("http", "https") or not parts.netloc:
         bare = value.partition("://")[2] or value
         return f"not an http address; write it as https://{bare.lstrip('/:')}"

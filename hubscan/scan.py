@@ -35,6 +35,7 @@ from hubscan.records.sample import is_input
 from hubscan.run_lock import held
 from hubscan.scorer import Scorer
 from hubscan.scores import scoring
+from hubscan.secret_text import without_secrets
 
 RECORDED = ("torch", "transformers", "datasets", "huggingface_hub", "accelerate", "numpy", "pillow")
 
@@ -267,7 +268,7 @@ def _provenance(recipe: Recipe) -> dict[str, Any]:
     return {
         "hubscan": __version__,
         "seed": recipe.seed,
-        "endpoint": constants.ENDPOINT,
+        "endpoint": without_secrets(constants.ENDPOINT),
         "python": platform.python_version(),
         "versions": {name: version(name) for name in RECORDED}
         | (audio.versions() if "audio" in recipe.modalities else {}),

@@ -16,6 +16,7 @@ from hubscan import environment, run
 from hubscan.errors import DiskError, RunError, SettingError
 from hubscan.hub import settings
 from hubscan.hub.session import _Factory
+from hubscan.secret_text import PROXIES
 from tests.hub import LabHub
 from tests.hub import environment as hub_environment
 from tests.support import programs
@@ -197,7 +198,7 @@ def test_a_token_that_cannot_be_exchanged_is_named_by_its_variable(
 
 
 def factory_with(monkeypatch: pytest.MonkeyPatch, **variables: str) -> httpx.Client:
-    for name in (*settings.PROXIES, "no_proxy", *settings.CERTIFICATES):
+    for name in (*PROXIES, "no_proxy", *settings.CERTIFICATES):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
     for name, value in variables.items():
@@ -217,6 +218,8 @@ def factory_with(monkeypatch: pytest.MonkeyPatch, **variables: str) -> httpx.Cli
         ("socks4://127.0.0.1:9", "not the address of a proxy: its scheme is not http, https or socks5"),
         ("http://proxy.test:port", "not the address of a proxy: "),
         ("http://me:secret@proxy.test:port", "not the address of a proxy: "),
+        ("me:secret@proxy.test:port", "not the address of a proxy: "),
+        ("me:top/secret@proxy.test:port", "not the address of a proxy: "),
         ("http://proxy\x07.test", "not the address of a proxy: "),
     ],
 )

@@ -43,7 +43,7 @@ def test_a_secret_is_refused_and_not_repeated(kind: str) -> None:
 
 def test_the_token_of_the_environment_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_TOKEN", "unusual-token")
-    with pytest.raises(HubError, match="the value of an environment variable"):
+    with pytest.raises(HubError, match="a token, key or password of yours"):
         refuse_secrets({"README.md": b"x unusual-token y"})
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from hubscan.cli.say import show_traceback
+from hubscan.environment import shown
 from hubscan.errors import HubError
 from hubscan.plain_text import LONGEST, plain
-from hubscan.secret_text import public_url, without_secrets
+from hubscan.secret_text import hide, public_url, without_secrets
 from tests.support.fault_table import record
 
 TOKEN = "hf_" + "Ab3" * 12
@@ -49,3 +51,47 @@ def test_other_text_stays(text: str) -> None:
 def test_a_public_url_has_no_user_query_or_fragment() -> None:
     assert public_url("https://me:p@host:8443/a/x.csv?sig=1#f") == "https://host:8443/a/x.csv"
     assert public_url("https://host/x.csv") == "https://host/x.csv"
+
+
+@pytest.mark.parametrize("name", ["HF_ENDPOINT", "http_proxy", "HTTPS_PROXY", "ALL_PROXY"])
+@pytest.mark.parametrize("address", ["http://me:open%2Fsesame@host:80", "me:open%2Fsesame@host:80"])
+def test_the_password_of_an_address_in_the_environment_is_hidden_whatever_quotes_it(
+    name: str, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, address)
+    for quoting in ("open/sesame", "open%2Fsesame", "me:open%2Fsesame", "bWU6b3Blbi9zZXNhbWU="):
+        assert without_secrets(f"no {quoting} here") == "no … here"
+    assert without_secrets(f"{address}: refused") == address.replace("me:open%2Fsesame", "…") + ": refused"
+
+
+def test_a_user_without_a_password_is_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", "http://reader@host")
+    assert without_secrets("the model reader/bert") == "the model reader/bert"
+
+
+def test_a_token_that_was_read_from_a_file_is_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hubscan.secret_text._from_files", [])
+    hide("mirror-sesame")
+    hide("short")
+    assert without_secrets("a short mirror-sesame") == "a short …"
+
+
+def test_a_value_is_shown_without_its_password_even_if_it_is_cut() -> None:
+    long = "s" * 100
+    for value in (
+        f"me:{long}@host",
+        f"http://me:{long}@host",
+        f"me:{long}//{long}@host",
+        f"//me:{long}@host",
+    ):
+        assert shown(value) in ("'…@host'", "'http://…@host'", "'//…@host'")
+    assert shown("socks5://host:80/x") == "'socks5://host:80/x'"
+
+
+def test_a_traceback_has_no_secrets(capsys: pytest.CaptureFixture[str]) -> None:
+    try:
+        raise ValueError("http://me:sesame@host/x is unexpected")
+    except ValueError as error:
+        show_traceback(type(error), error)
+    printed = capsys.readouterr().err
+    assert printed.startswith("Traceback") and "ValueError: http://…@host/x is unexpected" in printed

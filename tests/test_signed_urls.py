@@ -105,9 +105,11 @@ def test_a_run_folder_is_not_named_after_a_secret(url: str) -> None:
     )
 
 
-def test_the_host_of_a_url_is_checked() -> None:
-    with pytest.raises(HubscanError, match="not a valid URL"):
-        public_name("http://[::1/x.csv")
+@pytest.mark.parametrize("url", ["http://[::1/x.csv", f"http://me:{SECRET}/x@host/x.csv", "http://me@h℀st/x"])
+def test_the_host_of_a_url_is_checked(url: str) -> None:
+    with pytest.raises(HubscanError, match="not a valid URL") as raised:
+        public_name(url)
+    assert SECRET not in str(raised.value) and "me@" not in str(raised.value)
 
 
 @pytest.mark.parametrize("address", ["s3://bucket/a?b#c.csv", "file:///data/a?b.csv", "data/a?b.csv"])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import sys
-import traceback
 from importlib import import_module
 from typing import Any, Final
 
@@ -12,7 +11,7 @@ import click
 
 from hubscan import __version__, disk, environment
 from hubscan.cli import signals
-from hubscan.cli.say import say, show_warnings
+from hubscan.cli.say import say, show_traceback, show_warnings
 from hubscan.errors import HubscanError, RecipeError
 
 COMMANDS: Final = {
@@ -68,7 +67,7 @@ class Explained(click.Group):
                 return super().invoke(ctx)
         except HubscanError as error:
             if ctx.meta.get("hubscan.verbose"):
-                traceback.print_exc()
+                show_traceback(type(error), error)
             say(f"Error: {error}", err=True)
             ctx.exit(2 if isinstance(error, RecipeError) else 1)
         except KeyboardInterrupt as error:
@@ -84,6 +83,7 @@ def main() -> None:
     hubscan rank --dataset imdb
     """
     show_warnings()
+    sys.excepthook = show_traceback
     # Names can be in any script; a terminal that cannot show one should not end a scan.
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import traceback
 
 import click
 
@@ -24,6 +25,11 @@ class Messages(logging.Handler):
             say(self.format(record), err=True)
         except Exception:
             self.handleError(record)
+
+
+def show_traceback(kind: type[BaseException], error: BaseException, trace: object = None) -> None:
+    """Print the traceback of *error* and its causes, whose messages may quote secrets; a `sys.excepthook`."""
+    say("".join(traceback.format_exception(error)).rstrip(), err=True)
 
 
 def show_warnings() -> None:

@@ -14,9 +14,9 @@ from huggingface_hub.utils import httpx  # type: ignore[attr-defined]
 
 from hubscan.environment import deciding, shown, why_not_writable
 from hubscan.errors import DiskError, SettingError
+from hubscan.secret_text import PROXIES, hide, unquoted
 
 TOKENS: Final = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")  # in the order in which the client looks for one
-PROXIES: Final = ("http_proxy", "https_proxy", "all_proxy")
 CERTIFICATES: Final = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 CACHE: Final = ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_HOME", "XDG_CACHE_HOME", "HOME")
 """The variables that decide where the client keeps its cache; the first that is set decides."""
@@ -49,6 +49,7 @@ def check_token() -> None:
             f"{constants.HF_TOKEN_PATH}: the token is not text; run `hf auth login` again"
         ) from error
     _check_token(constants.HF_TOKEN_PATH, token, "run `hf auth login` again")
+    hide(token.strip())
 
 
 def check_cache() -> None:
@@ -125,7 +126,7 @@ def _check_token(where: str, token: str, advice: str) -> None:
 def _check_exchange() -> None:
     """Check that a continuous integration gets a token for the resource that it names."""
     try:
-        get_token()
+        hide(get_token() or "")
     except Exception as error:  # OIDCError, or whatever the provider's endpoint answers
         reason = " ".join(str(error).split())[:200]
         raise SettingError(f"HF_OIDC_RESOURCE: no token for it: {reason}; correct it, or unset it") from error
@@ -136,16 +137,11 @@ def _problem_of_proxy(value: str) -> str | None:
     try:
         scheme = httpx.Proxy(address).url.scheme
     except (httpx.InvalidURL, ValueError, UnicodeError) as error:
-        reason = "its scheme is not http, https or socks5" if "scheme" in str(error) else _without(error)
+        reason = "its scheme is not http, https or socks5" if "scheme" in str(error) else unquoted(error)
         return f"not the address of a proxy: {reason}; write it as http://HOST:PORT, or unset it"
     if scheme.startswith("socks") and find_spec("socksio") is None:
         return "a SOCKS proxy needs another package; run `pip install 'httpx2[socks]'`, or unset it"
     return None
-
-
-def _without(error: Exception) -> str:
-    """Return the message of *error* without the address, which may contain a password."""
-    return re.sub(r"'[^']*'", "…", str(error)) or type(error).__name__
 
 
 def offline_because() -> str | None:

@@ -7,9 +7,12 @@ from collections.abc import Mapping
 from typing import Final
 
 from hubscan.errors import HubError
-from hubscan.secret_text import TOKENS, values_of
+from hubscan.secret_text import own_secrets, values_of
 
-KEYS: Final = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")  # environment variables, besides the tokens
+KEYS: Final = (
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+)  # environment variables, besides those of the Hub
 KINDS: Final[Mapping[str, re.Pattern[str]]] = {
     "a token of the Hub": re.compile(r"\b(hf|api_org)_[A-Za-z0-9]{16,}"),
     "a password in an address": re.compile(
@@ -35,10 +38,10 @@ def refuse_secrets(files: Mapping[str, bytes]) -> None:
     Raises:
         HubError: naming the file, the line and the kind of secret, and never the secret.
     """
-    own = [*values_of((*TOKENS, *KEYS))]
+    own = [*own_secrets(), *values_of(KEYS)]
     for name, content in files.items():
         for number, line in enumerate(content.decode("utf-8", "ignore").splitlines(), start=1):
-            kind = "the value of an environment variable" if any(value in line for value in own) else None
+            kind = "a token, key or password of yours" if any(value in line for value in own) else None
             kind = kind or next((kind for kind, mark in KINDS.items() if mark.search(line)), None)
             if kind:
                 raise HubError(

@@ -15,7 +15,7 @@ from hubscan.sample.sources.files import File, StoredFile
 from hubscan.sample.sources.named_files import nowhere
 from hubscan.sample.sources.protocols import Stream, Table
 from hubscan.sample.sources.sequential import SequentialFile
-from hubscan.secret_text import public_url
+from hubscan.secret_text import public_url, unquoted
 
 SINGLE_SPLIT: Final = "train"  # the split of a file without splits
 
@@ -71,7 +71,7 @@ def public_name(address: str) -> str:
     try:
         return public_url(address)
     except ValueError as error:
-        raise DatasetError(f"--dataset: not a valid URL ({error}); check its host") from error
+        raise DatasetError(f"--dataset: not a valid URL ({unquoted(error)}); check its host") from error
 
 
 def chosen_split(asked: str | None, dataset: str, splits: list[str]) -> str:
