@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, BinaryIO, Final
@@ -18,6 +18,7 @@ from hubscan.untrusted import json_of
 
 MOST_DESCRIBED: Final = 2**26  # bytes; 300,000 class names take 10 MB
 MOST_LISTED: Final = 2**28  # values of all lists of labels
+PART_BYTES: Final = 2**26  # of inputs that are written at once
 _DRAW = b"hubscan.draw"
 _INPUT = "input."
 _TYPES: Final[dict[LabelKind, Any]] = {
@@ -49,12 +50,32 @@ def write(sample: Sample, path: Path | pa.NativeFile, *, inputs: bool) -> None:
         columns |= {"input": pa.array(sample.places[:, 0]), "word": pa.array(sample.places[:, 1])}
     if sample.group_numbers is not None:
         columns["group"] = pa.array(sample.group_numbers)
-    if inputs:
-        for name, values in sample.inputs.items():
-            columns[_INPUT + name] = pa.array(_one_a_row(values, sample))
-    described = json.dumps(asdict(sample.draw)).encode()
-    table = pa.table(columns).replace_schema_metadata({_DRAW: described})
-    pq.write_table(table, path, compression="zstd", write_page_checksum=True)
+    plain = pa.table(columns)
+    given = {_INPUT + name: _one_a_row(values, sample) for name, values in sample.inputs.items() if inputs}
+    types = {name: pa.array(values[:1]).type for name, values in given.items()}
+    schema = pa.schema([*plain.schema, *types.items()], {_DRAW: json.dumps(asdict(sample.draw)).encode()})
+    with pq.ParquetWriter(path, schema, compression="zstd", write_page_checksum=True) as file:
+        for begin, end in _parts(list(given.values()), len(sample.labels)):
+            part = plain.slice(begin, end - begin)
+            for name, values in given.items():
+                part = part.append_column(name, pa.array(values[begin:end], types[name]))
+            file.write_table(part.replace_schema_metadata(schema.metadata))
+
+
+def _parts(columns: Sequence[Sequence[Input | None]], rows: int) -> Iterator[tuple[int, int]]:
+    """Yield the beginning and the end of parts of *rows* rows, so that only one is copied at a time."""
+    begin, held = 0, 0
+    for row in range(rows):
+        held += sum(_size(values[row]) for values in columns)
+        if held > PART_BYTES:
+            yield begin, row + 1
+            begin, held = row + 1, 0
+    if begin < rows or not rows:
+        yield begin, rows
+
+
+def _size(value: Input | None) -> int:
+    return sum(map(len, value)) if isinstance(value, tuple) else len(value or "")
 
 
 def read(file: Path | BinaryIO, *, rows: int | None = None) -> Sample:
@@ -69,17 +90,25 @@ def read(file: Path | BinaryIO, *, rows: int | None = None) -> Sample:
     try:
         opened = pq.ParquetFile(file, page_checksum_verification=True)
         _refuse_other_size(opened.metadata, rows)
-        return _checked(_sample(opened.read()))
+        return _checked(_sample(opened))
     except (Damaged, FileNotFoundError):
         raise
     except (OSError, ValueError, LookupError, TypeError, RecursionError, pa.ArrowException) as error:
         raise Damaged(" ".join(str(error).split())[:200] or type(error).__name__) from error
 
 
-def _sample(table: pa.Table) -> Sample:
+def _sample(file: pq.ParquetFile) -> Sample:
+    names = [name for name in file.schema_arrow.names if name.startswith(_INPUT)]
+    inputs: dict[Any, list[Input]] = {name: [] for name in names}
+    parts = [file.schema_arrow.empty_table().drop_columns(names)]
+    for group in range(file.num_row_groups):  # so that only one part is in memory twice
+        part = file.read_row_group(group)
+        for name in names:
+            inputs[name] += _inputs(part[name])
+        parts.append(part.drop_columns(names))
+    table = pa.concat_tables(parts)
     described = json_of(table.schema.metadata[_DRAW], most_bytes=MOST_DESCRIBED)
     draw: SampleInfo = TypeAdapter(SampleInfo).validate_python(described)
-    names = [name for name in table.column_names if name.startswith(_INPUT)]
     labels = np.array(table["label"].to_pylist(), _TYPES[draw.label_kind])
     places = None
     if "word" in table.column_names:
@@ -87,7 +116,7 @@ def _sample(table: pa.Table) -> Sample:
     has_groups = "group" in table.column_names  # not in files of earlier versions
     return Sample(
         draw=draw,
-        inputs={name.removeprefix(_INPUT): _inputs(table[name]) for name in names},
+        inputs={name.removeprefix(_INPUT): tuple(values) for name, values in inputs.items()},
         labels=labels.reshape(table.num_rows, -1) if draw.label_kind == "multilabel" else labels,
         row_ids=_integers(table["row"]),
         places=places,
@@ -138,6 +167,6 @@ def _one_a_row(values: Sequence[Input], sample: Sample) -> list[Input | None]:
     return [values[place] if row in first else None for row, place in enumerate(sample.places[:, 0])]
 
 
-def _inputs(column: pa.ChunkedArray) -> tuple[Input, ...]:
+def _inputs(column: pa.ChunkedArray) -> Iterator[Input]:
     found = (value for value in column.to_pylist() if value is not None)
-    return tuple(tuple(value) if isinstance(value, list) else value for value in found)
+    return (tuple(value) if isinstance(value, list) else value for value in found)

@@ -169,7 +169,11 @@ def test_a_picture_that_claims_too_many_pixels_is_not_opened() -> None:
         decode(stored.getvalue())
 
 
-def test_a_sample_written_and_read_is_the_same(sorted_parquet: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("part_bytes", [2**26, 100])
+def test_a_sample_written_and_read_is_the_same(
+    sorted_parquet: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part_bytes: int
+) -> None:
+    monkeypatch.setattr(sample_file, "PART_BYTES", part_bytes)
     sample = drawn(sorted_parquet)
     sample_file.write(sample, tmp_path / "with.parquet", inputs=True)
     sample_file.write(sample, tmp_path / "without.parquet", inputs=False)
